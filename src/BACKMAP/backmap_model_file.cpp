@@ -161,12 +161,13 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
     if (name == "__metadata__") {
       for (const auto &m : entry.items()) {
         if (!m.value().is_string()) file.fail("metadata \"" + m.key() + "\" is not a string");
-        file.metadata[m.key()] = m.value().get<std::string>();
+        file.set_meta(m.key(), m.value().get<std::string>());
       }
       continue;
     }
 
     const std::string what = "tensor \"" + name + "\": ";
+    if (name.empty() || name.find('\0') != std::string::npos) file.fail(what + "not a valid name");
     for (const auto &field : entry.items())
       if (field.key() != "dtype" && field.key() != "shape" && field.key() != "data_offsets")
         file.fail(what + "unknown field \"" + field.key() + "\"");
