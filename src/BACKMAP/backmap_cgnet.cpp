@@ -14,75 +14,77 @@
 
 using namespace BACKMAP_NS;
 
-// a copy of the two loops that cost time for CPUs with wider vectors, chosen when the program starts
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) && \
-    !defined(__AVX2__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BACKMAP_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define BACKMAP_CLONES
-#endif
 #if defined(__GNUC__)
 #define BACKMAP_INLINE inline __attribute__((always_inline))
+#define BACKMAP_UNROLL _Pragma("GCC unroll 16")    // also at -O2, or the sums go through memory
 #else
 #define BACKMAP_INLINE inline
+#define BACKMAP_UNROLL
 #endif
 
 namespace {
 
-constexpr int TILE = 16;    // outputs computed together
-constexpr int ROWS = 4;     // molecules computed together
-constexpr int BLOCK = 64;   // molecules whose activations are kept at a time
+constexpr int TILE = 16;    // rows of weights are padded to this
+constexpr int ROWS = 4;      // molecules computed together
+constexpr int BLOCK = 64;    // molecules whose activations are kept at a time
 
 int padded(int n)
 {
   return (n + TILE - 1) / TILE * TILE;
 }
 
+// W doubles in one register; a compiler without vector types gets plain numbers
+
+#if defined(__GNUC__)
+template <int W> struct Pack {
+  typedef double type __attribute__((vector_size(W * sizeof(double))));
+};
+template <> struct Pack<1> {
+  typedef double type;
+};
+#else
+template <int W> struct Pack {
+  static_assert(W == 1, "packs need vector types");
+  typedef double type;
+};
+#endif
+
 /* ----------------------------------------------------------------------
-   y[m][o] = bias[o] + sum_i x[m][i] w[i][o] for M rows
+   y[m][o] = bias[o] + sum_i x[m][i] w[i][o] for M rows, N packs of W outputs at a time
    every output is one sum in the order of i, whatever M is: the result of a molecule cannot depend on its neighbors
 ------------------------------------------------------------------------- */
 
-template <int M>
+template <int W, int N, int M>
 BACKMAP_INLINE void matmul(int nin, int nout_pad, const double *w, const double *bias,
                            const double *x, int ldx, double *y, int ldy)
 {
-  for (int tile = 0; tile < nout_pad; tile += TILE) {
-    double sum[M][TILE];
+  using pack = typename Pack<W>::type;
+  for (int tile = 0; tile < nout_pad; tile += W * N) {
+    pack sum[M][N];
+    BACKMAP_UNROLL
     for (int m = 0; m < M; m++)
-      for (int o = 0; o < TILE; o++) sum[m][o] = bias ? bias[tile + o] : 0.0;
+      BACKMAP_UNROLL
+      for (int k = 0; k < N; k++) {
+        sum[m][k] = pack{};
+        if (bias) std::memcpy(&sum[m][k], bias + tile + k * W, sizeof(pack));
+      }
     const double *row = w + tile;
-    for (int i = 0; i < nin; i++, row += nout_pad)
+    for (int i = 0; i < nin; i++, row += nout_pad) {
+      pack wi[N];
+      BACKMAP_UNROLL
+      for (int k = 0; k < N; k++) std::memcpy(&wi[k], row + k * W, sizeof(pack));
+      BACKMAP_UNROLL
       for (int m = 0; m < M; m++) {
         const double xi = x[m * ldx + i];
-        for (int o = 0; o < TILE; o++) sum[m][o] += xi * row[o];
+        BACKMAP_UNROLL
+        for (int k = 0; k < N; k++) sum[m][k] += xi * wi[k];
       }
+    }
+    BACKMAP_UNROLL
     for (int m = 0; m < M; m++)
-      for (int o = 0; o < TILE; o++) y[m * ldy + tile + o] = sum[m][o];
+      BACKMAP_UNROLL
+      for (int k = 0; k < N; k++) std::memcpy(y + m * ldy + tile + k * W, &sum[m][k], sizeof(pack));
   }
-}
-
-BACKMAP_CLONES void linear_rows(int nin, int nout_pad, const double *w, const double *bias,
-                                const double *x, int ldx, double *y, int ldy)
-{
-  matmul<ROWS>(nin, nout_pad, w, bias, x, ldx, y, ldy);
-}
-
-BACKMAP_CLONES void linear_one(int nin, int nout_pad, const double *w, const double *bias,
-                               const double *x, int ldx, double *y, int ldy)
-{
-  matmul<1>(nin, nout_pad, w, bias, x, ldx, y, ldy);
-}
-
-/* ---------------------------------------------------------------------- */
-
-void linear(int n, int nin, int nout_pad, const double *w, const double *bias, const double *x,
-            int ldx, double *y, int ldy)
-{
-  int m = 0;
-  for (; m + ROWS <= n; m += ROWS)
-    linear_rows(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
-  for (; m < n; m++) linear_one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
 }
 
 /* ----------------------------------------------------------------------
@@ -90,7 +92,7 @@ void linear(int n, int nin, int nout_pad, const double *w, const double *bias, c
    exp by reduction to [-ln2/2, ln2/2] and its Taylor series; 20 is beyond the last |a| with tanh < 1; NaN passes through
 ------------------------------------------------------------------------- */
 
-BACKMAP_CLONES void tanh_inplace(int n, double *a)
+BACKMAP_INLINE void tanh_loop(int n, double *a)
 {
   constexpr double shift = 6755399441055744.0;    // 1.5 * 2^52: adding it rounds to a whole number
   constexpr double log2e = 1.4426950408889634074;
@@ -123,6 +125,67 @@ BACKMAP_CLONES void tanh_inplace(int n, double *a)
     std::memcpy(&power, &bits, sizeof(power));
     a[i] = std::copysign(1.0 - 2.0 / (p * power + 1.0), a[i]);
   }
+}
+
+// the same two loops compiled for several CPUs; which one runs is decided when the program starts
+
+typedef void (*linear_function)(int, int, const double *, const double *, const double *, int,
+                                double *, int);
+struct Kernels {
+  linear_function rows, one;
+  void (*tanh)(int, double *);
+};
+
+#define BACKMAP_KERNELS(NAME, TARGET, W, N)                                                       \
+  TARGET void NAME##_rows(int nin, int nout_pad, const double *w, const double *bias,             \
+                          const double *x, int ldx, double *y, int ldy)                           \
+  {                                                                                               \
+    matmul<W, N, ROWS>(nin, nout_pad, w, bias, x, ldx, y, ldy);                                   \
+  }                                                                                               \
+  TARGET void NAME##_one(int nin, int nout_pad, const double *w, const double *bias,              \
+                         const double *x, int ldx, double *y, int ldy)                            \
+  {                                                                                               \
+    matmul<W, TILE / W, 1>(nin, nout_pad, w, bias, x, ldx, y, ldy);                               \
+  }                                                                                               \
+  TARGET void NAME##_tanh(int n, double *a)                                                       \
+  {                                                                                               \
+    tanh_loop(n, a);                                                                              \
+  }
+
+#if defined(__GNUC__) && defined(__x86_64__)
+BACKMAP_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))), 8, 2)
+BACKMAP_KERNELS(avx2, __attribute__((target("avx2,fma"))), 4, 2)
+BACKMAP_KERNELS(plain, , 2, 2)
+#elif defined(__GNUC__)
+BACKMAP_KERNELS(plain, , 2, 4)
+#else
+BACKMAP_KERNELS(plain, , 1, 4)
+#endif
+
+Kernels choose_kernels()
+{
+#if defined(__GNUC__) && defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return {avx512_rows, avx512_one, avx512_tanh};
+  if (avx2) return {avx2_rows, avx2_one, avx2_tanh};
+#endif
+  return {plain_rows, plain_one, plain_tanh};
+}
+
+const Kernels kernels = choose_kernels();
+
+/* ---------------------------------------------------------------------- */
+
+void linear(int n, int nin, int nout_pad, const double *w, const double *bias, const double *x,
+            int ldx, double *y, int ldy)
+{
+  int m = 0;
+  for (; m + ROWS <= n; m += ROWS)
+    kernels.rows(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
+  for (; m < n; m++) kernels.one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
 }
 
 }    // namespace
@@ -216,7 +279,7 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
     const Layer &l = layers[k];
     linear(n, l.in, l.out_pad, l.forward.data(), l.bias.data(), act[k], l.in_pad, act[k + 1],
            l.out_pad);
-    tanh_inplace(n * l.out_pad, act[k + 1]);
+    kernels.tanh(n * l.out_pad, act[k + 1]);
   }
 
   // the last layer has one output; its weights are where the gradient starts

@@ -60,7 +60,11 @@ void CgnetSpec::validate(const std::string &where) const
       if (!std::isfinite(v)) fail(what + ": expected finite values");
   };
 
-  if (boltzmann_constant(units) <= 0.0) fail("units");
+  try {
+    boltzmann_constant(units);
+  } catch (const std::runtime_error &e) {
+    fail(e.what());
+  }
   if (features.nbeads != nbeads())
     fail("features: expected " + std::to_string(nbeads()) + " beads, got " +
          std::to_string(features.nbeads));
@@ -111,13 +115,10 @@ void CgnetSpec::validate(const std::string &where) const
 
 CgnetSpec CgnetSpec::from_model(const ModelFile &model)
 {
-  const std::string &where = model.origin();
+  const std::string where = "model file " + model.origin();
   if (!model.has_meta("format") || model.meta("format") != "backmap.cgnet")
     throw std::runtime_error(where + ": format, expected backmap.cgnet, got " +
                              (model.has_meta("format") ? model.meta("format") : "none"));
-  if (model.meta("format_version") != "1")
-    throw std::runtime_error(where + ": format_version, expected 1, got " +
-                             model.meta("format_version"));
 
   const std::string &text = model.meta("spec");
   CgnetSpec s;
