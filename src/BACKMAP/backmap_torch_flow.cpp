@@ -1,0 +1,609 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: backmapping of coarse-grained molecules in LAMMPS
+------------------------------------------------------------------------- */
+
+#include "backmap_torch_flow.h"
+
+#include "backmap_torch_spline.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+namespace BACKMAP_NS {
+
+using torch::Tensor;
+static constexpr double PI = 3.14159265358979323846;
+
+/* ----------------------------------------------------------------------
+   shift, scale and splines of one coupling, linear and circular variables together
+   x [n][ntl], c [n][ntc], o [n][no] as the network gives it -> y, e, logdet [n]
+------------------------------------------------------------------------- */
+
+namespace {
+  struct SplineSizes {
+    int64_t ntl, ntc;
+    int bins, circular_bins;
+    double bound;
+    int64_t linear() const { return 3 * bins + 1; }       // shift, scale, W, H, D(K-1)
+    int64_t circular() const { return 3 * circular_bins + 1; }
+    int64_t outputs() const { return ntl * linear() + ntc * circular(); }
+  };
+
+  template <class Real> Real wrapped(Real v)
+  {
+    const Real turn = Real(2 * PI);
+    v -= turn * std::floor((v + Real(PI)) / turn);
+    return v < Real(-PI) ? Real(-PI) : (v > Real(PI) ? Real(PI) : v);
+  }
+
+  template <class Real>
+  void spline_forward(const SplineSizes &z, int64_t n, const Real *x, const Real *c, const Real *o,
+                      Real *y, Real *e, Real *ld)
+  {
+    const int K = z.bins, Kc = z.circular_bins;
+    at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
+      SplineElement<Real> sp;
+      const Real B = Real(z.bound);
+      for (int64_t i = from; i < to; i++) {
+        Real sum = 0;
+        const Real *p = o + i * z.outputs();
+        for (int64_t j = 0; j < z.ntl; j++, p += z.linear()) {
+          const Real sc = 2 * std::tanh(p[1] / 2);
+          const Real v = (x[i * z.ntl + j] - p[0]) * std::exp(-sc);
+          sum -= sc;
+          const bool in = v > -B && v < B;
+          y[i * z.ntl + j] =
+              in ? sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, sum) : v;
+        }
+        for (int64_t j = 0; j < z.ntc; j++, p += z.circular()) {
+          const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
+          e[i * z.ntc + j] = sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-PI),
+                                        Real(PI), true, sum);
+        }
+        ld[i] = sum;
+      }
+    });
+  }
+
+  template <class Real>
+  void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real *c,
+                       const Real *o, const Real *gy, const Real *ge, const Real *gld, Real *gx,
+                       Real *gc, Real *go)
+  {
+    const int K = z.bins, Kc = z.circular_bins;
+    at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
+      SplineElement<Real> sp;
+      const Real B = Real(z.bound);
+      for (int64_t i = from; i < to; i++) {
+        Real unused = 0;
+        const Real *p = o + i * z.outputs(), gl = gld[i];
+        Real *g = go + i * z.outputs();
+        for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), g += z.linear()) {
+          const Real th = std::tanh(p[1] / 2), ex = std::exp(-2 * th);
+          const Real v = (x[i * z.ntl + j] - p[0]) * ex;
+          Real gv = gy[i * z.ntl + j];
+          if (v > -B && v < B) {
+            sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, unused);
+            gv = sp.backward(gv, gl, g + 2, g + 2 + K, g + 2 + 2 * K);
+          } else
+            for (int64_t k = 2; k < z.linear(); k++) g[k] = 0;
+          gx[i * z.ntl + j] = gv * ex;
+          g[0] = -gv * ex;
+          g[1] = (-gv * v - gl) * (1 - th * th);    // d sc/d raw = 1 - tanh^2
+        }
+        for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), g += z.circular()) {
+          const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
+          sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-PI), Real(PI), true, unused);
+          const Real gv =
+              sp.backward(ge[i * z.ntc + j], gl, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
+          gc[i * z.ntc + j] = gv;
+          g[0] = -gv;
+        }
+      }
+    });
+  }
+
+  struct SplineFunction : public torch::autograd::Function<SplineFunction> {
+    static torch::autograd::variable_list forward(torch::autograd::AutogradContext *ctx, Tensor x,
+                                                  Tensor c, Tensor o, int64_t bins,
+                                                  int64_t circular_bins, double bound)
+    {
+      SplineSizes z{x.size(1), c.size(1), (int) bins, (int) circular_bins, bound};
+      x = x.contiguous();
+      c = c.contiguous();
+      o = o.contiguous();
+      TORCH_CHECK(o.size(1) == z.outputs(), "coupling outputs, expected ", z.outputs(), ", got ",
+                  o.size(1));
+      Tensor y = torch::empty_like(x), e = torch::empty_like(c),
+             ld = torch::empty({x.size(0)}, x.options());
+      if (x.scalar_type() == torch::kDouble)
+        spline_forward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
+                               o.data_ptr<double>(), y.data_ptr<double>(), e.data_ptr<double>(),
+                               ld.data_ptr<double>());
+      else
+        spline_forward<float>(z, x.size(0), x.data_ptr<float>(), c.data_ptr<float>(),
+                              o.data_ptr<float>(), y.data_ptr<float>(), e.data_ptr<float>(),
+                              ld.data_ptr<float>());
+      ctx->save_for_backward({x, c, o});
+      ctx->saved_data["bins"] = bins;
+      ctx->saved_data["circular_bins"] = circular_bins;
+      ctx->saved_data["bound"] = bound;
+      return {y, e, ld};
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *ctx,
+                                                   torch::autograd::variable_list grad)
+    {
+      auto saved = ctx->get_saved_variables();
+      Tensor x = saved[0], c = saved[1], o = saved[2];
+      SplineSizes z{x.size(1), c.size(1), (int) ctx->saved_data["bins"].toInt(),
+                    (int) ctx->saved_data["circular_bins"].toInt(),
+                    ctx->saved_data["bound"].toDouble()};
+      auto dense = [](const Tensor &g, const Tensor &like) {
+        return g.defined() ? g.contiguous() : torch::zeros_like(like);
+      };
+      Tensor gy = dense(grad[0], x), ge = dense(grad[1], c);
+      Tensor gld = grad[2].defined() ? grad[2].contiguous()
+                                     : torch::zeros({x.size(0)}, x.options());
+      Tensor gx = torch::empty_like(x), gc = torch::empty_like(c), go = torch::empty_like(o);
+      if (x.scalar_type() == torch::kDouble)
+        spline_backward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
+                                o.data_ptr<double>(), gy.data_ptr<double>(),
+                                ge.data_ptr<double>(), gld.data_ptr<double>(),
+                                gx.data_ptr<double>(), gc.data_ptr<double>(),
+                                go.data_ptr<double>());
+      else
+        spline_backward<float>(z, x.size(0), x.data_ptr<float>(), c.data_ptr<float>(),
+                               o.data_ptr<float>(), gy.data_ptr<float>(), ge.data_ptr<float>(),
+                               gld.data_ptr<float>(), gx.data_ptr<float>(), gc.data_ptr<float>(),
+                               go.data_ptr<float>());
+      return {gx, gc, go, Tensor(), Tensor(), Tensor()};
+    }
+  };
+
+  /* ----------------------------------------------------------------------
+     the networks; parameters by their names in the model file
+  ------------------------------------------------------------------------- */
+
+  struct FlowNet {
+    FlowNetShape shape;
+    torch::ScalarType dtype;
+    std::vector<std::string> names;
+    std::vector<Tensor> params;
+    struct Layer {
+      Tensor lid, lt, cid, ct;    // indices
+      int first;                  // index of in.weight in params
+    };
+    std::vector<Layer> layers;
+    Tensor turn;    // multiples of circular variables
+
+    FlowNet(const FlowNetShape &s, torch::ScalarType t) : shape(s), dtype(t)
+    {
+      const int h = s.hidden;
+      if (s.nl < 2 || s.nf < 1 || s.nc < 0 || h < 1 || s.bins < 2 || s.bins > MAX_TRAIN_BINS ||
+          s.circular_bins < 2 || s.circular_bins > MAX_TRAIN_BINS)
+        throw std::runtime_error("flow networks: impossible sizes");
+      if (s.linear_id.size() != s.circular_id.size())
+        throw std::runtime_error("flow networks: identity sets of different number");
+      add("affine.0.weight", {h, s.nf});
+      add("affine.0.bias", {h});
+      add("affine.1.weight", {h, h});
+      add("affine.1.bias", {h});
+      add("affine.2.weight", {2 * s.nl, h});
+      add("affine.2.bias", {2 * s.nl});
+      for (size_t k = 0; k < s.linear_id.size(); k++) {
+        Layer layer;
+        auto rest = [](const std::vector<int> &id, int n) {
+          std::vector<int64_t> other;
+          for (int j = 0; j < n; j++)
+            if (std::find(id.begin(), id.end(), j) == id.end()) other.push_back(j);
+          return other;
+        };
+        auto index = [](const std::vector<int64_t> &v) {
+          return torch::tensor(v, torch::kInt64);
+        };
+        const auto &li = s.linear_id[k], &ci = s.circular_id[k];
+        layer.lid = index(std::vector<int64_t>(li.begin(), li.end()));
+        layer.cid = index(std::vector<int64_t>(ci.begin(), ci.end()));
+        layer.lt = index(rest(li, s.nl));
+        layer.ct = index(rest(ci, s.nc));
+        layer.first = params.size();
+        SplineSizes z{layer.lt.size(0), layer.ct.size(0), s.bins, s.circular_bins, s.bound};
+        const int64_t nin = layer.lid.size(0) + 4 * layer.cid.size(0);
+        const std::string p = "coupling." + std::to_string(k) + ".";
+        add(p + "in.weight", {h, nin});
+        add(p + "cond.weight", {h, s.nf});
+        add(p + "in.bias", {h});
+        add(p + "hidden.weight", {h, h});
+        add(p + "hidden.bias", {h});
+        add(p + "out.weight", {z.outputs(), h});
+        add(p + "out.bias", {z.outputs()});
+        layers.push_back(layer);
+      }
+    }
+
+    void add(const std::string &name, std::vector<int64_t> size)
+    {
+      names.push_back(name);
+      params.push_back(torch::zeros(size, torch::dtype(dtype)));
+    }
+
+    // uniform +-1/sqrt(fan in) as torch::nn::Linear, almost zero in the last layers: identity flow
+    void initialise(int64_t seed)
+    {
+      torch::NoGradGuard no_grad;
+      auto gen = at::detail::createCPUGenerator(seed);
+      for (size_t k = 0; k < params.size(); k++) {
+        const std::string &name = names[k];
+        const bool bias = params[k].dim() == 1;
+        if (name.find(".out.weight") != std::string::npos)
+          params[k].normal_(0.0, 1.0e-3, gen);
+        else if (name.rfind("affine.2.", 0) == 0 || name.find(".out.bias") != std::string::npos)
+          params[k].zero_();
+        else if (!bias) {
+          double fan = params[k].size(1);
+          if (name.find("in.weight") != std::string::npos && name.rfind("coupling", 0) == 0 &&
+              name.find(".in.") != std::string::npos)
+            fan += shape.nf;
+          else if (name.find(".cond.") != std::string::npos)
+            fan += params[k - 1].size(1);
+          const double a = 1.0 / std::sqrt(fan);
+          params[k].uniform_(-a, a, gen);
+        } else {
+          const double a = 1.0 / std::sqrt((double) params[k].size(0));
+          params[k].uniform_(-a, a, gen);
+        }
+      }
+    }
+
+    // log q_flow(l,c|f) [n]
+    Tensor log_prob(Tensor l, Tensor c, const Tensor &f) const
+    {
+      using namespace torch;
+      Tensor h = silu(addmm(params[1], f, params[0].t()));
+      h = silu(addmm(params[3], h, params[2].t()));
+      h = addmm(params[5], h, params[4].t());
+      Tensor mean = h.slice(1, 0, shape.nl), scale = h.slice(1, shape.nl, 2 * shape.nl);
+      l = (l - mean) * exp(-scale);
+      Tensor logdet = -scale.sum(1);
+      for (const auto &layer : layers) {
+        const auto *p = &params[layer.first];
+        Tensor q = l.index_select(1, layer.lid);
+        if (layer.cid.size(0)) {
+          Tensor a = c.index_select(1, layer.cid).unsqueeze(2);
+          a = cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1);
+          q = cat({q, a}, 1);
+        }
+        Tensor g = addmm(p[2], f, p[1].t());
+        g = silu(addmm(g, q, p[0].t()));
+        g = silu(addmm(p[4], g, p[3].t()));
+        g = addmm(p[6], g, p[5].t());
+        auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct),
+                                         g, shape.bins, shape.circular_bins, shape.bound);
+        if (layer.lt.size(0)) l = l.index_copy(1, layer.lt, out[0]);
+        if (layer.ct.size(0)) c = c.index_copy(1, layer.ct, out[1]);
+        logdet = logdet + out[2];
+      }
+      const double base =
+          -0.5 * shape.nl * std::log(2 * PI) - shape.nc * std::log(2 * PI);
+      return logdet - 0.5 * (l * l).sum(1) + base;
+    }
+  };
+
+  Tensor rows(const std::vector<float> &v, int64_t n, int64_t m, const char *what)
+  {
+    if ((int64_t) v.size() != n * m)
+      throw std::runtime_error(std::string("flow training data: ") + what + ", expected " +
+                               std::to_string(n * m) + " numbers, got " +
+                               std::to_string(v.size()));
+    return torch::from_blob(const_cast<float *>(v.data()), {n, m}, torch::kFloat).clone();
+  }
+
+  double now()
+  {
+    using namespace std::chrono;
+    return duration<double>(steady_clock::now().time_since_epoch()).count();
+  }
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
+                                        const std::map<std::string, FlowTensor> &weights,
+                                        int64_t n, const double *l, const double *c,
+                                        const double *f, bool double_precision)
+{
+  torch::NoGradGuard no_grad;
+  const auto dtype = double_precision ? torch::kDouble : torch::kFloat;
+  FlowNet net(shape, dtype);
+  for (size_t k = 0; k < net.params.size(); k++) {
+    auto it = weights.find(net.names[k]);
+    if (it == weights.end()) throw std::runtime_error("flow weights: no tensor " + net.names[k]);
+    if ((int64_t) it->second.data.size() != net.params[k].numel())
+      throw std::runtime_error("flow weights: size of " + net.names[k]);
+    net.params[k] = torch::from_blob(const_cast<double *>(it->second.data.data()),
+                                     net.params[k].sizes(), torch::kDouble)
+                        .to(dtype, false, true);
+  }
+  auto matrix = [&](const double *p, int64_t m) {
+    return torch::from_blob(const_cast<double *>(p), {n, m}, torch::kDouble).to(dtype, false, true);
+  };
+  Tensor lp = net.log_prob(matrix(l, shape.nl), matrix(c, shape.nc), matrix(f, shape.nf))
+                  .to(torch::kDouble)
+                  .contiguous();
+  return std::vector<double>(lp.data_ptr<double>(), lp.data_ptr<double>() + n);
+}
+
+/* ---------------------------------------------------------------------- */
+
+struct FlowTrainer::Impl {
+  FlowTrainOptions opt;
+  FlowNet net;
+  Tensor tl, tc, tf, vl, vc, vf;
+  double tgeo, vgeo;    // mean geometry and constant terms
+  int64_t ntrain, nvalid;
+  std::vector<Tensor> m1, m2, average, best;
+  int64_t step = 0, skipped = 0;
+  int epoch = 0, best_epoch = 0;
+  double best_valid = INFINITY, used = 0.0;    // used: seconds of training so far
+  bool over = false;
+
+  Impl(const FlowNetShape &s, const FlowTrainOptions &o) : opt(o), net(s, torch::kFloat) {}
+
+  double validate()
+  {
+    torch::NoGradGuard no_grad;
+    net.params.swap(average);
+    double sum = 0.0;
+    for (int64_t i = 0; i < nvalid; i += 4096) {
+      const int64_t j = std::min(nvalid, i + 4096);
+      sum += net.log_prob(vl.slice(0, i, j), vc.slice(0, i, j), vf.slice(0, i, j))
+                 .to(torch::kDouble)
+                 .sum()
+                 .item<double>();
+    }
+    net.params.swap(average);
+    return -(sum / nvalid) - vgeo;
+  }
+
+  // Adam with decoupled weight decay, and the running average of the weights
+  void adam(double rate)
+  {
+    torch::NoGradGuard no_grad;
+    double norm2 = 0.0;
+    for (auto &p : net.params) {
+      const float *g = p.grad().data_ptr<float>();
+      double s = 0.0;
+      for (int64_t i = 0; i < p.numel(); i++) s += (double) g[i] * g[i];
+      norm2 += s;
+    }
+    const double norm = std::sqrt(norm2);
+    if (!std::isfinite(norm) || norm > 1000.0 * opt.clip) {
+      skipped++;
+      step++;
+      return;
+    }
+    step++;
+    const float shrink = norm > opt.clip ? opt.clip / norm : 1.0;
+    const double b1 = 0.9, b2 = 0.999;
+    const double c1 = 1.0 - std::pow(b1, (double) step), c2 = 1.0 - std::pow(b2, (double) step);
+    const float size = rate / c1, root = 1.0 / std::sqrt(c2);
+    const float keep = 1.0 - rate * opt.decay;
+    const double d = std::min(opt.ema, (1.0 + step) / (10.0 + step));
+    const float mix = 1.0 - d;
+    for (size_t k = 0; k < net.params.size(); k++) {
+      float *p = net.params[k].data_ptr<float>();
+      const float *g = net.params[k].grad().data_ptr<float>();
+      float *m = m1[k].data_ptr<float>(), *v = m2[k].data_ptr<float>(),
+            *a = average[k].data_ptr<float>();
+      const float kp = net.params[k].dim() > 1 ? keep : 1.0f;
+      const int64_t n = net.params[k].numel();
+      for (int64_t i = 0; i < n; i++) {
+        const float gi = g[i] * shrink;
+        m[i] = 0.9f * m[i] + 0.1f * gi;
+        v[i] = 0.999f * v[i] + 0.001f * gi * gi;
+        p[i] = kp * p[i] - size * m[i] / (root * std::sqrt(v[i]) + 1.0e-8f);
+        a[i] += mix * (p[i] - a[i]);
+      }
+    }
+  }
+};
+
+FlowTrainer::FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &options,
+                         FlowFrames train, FlowFrames valid) :
+    impl(new Impl(shape, options))
+{
+  auto &s = *impl;
+  if (train.n < options.batch)
+    throw std::runtime_error("flow training: fewer frames (" + std::to_string(train.n) +
+                             ") than a batch has (" + std::to_string(options.batch) + ")");
+  if (valid.n < 1) throw std::runtime_error("flow training: no validation frames");
+  torch::set_num_threads(options.threads);
+  s.ntrain = train.n;
+  s.nvalid = valid.n;
+  s.tl = rows(train.l, train.n, shape.nl, "l");
+  s.tc = rows(train.c, train.n, shape.nc, "c");
+  s.tf = rows(train.f, train.n, shape.nf, "f");
+  s.vl = rows(valid.l, valid.n, shape.nl, "l");
+  s.vc = rows(valid.c, valid.n, shape.nc, "c");
+  s.vf = rows(valid.f, valid.n, shape.nf, "f");
+  auto mean = [](const FlowFrames &d) {
+    return std::accumulate(d.geometry.begin(), d.geometry.end(), 0.0) / d.n;
+  };
+  s.tgeo = train.constant - mean(train);
+  s.vgeo = valid.constant - mean(valid);
+  s.net.initialise(options.seed);
+  for (auto &p : s.net.params) {
+    s.m1.push_back(torch::zeros_like(p));
+    s.m2.push_back(torch::zeros_like(p));
+    s.average.push_back(p.clone());
+    s.best.push_back(p.clone());
+    p.set_requires_grad(true);
+  }
+}
+
+FlowTrainer::~FlowTrainer() = default;
+
+bool FlowTrainer::finished() const
+{
+  return impl->over;
+}
+
+/* ----------------------------------------------------------------------
+   the learning rate follows a half cosine over all epochs, or over the minutes if they end first
+------------------------------------------------------------------------- */
+
+FlowEpoch FlowTrainer::epoch()
+{
+  auto &s = *impl;
+  torch::set_num_threads(s.opt.threads);
+  const double start = now();
+  const int64_t nb = s.ntrain / s.opt.batch;
+  std::vector<int64_t> order(s.ntrain);
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 gen(0x9e3779b97f4a7c15ull * (uint64_t) (s.opt.seed + 1) + s.epoch);
+  for (int64_t i = s.ntrain - 1; i > 0; i--) std::swap(order[i], order[gen() % (i + 1)]);
+
+  double sum = 0.0, rate = 0.0;
+  int64_t count = 0;
+  for (int64_t b = 0; b < nb; b++) {
+    double part = (s.epoch + (double) b / nb) / s.opt.epochs;
+    if (s.opt.minutes > 0.0)
+      part = std::max(part, (s.used + now() - start) / (60.0 * s.opt.minutes));
+    part = std::min(part, 1.0);
+    rate = s.opt.rate * std::min(1.0, (s.step + 1.0) / s.opt.warmup) * 0.5 *
+        (1.0 + std::cos(PI * part));
+    rate = std::max(rate, 1.0e-3 * s.opt.rate * std::min(1.0, (s.step + 1.0) / s.opt.warmup));
+    Tensor idx = torch::from_blob(&order[b * s.opt.batch], {s.opt.batch}, torch::kInt64);
+    Tensor lp = s.net.log_prob(s.tl.index_select(0, idx), s.tc.index_select(0, idx),
+                               s.tf.index_select(0, idx));
+    Tensor loss = -lp.mean();
+    for (auto &p : s.net.params)
+      if (p.grad().defined()) p.mutable_grad().reset();
+    loss.backward();
+    s.adam(rate);
+    const double value = loss.item<double>();
+    if (std::isfinite(value)) {
+      sum += value;
+      count++;
+    }
+    if (s.opt.minutes > 0.0 && s.used + now() - start > 60.0 * s.opt.minutes) break;
+  }
+  if (count == 0) throw std::runtime_error("flow training: the loss of a whole epoch is not finite");
+
+  FlowEpoch r;
+  s.epoch++;
+  r.epoch = s.epoch;
+  r.train = sum / count - s.tgeo;
+  r.valid = s.validate();
+  if (r.valid < s.best_valid) {
+    s.best_valid = r.valid;
+    s.best_epoch = s.epoch;
+    torch::NoGradGuard no_grad;
+    for (size_t k = 0; k < s.best.size(); k++) s.best[k].copy_(s.average[k]);
+  }
+  s.used += now() - start;
+  r.best = s.best_valid;
+  r.best_epoch = s.best_epoch;
+  r.rate = rate;
+  r.skipped = s.skipped;
+  r.seconds = s.used;
+  r.seconds_left = s.used / s.epoch * (s.opt.epochs - s.epoch);
+  if (s.opt.minutes > 0.0)
+    r.seconds_left = std::min(r.seconds_left, std::max(0.0, 60.0 * s.opt.minutes - s.used));
+  s.over = s.epoch >= s.opt.epochs || (s.opt.minutes > 0.0 && s.used >= 60.0 * s.opt.minutes) ||
+      (s.opt.patience > 0 && s.epoch - s.best_epoch >= s.opt.patience);
+  r.last = s.over;
+  return r;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::map<std::string, FlowTensor> FlowTrainer::best() const
+{
+  std::map<std::string, FlowTensor> out;
+  for (size_t k = 0; k < impl->best.size(); k++) {
+    Tensor t = impl->best[k].to(torch::kDouble).contiguous();
+    out[impl->net.names[k]] = FlowTensor{t.sizes().vec(), std::vector<double>(t.data_ptr<double>(),
+                                                              t.data_ptr<double>() + t.numel())};
+  }
+  return out;
+}
+
+/* ----------------------------------------------------------------------
+   plain bytes: sizes first, so that a checkpoint of other networks is refused
+------------------------------------------------------------------------- */
+
+std::string FlowTrainer::checkpoint() const
+{
+  const auto &s = *impl;
+  std::string out = "backmap.flow.checkpoint 1\n";
+  auto put = [&](const void *p, size_t n) { out.append((const char *) p, n); };
+  int64_t head[6] = {(int64_t) s.net.params.size(), s.ntrain, s.nvalid,
+                     s.opt.seed, s.opt.batch, s.opt.epochs};
+  put(head, sizeof(head));
+  for (const auto &p : s.net.params) {
+    int64_t n = p.numel();
+    put(&n, sizeof(n));
+  }
+  put(&s.step, sizeof(s.step));
+  put(&s.skipped, sizeof(s.skipped));
+  put(&s.epoch, sizeof(s.epoch));
+  put(&s.best_epoch, sizeof(s.best_epoch));
+  put(&s.best_valid, sizeof(s.best_valid));
+  put(&s.used, sizeof(s.used));
+  for (const auto *set : {&s.net.params, &s.m1, &s.m2, &s.average, &s.best})
+    for (const auto &t : *set) put(t.data_ptr<float>(), t.numel() * sizeof(float));
+  return out;
+}
+
+void FlowTrainer::restore(const std::string &bytes)
+{
+  auto &s = *impl;
+  torch::NoGradGuard no_grad;
+  const std::string magic = "backmap.flow.checkpoint 1\n";
+  if (bytes.compare(0, magic.size(), magic) != 0)
+    throw std::runtime_error("checkpoint of train_flow: not one");
+  size_t at = magic.size();
+  auto get = [&](void *p, size_t n) {
+    if (at + n > bytes.size()) throw std::runtime_error("checkpoint of train_flow: too short");
+    std::memcpy(p, bytes.data() + at, n);
+    at += n;
+  };
+  int64_t head[6];
+  get(head, sizeof(head));
+  const int64_t mine[6] = {(int64_t) s.net.params.size(), s.ntrain, s.nvalid,
+                           s.opt.seed, s.opt.batch, s.opt.epochs};
+  const char *what[6] = {"tensors", "training frames", "validation frames", "seed", "batch",
+                         "epochs"};
+  for (int i = 0; i < 6; i++)
+    if (head[i] != mine[i])
+      throw std::runtime_error(std::string("checkpoint of train_flow: ") + what[i] +
+                               ", expected " + std::to_string(mine[i]) + ", got " +
+                               std::to_string(head[i]));
+  for (const auto &p : s.net.params) {
+    int64_t n;
+    get(&n, sizeof(n));
+    if (n != p.numel())
+      throw std::runtime_error("checkpoint of train_flow: networks of another size");
+  }
+  get(&s.step, sizeof(s.step));
+  get(&s.skipped, sizeof(s.skipped));
+  get(&s.epoch, sizeof(s.epoch));
+  get(&s.best_epoch, sizeof(s.best_epoch));
+  get(&s.best_valid, sizeof(s.best_valid));
+  get(&s.used, sizeof(s.used));
+  for (auto *set : {&s.net.params, &s.m1, &s.m2, &s.average, &s.best})
+    for (auto &t : *set) get(t.data_ptr<float>(), t.numel() * sizeof(float));
+  s.over = s.epoch >= s.opt.epochs;
+}
+
+}    // namespace BACKMAP_NS

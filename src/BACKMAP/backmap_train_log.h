@@ -1,0 +1,49 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#ifndef BACKMAP_TRAIN_LOG_H
+#define BACKMAP_TRAIN_LOG_H
+
+#include "comm.h"
+#include "pointers.h"
+
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+namespace LAMMPS_NS {
+
+/** Lines of the training commands to screen and log file of rank 0, flushed: a training takes long
+    and people watch it through pipes. */
+class TrainLog : protected Pointers {
+ public:
+  TrainLog(class LAMMPS *lmp, const std::string &) : Pointers(lmp) {}
+
+  void line(const std::string &text)
+  {
+    if (comm->me) return;
+    for (FILE *f : {screen, logfile}) {
+      if (!f) continue;
+      fputs((text + "\n").c_str(), f);
+      fflush(f);
+    }
+  }
+
+  /** Writes beside the file and renames: what is there is whole. Throws std::runtime_error. */
+  static void write_file(const std::string &path, const std::string &bytes)
+  {
+    const std::string part = path + ".part";
+    FILE *f = fopen(part.c_str(), "wb");
+    if (!f) throw std::runtime_error("cannot write " + part);
+    const bool good = fwrite(bytes.data(), 1, bytes.size(), f) == bytes.size();
+    if (fclose(f) != 0 || !good || rename(part.c_str(), path.c_str()) != 0)
+      throw std::runtime_error("cannot write " + path);
+  }
+};
+
+}    // namespace LAMMPS_NS
+
+#endif
