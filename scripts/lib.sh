@@ -78,3 +78,28 @@ mpi_environment() {
   # one thread a rank unless the user says otherwise; libraries below us must not multiply
   export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 }
+
+# ----------------------------------------------------------------------
+# configure (once) and build one preset of the CMake project: build_preset NAME [NAME=VALUE ...]
+# ----------------------------------------------------------------------
+
+build_preset() {
+  local preset=$1 setting definitions=()
+  shift
+  for setting in "$@"; do
+    case $setting in
+      # these went into the setup file
+      LAMMPS_DIR=* | Kokkos_ROOT=* | BACKMAP_CACHE=* | BACKMAP_JOBS=* | CXX=*) ;;
+      *) definitions+=("-D$setting") ;;
+    esac
+  done
+  for setting in BACKMAP_TORCH BACKMAP_NATIVE Torch_DIR MPI_HOME; do
+    [ -n "${!setting:-}" ] && definitions+=("-D$setting=${!setting}")
+  done
+  if [ ! -e "build/$preset/build.ninja" ] || [ CMakePresets.json -nt "build/$preset/build.ninja" ] ||
+    [ ${#definitions[@]} -gt 0 ]; then
+    mkdir -p "build/$preset"
+    quietly "configuring BACKMAP ($preset)" "build/$preset/configure.log" cmake --preset "$preset" "${definitions[@]}"
+  fi
+  quietly "building BACKMAP ($preset)" "build/$preset/build.log" cmake --build --preset "$preset" -j "$(backmap_jobs)"
+}

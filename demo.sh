@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Alanine dipeptide from six beads to Boltzmann-weighted all-atom observables: sets everything up, samples the
+# coarse-grained model with the models shipped in potentials/, backmaps, reweights and plots.
+#
+#   ./demo.sh [--out DIR] [NAME=VALUE ...]
+#
+# --out DIR    where the results go (default demo-out): summary.json, the sample table, a dump of weighted all-atom
+#              structures, ramachandran.png
+# NAME=VALUE   see scripts/setup.sh, for example LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/scripts/lib.sh"
+
+out=demo-out
+settings=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
+    --out) [ $# -ge 2 ] || fail "--out needs a folder"; out=$2; shift ;;
+    --out=*) out=${1#--out=} ;;
+    [A-Za-z]*=*) settings+=("$1") ;;
+    *) fail "unknown option $1; usage: ./demo.sh [--out DIR] [NAME=VALUE ...]" ;;
+  esac
+  shift
+done
+case $out in /*) ;; *) out=$PWD/$out ;; esac
+cd "$here"
+
+BACKMAP_CALLER=demo.sh scripts/setup.sh --lean "${settings[@]}"
+build_preset demo "${settings[@]}"
+mpi_environment
+mkdir -p "$out"
+export PYTHON
+PYTHON=$(backmap_python)
+examples/alanine-dipeptide/run_demo.sh "$here/build/demo/lammps/lmp" "$out"
