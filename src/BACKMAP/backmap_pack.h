@@ -154,7 +154,8 @@ BACKMAP_FUNCTION Pack<T, W> p_select(const typename Pack<T, W>::Mask &mask, cons
 
 template <class T, int W> BACKMAP_FUNCTION Pack<T, W> p_sqrt(const Pack<T, W> &x)
 {
-  // the library's sqrt sets errno, so a loop over it stays a loop
+  // the library's sqrt sets errno, so a loop over it stays a loop; maskz: GCC 12 warns of the
+  // plain form
 
   using V = typename Pack<T, W>::V;
   constexpr int bytes = W * sizeof(T);
@@ -162,9 +163,9 @@ template <class T, int W> BACKMAP_FUNCTION Pack<T, W> p_sqrt(const Pack<T, W> &x
 #if defined(__AVX512F__)
   if constexpr (bytes == 64) {
     if constexpr (sizeof(T) == 4)
-      return Pack<T, W>::of((V) _mm512_sqrt_ps((__m512) x.v));
+      return Pack<T, W>::of((V) _mm512_maskz_sqrt_ps(0xffff, (__m512) x.v));
     else
-      return Pack<T, W>::of((V) _mm512_sqrt_pd((__m512d) x.v));
+      return Pack<T, W>::of((V) _mm512_maskz_sqrt_pd(0xff, (__m512d) x.v));
   } else
 #endif
 #if defined(__AVX__)

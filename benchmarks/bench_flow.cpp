@@ -1,0 +1,113 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+// Samples per second of the flow evaluator, without energies, for a flow of the size of the shipped
+// one (alanine dipeptide, 6 beads, 6 couplings, 8 bins; random weights: speed does not depend on
+// them).
+//   bench_flow [serial|kokkos] [single|double] [hidden]
+
+#include "backmap_flow.h"
+#include "test_support.h"
+
+#if __has_include(<Kokkos_Core.hpp>)
+#include <Kokkos_Core.hpp>
+#define HAVE_KOKKOS 1
+#endif
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+using namespace BACKMAP_NS;
+
+static double now()
+{
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+/* ---------------------------------------------------------------------- */
+
+static void measure(Flow &flow, int frames, int samples)
+{
+  std::vector<double> z;
+  std::vector<std::int64_t> steps, molecules;
+  for (int i = 0; i < frames; i++) {
+    const auto one = test::ala2_bead_positions(i);
+    z.insert(z.end(), one.begin(), one.end());
+    steps.push_back(i);
+    molecules.push_back(1);
+  }
+  const int n = frames * samples;
+  std::vector<double> x((std::size_t) n * 3 * flow.natoms()), logq(n);
+  FlowRequest r;
+  r.nframes = frames;
+  r.z = z.data();
+  r.samples = samples;
+  r.seed = 1;
+  r.timestep = steps.data();
+  r.molecule = molecules.data();
+
+  flow.sample(r, x.data(), logq.data());
+  double best = 1.0e30;
+  for (int repeat = 0; repeat < 5; repeat++) {
+    long calls = 0;
+    const double start = now();
+    double spent = 0.0;
+    do {
+      flow.sample(r, x.data(), logq.data());
+      calls++;
+      spent = now() - start;
+    } while (spent < 0.3);
+    const double one = spent / calls / n;
+    if (one < best) best = one;
+  }
+  const double start = now();
+  long calls = 0;
+  do {
+    flow.log_prob(n, x.data(), logq.data());
+    calls++;
+  } while (now() - start < 0.3);
+  const double density = (now() - start) / calls / n;
+  std::printf("%6d %8d %8d %12.2f %12.0f %14.0f\n", frames, samples, n, best * 1e6, 1.0 / best,
+              1.0 / density);
+  std::fflush(stdout);
+}
+
+/* ---------------------------------------------------------------------- */
+
+int main(int argc, char **argv)
+{
+  const std::string backend = argc > 1 ? argv[1] : "serial";
+  const bool twice = argc > 2 && std::string(argv[2]) == "double";
+#ifdef HAVE_KOKKOS
+  if (backend == "kokkos") Kokkos::initialize(argc, argv);
+#endif
+  for (const int hidden : {64, 128}) {
+    if (argc > 3 && std::atoi(argv[3]) != hidden) continue;
+    test::FlowShape shape;
+    shape.hidden = hidden;
+    shape.circular_bins = 8;
+    shape.couplings = 6;
+    shape.bound = 5.0;
+    shape.strength = 0.3;
+    const FlowSpec spec = test::random_flow(1, shape);
+    auto flow = Flow::create(
+        spec, twice ? Flow::Precision::Double : Flow::Precision::Single, backend);
+    std::printf("# backend %s, %s, hidden %d, %d bytes a vector\n", backend.c_str(),
+                twice ? "double" : "single", hidden, BACKMAP_VECTOR_BYTES);
+    std::printf("# frames samples    batch    us/sample    samples/s     log q's per s\n");
+    measure(*flow, 1, 1);
+    measure(*flow, 1, 16);
+    measure(*flow, 4, 16);
+    measure(*flow, 64, 16);
+    measure(*flow, 1, 1024);
+  }
+#ifdef HAVE_KOKKOS
+  if (backend == "kokkos") Kokkos::finalize();
+#endif
+  return 0;
+}
