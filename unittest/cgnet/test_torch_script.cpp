@@ -1,0 +1,246 @@
+// The TorchScript contract: the native network and the same network as a .pt file agree to 1e-10, archives that break the
+// contract are refused.  The archive is made here with LibTorch and, where Python has torch, by the example's export script.
+
+#include "backmap_torch_script.h"
+
+#include "backmap_cgnet.h"
+#include "cgnet_support.h"
+
+#include <torch/script.h>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+using namespace BACKMAP_NS;
+using namespace cgnet_support;
+
+namespace {
+
+const char *const METHODS = R"(
+def bead_names(self) -> List[str]:
+    return ["C", "N", "CA", "CB", "C", "N"]
+def units(self) -> str:
+    return "real"
+def temperature(self) -> float:
+    return 300.0
+)";
+
+const char *const FORWARD = R"(
+def distance(self, z, i):
+    return (z[:, i[:, 0]] - z[:, i[:, 1]]).norm(dim=-1)
+def angle(self, z, i):
+    u = z[:, i[:, 0]] - z[:, i[:, 1]]
+    v = z[:, i[:, 2]] - z[:, i[:, 1]]
+    return torch.atan2(torch.cross(u, v, dim=-1).norm(dim=-1), (u * v).sum(-1))
+def dihedral(self, z, i):
+    b1 = z[:, i[:, 1]] - z[:, i[:, 0]]
+    b2 = z[:, i[:, 2]] - z[:, i[:, 1]]
+    b3 = z[:, i[:, 3]] - z[:, i[:, 2]]
+    m = torch.cross(b1, b2, dim=-1)
+    n = torch.cross(b2, b3, dim=-1)
+    return torch.atan2(b2.norm(dim=-1) * (b1 * n).sum(-1), (m * n).sum(-1))
+def forward(self, z):
+    phi = self.dihedral(z, self.f_dihedrals)
+    waves = torch.stack([torch.cos(phi), torch.sin(phi), torch.cos(2 * phi), torch.sin(2 * phi)], -1)
+    x = torch.cat([self.distance(z, self.f_distances), self.angle(z, self.f_angles), waves.flatten(1)], -1)
+    h = (x - self.mean) / self.std
+    h = torch.tanh(torch.matmul(h, self.w0.t()) + self.b0)
+    h = torch.tanh(torch.matmul(h, self.w1.t()) + self.b1)
+    e = (torch.matmul(h, self.w2.t()) + self.b2)[:, 0]
+    r = self.distance(z, self.p_bonds)
+    t = self.dihedral(z, self.p_dihedrals)
+    d = torch.cat([r, self.angle(z, self.p_angles), t], -1) - self.prior_mean
+    d = torch.where(d < -3.0, d + 6.283185307179586, torch.where(d > 3.2, d - 6.283185307179586, d))
+    e = e + 0.5 * (torch.matmul(d, self.precision) * d).sum(-1) + self.two_kT * torch.log(r).sum(-1)
+    return e + 0.5 * self.two_kT * ((self.sigma / self.distance(z, self.p_repulsion)) ** 12).sum(-1)
+)";
+
+template <std::size_t N> torch::Tensor indices(const std::vector<std::array<int, N>> &list)
+{
+  torch::Tensor t = torch::zeros({(long) list.size(), (long) N}, torch::kInt64);
+  for (std::size_t i = 0; i < list.size(); i++)
+    for (std::size_t j = 0; j < N; j++) t[i][j] = list[i][j];
+  return t;
+}
+
+torch::Tensor doubles(const std::vector<double> &v, std::vector<int64_t> shape)
+{
+  return torch::tensor(v, torch::kFloat64).reshape(shape);
+}
+
+std::string saved(const torch::jit::Module &m)
+{
+  std::ostringstream out;
+  m.save(out);
+  return out.str();
+}
+
+// the network of a spec with two hidden layers and two harmonics as an archive
+std::string archive(const CgnetSpec &s)
+{
+  torch::jit::Module m("TestCgnet");
+  m.register_buffer("f_distances", indices(s.features.distances));
+  m.register_buffer("f_angles", indices(s.features.angles));
+  m.register_buffer("f_dihedrals", indices(s.features.dihedrals));
+  m.register_buffer("p_bonds", indices(s.prior.bonds));
+  m.register_buffer("p_angles", indices(s.prior.angles));
+  m.register_buffer("p_dihedrals", indices(s.prior.dihedrals));
+  m.register_buffer("p_repulsion", indices(s.prior.repulsion));
+  const long nf = s.features.size(), np = s.prior.size();
+  m.register_buffer("mean", doubles(s.feature_mean, {nf}));
+  m.register_buffer("std", doubles(s.feature_std, {nf}));
+  m.register_buffer("prior_mean", doubles(s.prior.mean, {np}));
+  m.register_buffer("precision", doubles(s.prior.precision, {np, np}));
+  m.register_buffer("sigma", doubles(s.prior.sigma, {(long) s.prior.sigma.size()}));
+  m.register_buffer("two_kT", torch::tensor(2 * boltzmann_constant(s.units) * s.temperature, torch::kFloat64));
+  for (int k = 0; k < 3; k++) {
+    const auto &l = s.layers[k];
+    m.register_parameter("w" + std::to_string(k), doubles(l.weight, {l.out, l.in}), false);
+    m.register_parameter("b" + std::to_string(k), doubles(l.bias, {l.out}), false);
+  }
+  m.define(METHODS);
+  m.define(FORWARD);
+  return saved(m);
+}
+
+std::string small_archive(const std::string &methods, const std::string &forward)
+{
+  torch::jit::Module m("Small");
+  m.define(methods);
+  m.define(forward);
+  return saved(m);
+}
+
+std::string error_of(const std::string &bytes)
+{
+  try {
+    const auto p = make_torch_script(bytes, "net.pt");
+    const auto z = configurations(2, 1);
+    std::vector<double> e(2), f(36);
+    p->evaluate(2, z.data(), e.data(), f.data());
+  } catch (const std::runtime_error &e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+std::string read_file(const std::string &path)
+{
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+void write_file(const std::string &path, const std::string &bytes)
+{
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void expect_same(const CgPotential &a, const CgPotential &b)
+{
+  for (const int n : {1, 3, 16, 100}) {
+    const auto z = configurations(n, 40 + n, 0.15);
+    std::vector<double> ea(n), fa(18 * n), eb(n), fb(18 * n);
+    a.evaluate(n, z.data(), ea.data(), fa.data());
+    b.evaluate(n, z.data(), eb.data(), fb.data());
+    double largest = 0.0;
+    for (double x : fa) largest = std::max(largest, std::fabs(x));
+    for (int m = 0; m < n; m++) EXPECT_NEAR(ea[m], eb[m], 1e-10 * (1 + std::fabs(ea[m])));
+    for (int i = 0; i < 18 * n; i++) EXPECT_NEAR(fa[i], fb[i], 1e-10 * largest);
+  }
+}
+
+// last column of the thermo line of step 0
+double energy_by_lammps(const std::string &model)
+{
+  const CgnetSpec spec = make_cgnet();
+  std::ofstream data("two.data");
+  data << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";
+  for (int i = 1; i <= 6; i++) data << i << " 12\n";
+  data << "\nAtoms\n\n";
+  data.precision(17);
+  const auto z = configurations(2, 77);
+  for (int i = 0; i < 12; i++)
+    data << i + 1 << " " << 1 + i / 6 << " " << 1 + i % 6 << " " << z[3 * i] << " " << z[3 * i + 1] << " "
+         << z[3 * i + 2] << "\n";
+  data.close();
+  write_file("in.two", "units real\natom_style molecular\nread_data two.data\npair_style cgnet\npair_coeff * * " + model +
+                           " C N CA CB C N\nvariable e equal pe\nrun 0\nprint \"energy ${e}\" file energy.txt\n"
+                           "fix 1 all nve\nrun 20\n");
+  const std::string command = std::string(BACKMAP_LMP) + " -in in.two -log none -screen two.out -nocite";
+  EXPECT_EQ(std::system(command.c_str()), 0) << read_file("two.out");
+  std::string word;
+  double e = 0.0;
+  std::ifstream("energy.txt") >> word >> e;
+  return e;
+}
+
+}    // namespace
+
+TEST(TorchScript, AgreesWithNative)
+{
+  const CgnetSpec spec = make_cgnet();
+  const auto script = make_torch_script(archive(spec), "net.pt");
+  EXPECT_EQ(script->bead_names(), spec.bead_names());
+  EXPECT_EQ(script->units(), "real");
+  EXPECT_EQ(script->temperature(), 300.0);
+  expect_same(Cgnet(spec), *script);
+}
+
+TEST(TorchScript, ExportScriptOfTheExample)
+{
+  const std::string python = BACKMAP_PYTHON;
+  if (python.empty() || std::system((python + " -c 'import torch, numpy' > /dev/null 2>&1").c_str()) != 0)
+    GTEST_SKIP() << "no Python with torch";
+  for (const auto &hidden : std::vector<std::vector<int>>{{24, 20}, {64, 64, 64}}) {
+    const CgnetSpec spec = make_cgnet(hidden);
+    write_file("export.safetensors", spec.to_model().serialize());
+    const std::string command =
+        python + " " + BACKMAP_EXAMPLES + "/alanine-dipeptide/export_cgnet.py export.safetensors export.pt";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    const auto script = make_torch_script(read_file("export.pt"), "export.pt");
+    EXPECT_EQ(script->bead_names(), spec.bead_names());
+    expect_same(Cgnet(spec), *script);
+  }
+}
+
+TEST(TorchScript, InsideLammps)
+{
+  const CgnetSpec spec = make_cgnet();
+  write_file("net.safetensors", spec.to_model().serialize());
+  write_file("net.pt", archive(spec));
+  const double native = energy_by_lammps("net.safetensors"), script = energy_by_lammps("net.pt");
+  EXPECT_NE(native, 0.0);
+  EXPECT_NEAR(native, script, 1e-10 * std::fabs(native));
+}
+
+TEST(TorchScript, BrokenContract)
+{
+  const std::string energy = "def forward(self, z):\n    return (z * z).sum(-1).sum(-1)\n";
+  EXPECT_EQ(error_of(small_archive(METHODS, energy)), "no error");
+  const auto expect = [](const std::string &bytes, const std::string &part) {
+    const std::string text = error_of(bytes);
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+    EXPECT_EQ(text.find("TorchScript model net.pt"), 0u) << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+  };
+  expect("", "cannot be loaded");
+  expect("not an archive", "cannot be loaded");
+  expect(small_archive(METHODS, energy).substr(0, 500), "cannot be loaded");
+  expect(small_archive("def units(self) -> str:\n    return 'real'\n", energy), "method bead_names() is missing");
+  std::string methods = METHODS;
+  methods.replace(methods.find("return 300.0"), 12, "return -3.0 ");
+  expect(small_archive(methods, energy), "temperature() must be positive");
+  methods = METHODS;
+  methods.replace(methods.find("-> str:\n    return \"real\""), 24, "-> int:\n    return 1      ");
+  expect(small_archive(methods, energy), "units() must return str");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1)\n"), "expected a float64 tensor of shape [2]");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1).sum(-1).float()\n"), "expected a float64 tensor");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.detach().sum(-1).sum(-1)\n"), "evaluation failed");
+  expect(small_archive(METHODS, "def forward(self, z):\n    raise ValueError('mine')\n"), "evaluation failed");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return [z]\n"), "must return a Tensor");
+}
