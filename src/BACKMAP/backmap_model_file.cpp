@@ -167,7 +167,8 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
     }
 
     const std::string what = "tensor \"" + name + "\": ";
-    if (name.empty() || name.find('\0') != std::string::npos) file.fail(what + "not a valid name");
+    if (name.empty() || name.find('\0') != std::string::npos)
+      file.fail("not a valid name of a tensor: empty, or with a zero byte");
     for (const auto &field : entry.items())
       if (field.key() != "dtype" && field.key() != "shape" && field.key() != "data_offsets")
         file.fail(what + "unknown field \"" + field.key() + "\"");
@@ -293,7 +294,7 @@ void ModelFile::set_meta(const std::string &key, const std::string &value)
   // neither may end a field of the digest early
 
   if (key.find('\0') != std::string::npos || value.find('\0') != std::string::npos)
-    fail("metadata \"" + key + "\" contains a zero byte");
+    fail("metadata contain a zero byte: \"" + key + "\"");
   metadata[key] = value;
 }
 
