@@ -1,0 +1,95 @@
+#include "backmap_summary.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <stdexcept>
+
+namespace BACKMAP_NS {
+
+struct Summary::Data {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+};
+
+namespace {
+  nlohmann::ordered_json number(double v)
+  {
+    return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json();
+  }
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+Summary::Summary() : data_(std::make_unique<Data>()) {}
+
+Summary::~Summary() = default;
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set(const std::string &name, double value)
+{
+  data_->json[name] = number(value);
+}
+
+void Summary::set(const std::string &name, std::int64_t value)
+{
+  data_->json[name] = value;
+}
+
+void Summary::set(const std::string &name, const std::string &value)
+{
+  data_->json[name] = value;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_observable(const std::string &name, const ReweightedMean &m)
+{
+  const std::string plain = name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
+  data_->json["observables"][plain] = {number(m.mean), number(m.error), number(m.unweighted)};
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_weights(const WeightSet &w)
+{
+  const ParetoTail tail = w.khat();
+  set("frames", static_cast<std::int64_t>(w.frames()));
+  set("samples", static_cast<std::int64_t>(w.samples()));
+  set("samples_per_frame", static_cast<std::int64_t>(w.samples_per_frame()));
+  set("joint_ess", w.joint_ess());
+  set("entropy_ess", w.entropy());
+  set("marginal_ess", w.marginal_ess());
+  set("marginal_ess_corrected", w.marginal_ess_corrected());
+  set("conditional_ess_cg", w.conditional_ess());
+  set("conditional_ess_cg_q10", w.conditional_ess(0.1));
+  set("khat", tail.khat);
+  set("khat_threshold", tail.threshold);
+  set("khat_marginal", w.khat_marginal().khat);
+  set("log_mean_weight", w.log_mean_weight());
+  set("zero_weights", static_cast<std::int64_t>(w.zero_weights()));
+  set("nan_energies", static_cast<std::int64_t>(w.nan_energies()));
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::include(const std::string &text, const std::string &origin)
+{
+  nlohmann::ordered_json other;
+  try {
+    other = nlohmann::ordered_json::parse(text);
+  } catch (const nlohmann::json::exception &e) {
+    throw std::runtime_error("summary " + origin + ": expected JSON, got " + e.what());
+  }
+  if (!other.is_object()) throw std::runtime_error("summary " + origin + ": expected a JSON object");
+  for (auto it = other.begin(); it != other.end(); ++it) data_->json[it.key()] = it.value();
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::string Summary::json() const
+{
+  return data_->json.dump(2) + "\n";
+}
+
+}    // namespace BACKMAP_NS

@@ -1,0 +1,38 @@
+// The summary of a run as JSON: figures by name, and observables.
+
+#ifndef BACKMAP_SUMMARY_H
+#define BACKMAP_SUMMARY_H
+
+#include "backmap_weights.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/// Keeps the order in which figures were set. Numbers that are not finite become null.
+class Summary {
+ public:
+  Summary();
+  ~Summary();
+
+  void set(const std::string &name, double value);
+  void set(const std::string &name, std::int64_t value);
+  void set(const std::string &name, const std::string &value);
+  /// observables {name: [reweighted mean, standard error, unweighted mean]}; v_, c_ and f_ are left off the name
+  void set_observable(const std::string &name, const ReweightedMean &mean);
+  /// The figures of a set of weights under their names.
+  void set_weights(const WeightSet &weights);
+  /// Add the members of another JSON object; throws std::runtime_error naming origin.
+  void include(const std::string &json, const std::string &origin);
+
+  std::string json() const;
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
+
+}    // namespace BACKMAP_NS
+#endif

@@ -1,0 +1,595 @@
+/* ----------------------------------------------------------------------
+   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
+   https://www.lammps.org/
+
+   This software is distributed under the GNU General Public License.
+   See the LICENSE file in the top-level directory.
+------------------------------------------------------------------------- */
+
+#include "fix_backmap.h"
+
+#include "backmap_io.h"
+#include "backmap_model_file.h"
+#include "backmap_rng.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "fmt/format.h"
+#include "force.h"
+#include "memory.h"
+#include "modify.h"
+#include "universe.h"
+#include "update.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace LAMMPS_NS;
+using namespace FixConst;
+using namespace BACKMAP_NS;
+
+static constexpr double INF = std::numeric_limits<double>::infinity();
+static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+
+/* ---------------------------------------------------------------------- */
+
+FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+{
+  what = fmt::format("Fix backmap {}", id);
+  if (narg < 6)
+    error->all(FLERR, "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words", what, narg);
+  nevery = utils::inumeric(FLERR, arg[3], false, lmp);
+  if (nevery <= 0) error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, nevery);
+  flowfile = arg[4];
+  script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
+  parse(narg, arg);
+  read_model();
+
+  dynamic_group_allow = 0;
+  vector_flag = 1;
+  size_vector = VECTOR_SIZE;
+  extvector = 0;
+  array_flag = 1;
+  size_array_rows = 0;
+  size_array_rows_variable = 1;
+  size_array_cols = 5;
+  extarray = 0;
+  global_freq = 1;
+  local_flag = 1;
+  local_freq = nevery;
+  size_local_rows = 0;
+  size_local_cols = 4;
+  array_local = nullptr;
+  restart_global = 1;
+  statistics.assign(VECTOR_SIZE, NOT_A_NUMBER);
+  kt = force->boltz * spec.temperature;
+
+  options.what = what;
+  options.script = script;
+  options.stream = random_stream(universe->iworld, id);
+  sampler = std::make_unique<BackmapSampler>(lmp, spec, options);
+  for (const auto &o : wanted) request(o);
+  size_local_cols = 4 + static_cast<int>(sampler->observables().size());
+
+  if (!script.empty()) {
+    id_pe = fmt::format("{}_backmap_pe", id);
+    id_peatom = fmt::format("{}_backmap_peatom", id);
+  }
+  coarse = std::make_unique<BackmapCoarse>(lmp, what, groupbit, spec, id_pe, id_peatom);
+  coarse->bead_names(names);
+  store_local({}, 0, {});
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::parse(int narg, char **arg)
+{
+  const auto need = [&](int iarg, int n) {
+    if (iarg + n >= narg) error->all(FLERR, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
+  };
+  const auto yes = [&](const char *key, const std::string &value) {
+    if (value != "yes" && value != "no") error->all(FLERR, "{}: {}, expected yes or no, got {}", what, key, value);
+    return value == "yes";
+  };
+  options.backend = lmp->kokkos ? "kokkos" : "serial";
+
+  for (int iarg = 6; iarg < narg;) {
+    const std::string key = arg[iarg];
+    if (key == "observables") {
+      for (iarg++; iarg < narg && strlen(arg[iarg]) > 2 && arg[iarg][1] == '_'; iarg++) wanted.emplace_back(arg[iarg]);
+      continue;
+    }
+    if (key == "beads") {
+      need(iarg, atom->ntypes);
+      names.assign(1, "");
+      for (int i = 1; i <= atom->ntypes; i++) names.emplace_back(arg[iarg + i]);
+      iarg += 1 + atom->ntypes;
+      continue;
+    }
+    if (key == "var") {
+      need(iarg, 2);
+      options.variables.insert(options.variables.end(), {arg[iarg + 1], arg[iarg + 2]});
+      iarg += 3;
+      continue;
+    }
+    need(iarg, 1);
+    const char *value = arg[iarg + 1];
+    if (key == "samples") options.samples = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "thermostat") thermostat = value;
+    else if (key == "temp") temperature_stated = utils::numeric(FLERR, value, false, lmp);
+    else if (key == "seed") options.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
+    else if (key == "table") tablefile = value;
+    else if (key == "xyz") xyzfile = value;
+    else if (key == "append") append = yes("append", value);
+    else if (key == "batch") batch = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "blocks") blocks = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "histogram") {
+      constant = utils::numeric(FLERR, value, false, lmp);
+      constant_set = true;
+    } else if (key == "precision") {
+      if (strcmp(value, "single") != 0 && strcmp(value, "double") != 0)
+        error->all(FLERR, "{}: precision, expected single or double, got {}", what, value);
+      options.single = strcmp(value, "single") == 0;
+    } else if (key == "backend") {
+      if (strcmp(value, "serial") != 0 && strcmp(value, "kokkos") != 0)
+        error->all(FLERR, "{}: backend, expected serial or kokkos, got {}", what, value);
+      options.backend = value;
+    } else
+      error->all(FLERR, "{}: unknown keyword {}", what, key);
+    iarg += 2;
+  }
+
+  if (options.samples < 1) error->all(FLERR, "{}: samples, expected at least 1, got {}", what, options.samples);
+  if (batch < 1) error->all(FLERR, "{}: batch, expected at least 1, got {}", what, batch);
+  if (blocks < 4) error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, blocks);
+  if (script.empty() && !wanted.empty())
+    error->all(FLERR, "{}: observables need a fine script, got NONE", what);
+  if (!thermostat.empty() && temperature_stated > 0.0)
+    error->all(FLERR, "{}: thermostat and temp exclude each other", what);
+  if (!script.empty() && thermostat.empty() && !(temperature_stated > 0.0))
+    error->all(FLERR, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun", what);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::read_model()
+{
+  const std::string bytes = backmap_read_file(lmp, flowfile, what);
+  std::string trouble;
+  try {
+    spec = FlowSpec::from_model(ModelFile::parse(bytes, flowfile));
+  } catch (const std::exception &e) {
+    trouble = fmt::format("{}: {}", what, e.what());
+  }
+  backmap_agree(lmp, trouble);
+  if (spec.units != update->unit_style)
+    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what, flowfile,
+               update->unit_style, spec.units);
+  if (temperature_stated > 0.0 && std::fabs(temperature_stated - spec.temperature) > 1e-6 * spec.temperature)
+    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what, flowfile, spec.temperature,
+               temperature_stated);
+}
+
+/* ----------------------------------------------------------------------
+   the energies of the CG run, through computes of our own
+------------------------------------------------------------------------- */
+
+void FixBackmap::post_constructor()
+{
+  if (script.empty()) return;
+  modify->add_compute(id_pe + " all pe");
+  modify->add_compute(id_peatom + " all pe/atom");
+}
+
+/* ---------------------------------------------------------------------- */
+
+FixBackmap::~FixBackmap()
+{
+  if (fp_table) fclose(fp_table);
+  if (fp_xyz) fclose(fp_xyz);
+  if (!id_pe.empty() && modify && modify->find_compute(id_pe) >= 0) {
+    modify->delete_compute(id_pe);
+    modify->delete_compute(id_peatom);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixBackmap::setmask()
+{
+  return END_OF_STEP;
+}
+
+/* ----------------------------------------------------------------------
+   called for every snapshot of a rerun: checks only
+------------------------------------------------------------------------- */
+
+void FixBackmap::init()
+{
+  if (!thermostat.empty()) {
+    const int ifix = modify->find_fix(thermostat);
+    if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, thermostat);
+    int dim = 0;
+    if (!modify->fix[ifix]->extract("t_target", dim) || dim != 0)
+      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature", what, thermostat,
+                 modify->fix[ifix]->style);
+  }
+  coarse->init();
+  adopt_restart();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::setup(int)
+{
+  coarse->addstep((update->ntimestep / nevery) * nevery + nevery);
+}
+
+/* ----------------------------------------------------------------------
+   frames count while the thermostat holds the temperature of the model
+   several partitions may swap temperatures (temper), one cannot
+------------------------------------------------------------------------- */
+
+bool FixBackmap::at_temperature()
+{
+  if (thermostat.empty()) return true;
+  int dim = 0;
+  const int ifix = modify->find_fix(thermostat);
+  if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, thermostat);
+  const double target = *static_cast<double *>(modify->fix[ifix]->extract("t_target", dim));
+  if (std::fabs(target - spec.temperature) <= 1e-6 * spec.temperature) return true;
+  if (universe->nworlds == 1)
+    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what, flowfile,
+               spec.temperature, thermostat, target);
+  return false;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::end_of_step()
+{
+  coarse->addstep(update->ntimestep + nevery);
+  if (update->whichflag != 1 || !at_temperature()) return;
+  for (auto &frame : coarse->frames()) pending.push_back(std::move(frame));
+  if (pending.empty()) return;
+  if (static_cast<int>(pending.size()) >= batch) evaluate();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::post_run()
+{
+  evaluate();
+  if (comm->me == 0) {
+    if (fp_table && seconds > seconds_written) {
+      fmt::print(fp_table, "# seconds {:.6g}\n", seconds - seconds_written);
+      fflush(fp_table);
+    }
+    if (fp_xyz) fflush(fp_xyz);
+    seconds_written = seconds;
+  }
+  if (weights.frames() == 0 && comm->me == 0) {
+    if (!script.empty() && row == 0) error->warning(FLERR, "{}: no frame was taken in this run", what);
+    return;
+  }
+  update_statistics();
+  if (comm->me == 0 && !script.empty())
+    utils::logmesg(lmp, "{}: {} frames, {} samples, {:.0f} samples/s; ESS joint {:.4f} marginal {:.4f} conditional "
+                        "{:.4f} (M = {}), k-hat {:.3f}\n",
+                   what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2], statistics[3],
+                   statistics[5], options.samples, statistics[7]);
+}
+
+/* ----------------------------------------------------------------------
+   all pending frames, in portions that bound the memory
+------------------------------------------------------------------------- */
+
+void FixBackmap::evaluate()
+{
+  if (pending.empty()) return;
+  const double t0 = MPI_Wtime();
+  int writer = (comm->me == 0 && (sampler->has_writer() || !xyzfile.empty())) ? 1 : 0;
+  MPI_Bcast(&writer, 1, MPI_INT, 0, world);
+  const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / options.samples);
+  std::string trouble;
+  for (std::size_t at = 0; at < pending.size(); at += portion) {
+    const std::vector<CoarseFrame> frames(pending.begin() + at,
+                                          pending.begin() + std::min(at + portion, pending.size()));
+    SampleBatch result;
+    sampler->evaluate(frames, writer != 0, result);
+    if (comm->me == 0) {
+      try {
+        store(frames, result);
+      } catch (const std::exception &e) {
+        trouble = fmt::format("{}: {}", what, e.what());
+      }
+    }
+    backmap_agree(lmp, trouble);
+  }
+  pending.clear();
+  seconds += MPI_Wtime() - t0;
+  statistics_valid = means_valid = false;
+}
+
+/* ----------------------------------------------------------------------
+   rank 0: samples in order to weights, table, output of the fine script
+------------------------------------------------------------------------- */
+
+void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch &result)
+{
+  const std::size_t m = options.samples, nobs = sampler->observables().size();
+  std::vector<double> logw(m), logf(m);
+  open_files();
+  frame_values.clear();
+  for (std::size_t i = 0; i < frames.size(); i++) {
+    for (std::size_t j = 0; j < m; j++) {
+      const double u = result.u[i * m + j], logq = result.logq[i * m + j];
+      logf[j] = (logq == INF || u == INF) ? -INF : -u / kt - logq;
+      logw[j] = logf[j] + frames[i].ucg / kt;
+    }
+    const FreeEnergy f = free_energy(logf.data(), m);
+    const double mean = log_sum_exp(logw.data(), m) - std::log(static_cast<double>(m));
+    if (!constant_set && std::isfinite(mean)) {
+      constant = mean;
+      constant_set = true;
+    }
+    if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
+    frame_values.insert(frame_values.end(), {static_cast<double>(frames[i].molecule), f.value * kt, f.error * kt,
+                                             frames[i].ucg, mean});
+    if (!script.empty())
+      weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m), logw.data(),
+                        &result.obs[i * m * nobs]);
+    if (fp_table && i == 0 && !table_open) {
+      table.constant = constant;
+      fputs(table.header().c_str(), fp_table);
+      table_open = true;
+    }
+    for (std::size_t j = 0; j < m; j++, row++) {
+      const std::size_t s = i * m + j;
+      if (fp_table)
+        fputs(table.line({frames[i].step, frames[i].molecule, static_cast<int>(j), logw[j], result.u[s],
+                          frames[i].ucg, result.logq[s]},
+                         &result.obs[s * nobs]).c_str(), fp_table);
+      if (result.x.empty() || result.logq[s] == INF) continue;
+      const double *x = &result.x[s * 3 * spec.natoms];
+      const SampleLabel label{logw[j], frames[i].step, frames[i].molecule, static_cast<std::int64_t>(j)};
+      if (fp_xyz) write_xyz(x, label, result.logq[s]);
+      sampler->write(row, x, label);
+    }
+  }
+
+  // the newest frame is what f_ID gives as local and global arrays
+
+  std::size_t first = frames.size() - 1;
+  while (first > 0 && frames[first - 1].step == frames.back().step) first--;
+  store_local(frames, first, result);
+  if (fp_table) fflush(fp_table);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t first, const SampleBatch &result)
+{
+  const std::size_t m = options.samples, nobs = sampler->observables().size(), width = 4 + nobs;
+  const std::size_t rows = (frames.size() - first) * m;
+  // never empty: fix ave/histo takes the address of the first row on ranks that have none
+  local.assign(std::max<std::size_t>(rows, 1) * width, 0.0);
+  local_rows.assign(std::max<std::size_t>(rows, 1), local.data());
+  for (std::size_t r = 0; r < rows; r++) {
+    const std::size_t s = first * m + r;
+    const double u = result.u[s], logq = result.logq[s];
+    double l = (logq == INF || u == INF) ? -INF : -u / kt + frames[s / m].ucg / kt - logq;
+    if (std::isnan(l)) l = -INF;
+    double *to = local_rows[r] = &local[r * width];
+    to[0] = l;
+    to[1] = l == -INF ? 0.0 : std::exp(l - constant);
+    to[2] = u;
+    to[3] = logq;
+    // binning a NaN is undefined, and these have weight zero
+    for (std::size_t k = 0; k < nobs; k++) to[4 + k] = l == -INF ? 0.0 : result.obs[s * nobs + k];
+  }
+  size_local_rows = static_cast<int>(rows);
+  array_local = local_rows.data();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::open_files()
+{
+  const auto open = [&](const std::string &name) {
+    FILE *fp = fopen(name.c_str(), append ? "a" : "w");
+    if (!fp) throw std::runtime_error("cannot open file " + name + ": " + utils::getsyserror());
+    return fp;
+  };
+  if (!tablefile.empty() && !fp_table) {
+    table.units = spec.units;
+    table.temperature = spec.temperature;
+    table.kt = kt;
+    table.samples = options.samples;
+    table.name = spec.molecule;
+    table.observables = sampler->observables();
+    fp_table = open(tablefile);
+  }
+  if (!xyzfile.empty() && !fp_xyz) fp_xyz = open(xyzfile);
+}
+
+/* ----------------------------------------------------------------------
+   one structure in extended XYZ; elements from the masses
+------------------------------------------------------------------------- */
+
+void FixBackmap::write_xyz(const double *x, const SampleLabel &label, double logq)
+{
+  static const struct { double mass; const char *name; } elements[] = {
+      {1.008, "H"}, {12.011, "C"}, {14.007, "N"}, {15.999, "O"}, {18.998, "F"}, {30.974, "P"}, {32.06, "S"}, {35.45, "Cl"}};
+  fmt::print(fp_xyz, "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} logq={:.10g}\n",
+             spec.natoms, label.cgstep, label.molecule, label.sample, script.empty() ? 0.0 : label.logweight, logq);
+  for (int i = 0; i < spec.natoms; i++) {
+    const char *name = "X";
+    for (const auto &e : elements)
+      if (std::fabs(spec.masses[i] - e.mass) < 0.1) name = e.name;
+    fmt::print(fp_xyz, "{} {:.6f} {:.6f} {:.6f}\n", name, x[3 * i], x[3 * i + 1], x[3 * i + 2]);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixBackmap::request(const std::string &observable)
+{
+  const auto &have = sampler->observables();
+  const auto found = std::find(have.begin(), have.end(), observable);
+  if (found != have.end()) return static_cast<int>(found - have.begin());
+  int started = row > 0 ? 1 : 0;
+  MPI_Bcast(&started, 1, MPI_INT, 0, world);
+  if (started)
+    error->all(FLERR, "{}: observable {} must be asked for before the first sample, or with keyword observables", what,
+               observable);
+  const int column = sampler->request(observable);
+  weights = WeightSet(static_cast<int>(sampler->observables().size()));
+  size_local_cols = 4 + static_cast<int>(sampler->observables().size());
+  store_local({}, 0, {});
+  return column;
+}
+
+/* ----------------------------------------------------------------------
+   evaluates what is pending first, so that numbers asked for include every frame taken
+------------------------------------------------------------------------- */
+
+void FixBackmap::update_statistics()
+{
+  evaluate();
+  if (statistics_valid) return;
+  statistics_valid = true;
+  if (comm->me == 0 && weights.frames() > 0) {
+    const ParetoTail tail = weights.khat();
+    double f = 0.0, ferror = 0.0;
+    for (std::size_t i = 0; i < frame_values.size(); i += 5) {
+      f += frame_values[i + 1] * 5.0 / frame_values.size();
+      ferror += std::pow(frame_values[i + 2] * 5.0 / frame_values.size(), 2);
+    }
+    statistics = {static_cast<double>(weights.frames()),
+                  static_cast<double>(weights.samples()),
+                  weights.joint_ess(),
+                  weights.marginal_ess(),
+                  weights.marginal_ess_corrected(),
+                  weights.conditional_ess(),
+                  weights.conditional_ess(0.1),
+                  tail.khat,
+                  tail.threshold,
+                  static_cast<double>(weights.zero_weights()),
+                  static_cast<double>(weights.nan_energies()),
+                  weights.entropy(),
+                  weights.log_mean_weight(),
+                  constant,
+                  f,
+                  std::sqrt(ferror),
+                  seconds,
+                  weights.khat_marginal().khat};
+  } else if (comm->me == 0) {
+    statistics[0] = statistics[9] = statistics[10] = 0.0;
+    statistics[1] = static_cast<double>(row);
+    statistics[16] = seconds;
+  }
+  MPI_Bcast(statistics.data(), VECTOR_SIZE, MPI_DOUBLE, 0, world);
+  int n = static_cast<int>(frame_values.size());
+  MPI_Bcast(&n, 1, MPI_INT, 0, world);
+  frame_values.resize(n);
+  MPI_Bcast(frame_values.data(), n, MPI_DOUBLE, 0, world);
+  size_array_rows = n / 5;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixBackmap::compute_vector(int i)
+{
+  update_statistics();
+  return statistics[i];
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixBackmap::compute_array(int i, int j)
+{
+  update_statistics();
+  const std::size_t at = 5 * static_cast<std::size_t>(i) + j;
+  return at < frame_values.size() ? frame_values[at] : NOT_A_NUMBER;
+}
+
+/* ---------------------------------------------------------------------- */
+
+const std::vector<ReweightedMean> &FixBackmap::means()
+{
+  evaluate();
+  if (means_valid) return mean_values;
+  means_valid = true;
+  mean_values.assign(sampler->observables().size(), {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER});
+  if (comm->me == 0 && weights.frames() > 0) mean_values = weights.means(blocks);
+  MPI_Bcast(mean_values.data(), static_cast<int>(3 * mean_values.size()), MPI_DOUBLE, 0, world);
+  return mean_values;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixBackmap::observables_hash() const
+{
+  std::string all;
+  for (const auto &o : sampler->observables()) all += o + " ";
+  return static_cast<double>(random_stream(options.samples, all) >> 12);
+}
+
+/* ----------------------------------------------------------------------
+   log-weights, sums and the constant of the histogram weights
+------------------------------------------------------------------------- */
+
+void FixBackmap::write_restart(FILE *fp)
+{
+  evaluate();
+  if (comm->me != 0) return;
+  std::vector<double> list{constant_set ? 1.0 : 0.0, constant, static_cast<double>(row), seconds, observables_hash()};
+  const auto state = weights.pack();
+  list.insert(list.end(), state.begin(), state.end());
+  if (list.size() * sizeof(double) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    error->one(FLERR, "{}: too many samples for a restart file, got {}", what, weights.samples());
+  const int size = static_cast<int>(list.size() * sizeof(double));
+  fwrite(&size, sizeof(int), 1, fp);
+  fwrite(list.data(), sizeof(double), list.size(), fp);
+}
+
+/* ----------------------------------------------------------------------
+   the length is not passed on, so the state tells it; used once the observables are known
+------------------------------------------------------------------------- */
+
+void FixBackmap::restart(char *buf)
+{
+  double head[10];
+  memcpy(head, buf, sizeof(head));
+  const double nobs = head[5], frames = head[6], samples = head[7];
+  restored.resize(static_cast<std::size_t>(10 + 8 * frames + samples + 2 * frames * nobs));
+  memcpy(restored.data(), buf, restored.size() * sizeof(double));
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::adopt_restart()
+{
+  if (restored.empty()) return;
+  if (restored[4] != observables_hash())
+    error->all(FLERR, "{}: samples and observables differ from those of the restart file", what);
+  constant_set = restored[0] != 0.0;
+  constant = restored[1];
+  row = static_cast<std::int64_t>(restored[2]);
+  seconds = seconds_written = restored[3];
+  if (comm->me == 0) weights.unpack({restored.begin() + 5, restored.end()});
+  restored.clear();
+  statistics_valid = means_valid = false;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixBackmap::memory_usage()
+{
+  return 8.0 * static_cast<double>(weights.samples()) + 100.0 * static_cast<double>(weights.frames());
+}

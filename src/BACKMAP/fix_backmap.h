@@ -1,0 +1,98 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
+   https://www.lammps.org/
+
+   This software is distributed under the GNU General Public License.
+   See the LICENSE file in the top-level directory.
+------------------------------------------------------------------------- */
+
+#ifdef FIX_CLASS
+// clang-format off
+FixStyle(backmap,FixBackmap);
+// clang-format on
+#else
+
+#ifndef LMP_FIX_BACKMAP_H
+#define LMP_FIX_BACKMAP_H
+
+#include "fix.h"
+
+#include "backmap_sample_table.h"
+#include "backmap_weights.h"
+#include "fix_backmap_coarse.h"
+#include "fix_backmap_sampler.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace LAMMPS_NS {
+
+/// Draws all-atom structures for the CG molecules of its group and weights them; see doc/src/fix_backmap.rst.
+class FixBackmap : public Fix {
+ public:
+  FixBackmap(class LAMMPS *, int, char **);
+  ~FixBackmap() override;
+  void post_constructor() override;
+  int setmask() override;
+  void init() override;
+  void setup(int) override;
+  void end_of_step() override;
+  void post_run() override;
+  double compute_vector(int) override;
+  double compute_array(int, int) override;
+  void write_restart(FILE *) override;
+  void restart(char *) override;
+  double memory_usage() override;
+
+  /// For compute reweight, collective: row of an observable in means(); an error once there are samples without it.
+  int request(const std::string &observable);
+  /// Collective: means of all observables over every frame so far, the same on all ranks.
+  const std::vector<BACKMAP_NS::ReweightedMean> &means();
+
+ private:
+  enum { VECTOR_SIZE = 18 };
+
+  std::string what, flowfile, script, thermostat, tablefile, xyzfile;
+  std::string id_pe, id_peatom;
+  double temperature_stated = 0.0, kt = 0.0, constant = 0.0;
+  bool constant_set = false, append = false, table_open = false;
+  int batch = 1, blocks = 32;
+  BACKMAP_NS::FlowSpec spec;
+  BACKMAP_NS::SamplerOptions options;
+  std::vector<std::string> wanted, names;
+  std::unique_ptr<BACKMAP_NS::BackmapSampler> sampler;
+  std::unique_ptr<BACKMAP_NS::BackmapCoarse> coarse;
+
+  std::vector<BACKMAP_NS::CoarseFrame> pending;    // frames without samples yet
+
+  // results, complete on rank 0 only; statistics are broadcast when asked for
+
+  BACKMAP_NS::WeightSet weights;
+  BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
+  FILE *fp_table = nullptr, *fp_xyz = nullptr;
+  std::int64_t row = 0;
+  double seconds = 0.0, seconds_written = 0.0;
+  std::vector<double> statistics, frame_values, local;
+  std::vector<double *> local_rows;
+  std::vector<BACKMAP_NS::ReweightedMean> mean_values;
+  bool statistics_valid = false, means_valid = false;
+  std::vector<double> restored;
+
+  void parse(int, char **);
+  void read_model();
+  bool at_temperature();
+  void adopt_restart();
+  void evaluate();
+  void store(const std::vector<BACKMAP_NS::CoarseFrame> &, const BACKMAP_NS::SampleBatch &);
+  void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first, const BACKMAP_NS::SampleBatch &);
+  void open_files();
+  void write_xyz(const double *, const BACKMAP_NS::SampleLabel &, double logq);
+  void update_statistics();
+  double observables_hash() const;
+};
+
+}    // namespace LAMMPS_NS
+
+#endif
+#endif
