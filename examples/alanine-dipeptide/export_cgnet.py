@@ -44,13 +44,13 @@ def read_model(path):
 
 
 def distance(z, pairs):
-    return (z[:, pairs[:, 0]] - z[:, pairs[:, 1]]).norm(dim=-1)
+    return (z[:, pairs[:, 0]] - z[:, pairs[:, 1]]).norm(2, -1)
 
 
 def angle(z, triples):
     u = z[:, triples[:, 0]] - z[:, triples[:, 1]]
     v = z[:, triples[:, 2]] - z[:, triples[:, 1]]
-    return torch.atan2(torch.cross(u, v, dim=-1).norm(dim=-1), (u * v).sum(-1))
+    return torch.atan2(torch.cross(u, v, dim=-1).norm(2, -1), (u * v).sum(-1))
 
 
 def dihedral(z, quads):
@@ -59,7 +59,7 @@ def dihedral(z, quads):
     b3 = z[:, quads[:, 3]] - z[:, quads[:, 2]]
     m = torch.cross(b1, b2, dim=-1)
     n = torch.cross(b2, b3, dim=-1)
-    return torch.atan2(b2.norm(dim=-1) * (b1 * n).sum(-1), (m * n).sum(-1))
+    return torch.atan2(b2.norm(2, -1) * (b1 * n).sum(-1), (m * n).sum(-1))
 
 
 class Cgnet(torch.nn.Module):

@@ -30,18 +30,18 @@ def temperature(self) -> float:
 
 const char *const FORWARD = R"(
 def distance(self, z, i):
-    return (z[:, i[:, 0]] - z[:, i[:, 1]]).norm(dim=-1)
+    return (z[:, i[:, 0]] - z[:, i[:, 1]]).norm(2, -1)
 def angle(self, z, i):
     u = z[:, i[:, 0]] - z[:, i[:, 1]]
     v = z[:, i[:, 2]] - z[:, i[:, 1]]
-    return torch.atan2(torch.cross(u, v, dim=-1).norm(dim=-1), (u * v).sum(-1))
+    return torch.atan2(torch.cross(u, v, dim=-1).norm(2, -1), (u * v).sum(-1))
 def dihedral(self, z, i):
     b1 = z[:, i[:, 1]] - z[:, i[:, 0]]
     b2 = z[:, i[:, 2]] - z[:, i[:, 1]]
     b3 = z[:, i[:, 3]] - z[:, i[:, 2]]
     m = torch.cross(b1, b2, dim=-1)
     n = torch.cross(b2, b3, dim=-1)
-    return torch.atan2(b2.norm(dim=-1) * (b1 * n).sum(-1), (m * n).sum(-1))
+    return torch.atan2(b2.norm(2, -1) * (b1 * n).sum(-1), (m * n).sum(-1))
 def forward(self, z):
     phi = self.dihedral(z, self.f_dihedrals)
     waves = torch.stack([torch.cos(phi), torch.sin(phi), torch.cos(2 * phi), torch.sin(2 * phi)], -1)
@@ -236,11 +236,11 @@ TEST(TorchScript, BrokenContract)
   methods.replace(methods.find("return 300.0"), 12, "return -3.0 ");
   expect(small_archive(methods, energy), "temperature() must be positive");
   methods = METHODS;
-  methods.replace(methods.find("-> str:\n    return \"real\""), 24, "-> int:\n    return 1      ");
+  methods.replace(methods.find("-> str:\n    return \"real\""), 25, "-> int:\n    return 1");
   expect(small_archive(methods, energy), "units() must return str");
   expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1)\n"), "expected a float64 tensor of shape [2]");
   expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1).sum(-1).float()\n"), "expected a float64 tensor");
   expect(small_archive(METHODS, "def forward(self, z):\n    return z.detach().sum(-1).sum(-1)\n"), "evaluation failed");
-  expect(small_archive(METHODS, "def forward(self, z):\n    raise ValueError('mine')\n"), "evaluation failed");
+  expect(small_archive(METHODS, "def forward(self, z):\n    assert z.size(0) > 100, 'mine'\n    return z.sum(-1).sum(-1)\n"), "evaluation failed");
   expect(small_archive(METHODS, "def forward(self, z):\n    return [z]\n"), "must return a Tensor");
 }
