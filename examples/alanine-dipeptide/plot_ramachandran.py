@@ -21,9 +21,9 @@ F_MAX = 8.0  # kT; free energies above are left white
 def read_table(name):
     """Log-weight, phi and psi of every sample of one table."""
     with open(name) as f:
-        header = [line for line in f if line.startswith('#')][-1]
+        header = [line for line in f if line.startswith('# step ')][-1]
     columns = header.lstrip('#').split()
-    use = [columns.index(c) for c in ('logw', 'v_phi', 'v_psi')]
+    use = [columns.index(c) for c in ('logweight', 'v_phi', 'v_psi')]
     return np.loadtxt(name, usecols=use, ndmin=2)
 
 

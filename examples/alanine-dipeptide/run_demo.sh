@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The main job with the shipped models: steps 3 and 4 of this example.
+#
+#   run_demo.sh LMP OUT      LMP: LAMMPS with BACKMAP, OUT: folder for the results
+#
+# Settings: STEPS (CG steps of each replica, default 200000), MPIEXEC (default mpirun), PYTHON (default python3)
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+[ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
+lmp=$1
+mkdir -p "$2"
+cd "$2"
+steps=${STEPS:-200000}
+mpiexec=${MPIEXEC:-mpirun --oversubscribe}
+export LAMMPS_POTENTIALS=$here/../../potentials OMP_NUM_THREADS=1
+
+say() { printf '[demo %4ds] %s\n' "$SECONDS" "$*" >&2; }
+# a step's own output stays in a file, shown when it fails
+quietly() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "demo: ERROR: failed: $* (see $PWD/$log)" >&2; exit 1; }
+}
+
+cp "$here"/in.* "$here"/ala2.* .
+rm -f samples.*.txt structures.*.dump heldout.json summary.json
+
+say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
+quietly coarse.minus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
+  -log log.coarse.minus &
+minus=$!
+quietly coarse.plus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
+  -var steps "$steps" -log log.coarse.plus &
+plus=$!
+while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
+  sleep 5
+  say "step $(tail -qn 1 log.coarse.minus 2>/dev/null | cut -d' ' -f1) of $steps"
+done
+wait $minus
+wait $plus
+
+say "200 held-out all-atom frames, 500 samples each"
+quietly validate.out $mpiexec -np 2 "$lmp" -in in.validate -log log.validate
+say "merging all partitions"
+quietly report.out "$lmp" -in in.report -log log.report
+say "plotting"
+quietly plot.out "${PYTHON:-python3}" "$here/plot_ramachandran.py" ramachandran.png ala2.reference.txt samples.*.txt
+cat structures.*.dump >structures.dump && rm structures.*.*.dump
+say "done"
+
+sed -n '/BACKMAP report/,$p' report.out | grep -v '^Total wall'
+printf 'results in %s: summary.json, samples.*.txt, structures.dump, ramachandran.png\n' "$PWD"
