@@ -27,7 +27,7 @@ struct FlowShape {
   int bins = 8, circular_bins = 6;
   int couplings = 4;
   double bound = 3.0;
-  double strength = 1.0;    // of the random weights: 0 makes the flow the identity
+  double strength = 0.5;    // of the random weights: 0 makes the flow the identity
   bool free_torsion = false;    // one heavy-atom torsion is circular
 };
 
@@ -115,7 +115,7 @@ inline FlowSpec random_flow(unsigned seed, const FlowShape &shape = FlowShape())
           s.linear_mean[i] = wrap(rotor.sign * 2.0 * BACKMAP_PI * j / 3.0 + 0.02);
   s.linear_chol.assign(nl * nl, 0.0);
   for (int i = 0; i < nl; i++) {
-    const double width = s.linear[i] < n ? 0.03 : (s.linear[i] < 2 * n ? 0.06 : 0.10);
+    const double width = s.linear[i] < n ? 0.02 : (s.linear[i] < 2 * n ? 0.03 : 0.05);
     for (int j = 0; j < i; j++) s.linear_chol[i * nl + j] = 0.1 * width * normal(random);
     s.linear_chol[i * nl + i] = width;
   }
