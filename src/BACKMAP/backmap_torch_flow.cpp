@@ -4,18 +4,10 @@
 
 #include "backmap_torch_flow.h"
 
+#include "backmap_torch_optimizer.h"
 #include "backmap_torch_spline.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstring>
-#include <numeric>
-#include <random>
-#include <stdexcept>
 
 namespace BACKMAP_NS {
 
@@ -57,7 +49,7 @@ namespace {
         const Real *p = o + i * z.outputs();
         for (int64_t j = 0; j < z.ntl; j++, p += z.linear()) {
           const Real sc = 2 * std::tanh(p[1] / 2);
-          const Real v = (x[i * z.ntl + j] - p[0]) * std::exp(-sc);
+          const Real v = (x[i * z.ntl + j] - p[0]) * spline_exp(-sc);
           sum -= sc;
           const bool in = v > -B && v < B;
           y[i * z.ntl + j] =
@@ -87,7 +79,7 @@ namespace {
         const Real *p = o + i * z.outputs(), gl = gld[i];
         Real *g = go + i * z.outputs();
         for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), g += z.linear()) {
-          const Real th = std::tanh(p[1] / 2), ex = std::exp(-2 * th);
+          const Real th = std::tanh(p[1] / 2), ex = spline_exp(-2 * th);
           const Real v = (x[i * z.ntl + j] - p[0]) * ex;
           Real gv = gy[i * z.ntl + j];
           if (v > -B && v < B) {
@@ -306,12 +298,6 @@ namespace {
                                std::to_string(v.size()));
     return torch::from_blob(const_cast<float *>(v.data()), {n, m}, torch::kFloat).clone();
   }
-
-  double now()
-  {
-    using namespace std::chrono;
-    return duration<double>(steady_clock::now().time_since_epoch()).count();
-  }
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -350,18 +336,15 @@ struct FlowTrainer::Impl {
   Tensor tl, tc, tf, vl, vc, vf;
   double tgeo, vgeo;    // mean geometry and constant terms
   int64_t ntrain, nvalid;
-  std::vector<Tensor> m1, m2, average, best;
-  int64_t step = 0, skipped = 0;
-  int epoch = 0, best_epoch = 0;
-  double best_valid = INFINITY, used = 0.0;    // used: seconds of training so far
-  bool over = false;
+  TorchOptimizer optimizer;
+  TorchSchedule schedule;
 
   Impl(const FlowNetShape &s, const FlowTrainOptions &o) : opt(o), net(s, torch::kFloat) {}
 
   double validate()
   {
     torch::NoGradGuard no_grad;
-    net.params.swap(average);
+    optimizer.swap_average();
     double sum = 0.0;
     for (int64_t i = 0; i < nvalid; i += 4096) {
       const int64_t j = std::min(nvalid, i + 4096);
@@ -370,50 +353,16 @@ struct FlowTrainer::Impl {
                  .sum()
                  .item<double>();
     }
-    net.params.swap(average);
+    optimizer.swap_average();
     return -(sum / nvalid) - vgeo;
   }
 
-  // Adam with decoupled weight decay, and the running average of the weights
-  void adam(double rate)
+  std::vector<TorchCheckpoint::Check> checks() const
   {
-    torch::NoGradGuard no_grad;
-    double norm2 = 0.0;
-    for (auto &p : net.params) {
-      const float *g = p.grad().data_ptr<float>();
-      double s = 0.0;
-      for (int64_t i = 0; i < p.numel(); i++) s += (double) g[i] * g[i];
-      norm2 += s;
-    }
-    const double norm = std::sqrt(norm2);
-    if (!std::isfinite(norm) || norm > 1000.0 * opt.clip) {
-      skipped++;
-      step++;
-      return;
-    }
-    step++;
-    const float shrink = norm > opt.clip ? opt.clip / norm : 1.0;
-    const double b1 = 0.9, b2 = 0.999;
-    const double c1 = 1.0 - std::pow(b1, (double) step), c2 = 1.0 - std::pow(b2, (double) step);
-    const float size = rate / c1, root = 1.0 / std::sqrt(c2);
-    const float keep = 1.0 - rate * opt.decay;
-    const double d = std::min(opt.ema, (1.0 + step) / (10.0 + step));
-    const float mix = 1.0 - d;
-    for (size_t k = 0; k < net.params.size(); k++) {
-      float *p = net.params[k].data_ptr<float>();
-      const float *g = net.params[k].grad().data_ptr<float>();
-      float *m = m1[k].data_ptr<float>(), *v = m2[k].data_ptr<float>(),
-            *a = average[k].data_ptr<float>();
-      const float kp = net.params[k].dim() > 1 ? keep : 1.0f;
-      const int64_t n = net.params[k].numel();
-      for (int64_t i = 0; i < n; i++) {
-        const float gi = g[i] * shrink;
-        m[i] = 0.9f * m[i] + 0.1f * gi;
-        v[i] = 0.999f * v[i] + 0.001f * gi * gi;
-        p[i] = kp * p[i] - size * m[i] / (root * std::sqrt(v[i]) + 1.0e-8f);
-        a[i] += mix * (p[i] - a[i]);
-      }
-    }
+    return {{"training frames", ntrain},
+            {"validation frames", nvalid},
+            {"seed", opt.seed},
+            {"batch", opt.batch}};
   }
 };
 
@@ -441,87 +390,72 @@ FlowTrainer::FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &opti
   s.tgeo = train.constant - mean(train);
   s.vgeo = valid.constant - mean(valid);
   s.net.initialise(options.seed);
-  for (auto &p : s.net.params) {
-    s.m1.push_back(torch::zeros_like(p));
-    s.m2.push_back(torch::zeros_like(p));
-    s.average.push_back(p.clone());
-    s.best.push_back(p.clone());
-    p.set_requires_grad(true);
-  }
+  s.optimizer.ema = options.ema;
+  s.optimizer.decay = options.decay;
+  s.optimizer.clip = options.clip;
+  s.optimizer.start(s.net.params);
+  s.schedule.epochs = options.epochs;
+  s.schedule.warmup = options.warmup;
+  s.schedule.patience = options.patience;
+  s.schedule.minutes = options.minutes;
+  s.schedule.rate = options.rate;
 }
 
 FlowTrainer::~FlowTrainer() = default;
 
 bool FlowTrainer::finished() const
 {
-  return impl->over;
+  return impl->schedule.over();
 }
 
-/* ----------------------------------------------------------------------
-   the learning rate follows a half cosine over all epochs, or over the minutes if they end first
-------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------- */
 
 FlowEpoch FlowTrainer::epoch()
 {
   auto &s = *impl;
+  auto &plan = s.schedule;
   torch::set_num_threads(s.opt.threads);
-  const double start = now();
+  plan.started = TorchSchedule::now();
   const int64_t nb = s.ntrain / s.opt.batch;
-  std::vector<int64_t> order(s.ntrain);
-  std::iota(order.begin(), order.end(), 0);
-  std::mt19937_64 gen(0x9e3779b97f4a7c15ull * (uint64_t) (s.opt.seed + 1) + s.epoch);
-  for (int64_t i = s.ntrain - 1; i > 0; i--) std::swap(order[i], order[gen() % (i + 1)]);
+  std::vector<int64_t> order = torch_shuffle(s.ntrain, s.opt.seed, plan.epoch);
 
   double sum = 0.0, rate = 0.0;
   int64_t count = 0;
   for (int64_t b = 0; b < nb; b++) {
-    double part = (s.epoch + (double) b / nb) / s.opt.epochs;
-    if (s.opt.minutes > 0.0)
-      part = std::max(part, (s.used + now() - start) / (60.0 * s.opt.minutes));
-    part = std::min(part, 1.0);
-    rate = s.opt.rate * std::min(1.0, (s.step + 1.0) / s.opt.warmup) * 0.5 *
-        (1.0 + std::cos(PI * part));
-    rate = std::max(rate, 1.0e-3 * s.opt.rate * std::min(1.0, (s.step + 1.0) / s.opt.warmup));
+    rate = plan.learning_rate((double) b / nb, s.optimizer.step);
     Tensor idx = torch::from_blob(&order[b * s.opt.batch], {s.opt.batch}, torch::kInt64);
     Tensor lp = s.net.log_prob(s.tl.index_select(0, idx), s.tc.index_select(0, idx),
                                s.tf.index_select(0, idx));
     Tensor loss = -lp.mean();
-    for (auto &p : s.net.params)
-      if (p.grad().defined()) p.mutable_grad().reset();
+    s.optimizer.clear_gradients();
     loss.backward();
-    s.adam(rate);
+    s.optimizer.update(rate);
     const double value = loss.item<double>();
     if (std::isfinite(value)) {
       sum += value;
       count++;
     }
-    if (s.opt.minutes > 0.0 && s.used + now() - start > 60.0 * s.opt.minutes) break;
+    if (plan.out_of_time()) break;
   }
   if (count == 0) throw std::runtime_error("flow training: the loss of a whole epoch is not finite");
 
   FlowEpoch r;
-  s.epoch++;
-  r.epoch = s.epoch;
+  r.epoch = ++plan.epoch;
   r.train = sum / count - s.tgeo;
   r.valid = s.validate();
-  if (r.valid < s.best_valid) {
-    s.best_valid = r.valid;
-    s.best_epoch = s.epoch;
-    torch::NoGradGuard no_grad;
-    for (size_t k = 0; k < s.best.size(); k++) s.best[k].copy_(s.average[k]);
+  if (r.valid < plan.best) {
+    plan.best = r.valid;
+    plan.best_epoch = plan.epoch;
+    s.optimizer.keep_best();
   }
-  s.used += now() - start;
-  r.best = s.best_valid;
-  r.best_epoch = s.best_epoch;
+  plan.used = plan.elapsed();
+  r.best = plan.best;
+  r.best_epoch = plan.best_epoch;
   r.rate = rate;
-  r.skipped = s.skipped;
-  r.seconds = s.used;
-  r.seconds_left = s.used / s.epoch * (s.opt.epochs - s.epoch);
-  if (s.opt.minutes > 0.0)
-    r.seconds_left = std::min(r.seconds_left, std::max(0.0, 60.0 * s.opt.minutes - s.used));
-  s.over = s.epoch >= s.opt.epochs || (s.opt.minutes > 0.0 && s.used >= 60.0 * s.opt.minutes) ||
-      (s.opt.patience > 0 && s.epoch - s.best_epoch >= s.opt.patience);
-  r.last = s.over;
+  r.skipped = s.optimizer.skipped;
+  r.seconds = plan.used;
+  r.seconds_left = plan.left();
+  r.last = plan.over();
   return r;
 }
 
@@ -530,80 +464,22 @@ FlowEpoch FlowTrainer::epoch()
 std::map<std::string, FlowTensor> FlowTrainer::best() const
 {
   std::map<std::string, FlowTensor> out;
-  for (size_t k = 0; k < impl->best.size(); k++) {
-    Tensor t = impl->best[k].to(torch::kDouble).contiguous();
+  for (size_t k = 0; k < impl->net.params.size(); k++) {
+    Tensor t = impl->optimizer.best[k].to(torch::kDouble).contiguous();
     out[impl->net.names[k]] = FlowTensor{t.sizes().vec(), std::vector<double>(t.data_ptr<double>(),
                                                               t.data_ptr<double>() + t.numel())};
   }
   return out;
 }
 
-/* ----------------------------------------------------------------------
-   plain bytes: sizes first, so that a checkpoint of other networks is refused
-------------------------------------------------------------------------- */
-
 std::string FlowTrainer::checkpoint() const
 {
-  const auto &s = *impl;
-  std::string out = "backmap.flow.checkpoint 1\n";
-  auto put = [&](const void *p, size_t n) { out.append((const char *) p, n); };
-  int64_t head[6] = {(int64_t) s.net.params.size(), s.ntrain, s.nvalid,
-                     s.opt.seed, s.opt.batch, s.opt.epochs};
-  put(head, sizeof(head));
-  for (const auto &p : s.net.params) {
-    int64_t n = p.numel();
-    put(&n, sizeof(n));
-  }
-  put(&s.step, sizeof(s.step));
-  put(&s.skipped, sizeof(s.skipped));
-  put(&s.epoch, sizeof(s.epoch));
-  put(&s.best_epoch, sizeof(s.best_epoch));
-  put(&s.best_valid, sizeof(s.best_valid));
-  put(&s.used, sizeof(s.used));
-  for (const auto *set : {&s.net.params, &s.m1, &s.m2, &s.average, &s.best})
-    for (const auto &t : *set) put(t.data_ptr<float>(), t.numel() * sizeof(float));
-  return out;
+  return TorchCheckpoint::write("train_flow", impl->checks(), impl->optimizer, impl->schedule);
 }
 
 void FlowTrainer::restore(const std::string &bytes)
 {
-  auto &s = *impl;
-  torch::NoGradGuard no_grad;
-  const std::string magic = "backmap.flow.checkpoint 1\n";
-  if (bytes.compare(0, magic.size(), magic) != 0)
-    throw std::runtime_error("checkpoint of train_flow: not one");
-  size_t at = magic.size();
-  auto get = [&](void *p, size_t n) {
-    if (at + n > bytes.size()) throw std::runtime_error("checkpoint of train_flow: too short");
-    std::memcpy(p, bytes.data() + at, n);
-    at += n;
-  };
-  int64_t head[6];
-  get(head, sizeof(head));
-  const int64_t mine[6] = {(int64_t) s.net.params.size(), s.ntrain, s.nvalid,
-                           s.opt.seed, s.opt.batch, s.opt.epochs};
-  const char *what[6] = {"tensors", "training frames", "validation frames", "seed", "batch",
-                         "epochs"};
-  for (int i = 0; i < 6; i++)
-    if (head[i] != mine[i])
-      throw std::runtime_error(std::string("checkpoint of train_flow: ") + what[i] +
-                               ", expected " + std::to_string(mine[i]) + ", got " +
-                               std::to_string(head[i]));
-  for (const auto &p : s.net.params) {
-    int64_t n;
-    get(&n, sizeof(n));
-    if (n != p.numel())
-      throw std::runtime_error("checkpoint of train_flow: networks of another size");
-  }
-  get(&s.step, sizeof(s.step));
-  get(&s.skipped, sizeof(s.skipped));
-  get(&s.epoch, sizeof(s.epoch));
-  get(&s.best_epoch, sizeof(s.best_epoch));
-  get(&s.best_valid, sizeof(s.best_valid));
-  get(&s.used, sizeof(s.used));
-  for (auto *set : {&s.net.params, &s.m1, &s.m2, &s.average, &s.best})
-    for (auto &t : *set) get(t.data_ptr<float>(), t.numel() * sizeof(float));
-  s.over = s.epoch >= s.opt.epochs;
+  TorchCheckpoint::read(bytes, "train_flow", impl->checks(), impl->optimizer, impl->schedule);
 }
 
 }    // namespace BACKMAP_NS

@@ -8,7 +8,9 @@
 #define BACKMAP_TRAIN_LOG_H
 
 #include "comm.h"
+#include "error.h"
 #include "pointers.h"
+#include "utils.h"
 
 #include <cstdio>
 #include <stdexcept>
@@ -42,6 +44,43 @@ class TrainLog : protected Pointers {
     if (fclose(f) != 0 || !good || rename(part.c_str(), path.c_str()) != 0)
       throw std::runtime_error("cannot write " + path);
   }
+};
+
+/** Values of keywords with their limits; errors name command, keyword and what was given. */
+class TrainArguments : protected Pointers {
+ public:
+  TrainArguments(class LAMMPS *lmp, const std::string &command) : Pointers(lmp), what(command) {}
+
+  int integer(const char *key, const char *value, int low)
+  {
+    const int v = utils::inumeric(FLERR, value, false, lmp);
+    if (v < low) fail(key, "at least " + std::to_string(low), value);
+    return v;
+  }
+
+  double real(const char *key, const char *value, double low, double high)
+  {
+    const double v = utils::numeric(FLERR, value, false, lmp);
+    if (!(v >= low && v <= high))
+      fail(key, fmt::format("{} to {}", low, high), value);
+    return v;
+  }
+
+  bool yes(const char *key, const char *value)
+  {
+    const std::string v = value;
+    if (v != "yes" && v != "no") fail(key, "yes or no", value);
+    return v == "yes";
+  }
+
+  [[noreturn]] void fail(const std::string &key, const std::string &expected,
+                         const std::string &got)
+  {
+    error->all(FLERR, what + ": keyword " + key + ", expected " + expected + ", got " + got);
+  }
+
+ private:
+  std::string what;
 };
 
 }    // namespace LAMMPS_NS

@@ -12,7 +12,6 @@
 #include "comm.h"
 #include "error.h"
 #include "update.h"
-#include "utils.h"
 
 #ifdef BACKMAP_TORCH
 #include "backmap_flow_data.h"
@@ -28,8 +27,7 @@
 #include <sstream>
 #endif
 
-#include <cstring>
-#include <memory>
+#include <string>
 
 using namespace LAMMPS_NS;
 
@@ -53,23 +51,8 @@ void TrainFlow::command(int narg, char **arg)
   bool resume = false;
   BackmapTrajectory trajectory(lmp, "train_flow");
 
-  int iarg = 2;
-  auto positive_int = [&](int low) {
-    const int v = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    if (v < low)
-      error->all(FLERR, std::string("train_flow: keyword ") + arg[iarg] + ", expected at least " +
-                            std::to_string(low) + ", got " + arg[iarg + 1]);
-    return v;
-  };
-  auto real = [&](double low, double high) {
-    const double v = utils::numeric(FLERR, arg[iarg + 1], false, lmp);
-    if (!(v >= low && v <= high))
-      error->all(FLERR, std::string("train_flow: keyword ") + arg[iarg] + ", expected " +
-                            std::to_string(low) + " to " + std::to_string(high) + ", got " +
-                            arg[iarg + 1]);
-    return v;
-  };
-  while (iarg < narg) {
+  TrainArguments args(lmp, "train_flow");
+  for (int iarg = 2; iarg < narg;) {
     const int used = trajectory.keyword(narg, arg, iarg);
     if (used) {
       iarg += used;
@@ -77,44 +60,40 @@ void TrainFlow::command(int narg, char **arg)
     }
     const std::string key = arg[iarg];
     if (iarg + 2 > narg) error->all(FLERR, "train_flow: unknown keyword or no value: " + key);
+    const char *k = arg[iarg], *v = arg[iarg + 1];
     if (key == "temperature")
-      temperature = real(1.0e-3, 1.0e6);
+      temperature = args.real(k, v, 1.0e-3, 1.0e6);
     else if (key == "seed")
-      opt.seed = design.seed = positive_int(1);
+      opt.seed = design.seed = args.integer(k, v, 1);
     else if (key == "epochs")
-      opt.epochs = positive_int(1);
+      opt.epochs = args.integer(k, v, 1);
     else if (key == "minutes")
-      opt.minutes = real(0.0, 1.0e6);
+      opt.minutes = args.real(k, v, 0.0, 1.0e6);
     else if (key == "batch")
-      opt.batch = positive_int(2);
+      opt.batch = args.integer(k, v, 2);
     else if (key == "rate")
-      opt.rate = real(1.0e-8, 1.0);
+      opt.rate = args.real(k, v, 1.0e-8, 1.0);
     else if (key == "decay")
-      opt.decay = real(0.0, 100.0);
+      opt.decay = args.real(k, v, 0.0, 100.0);
     else if (key == "ema")
-      opt.ema = real(0.0, 0.999999);
+      opt.ema = args.real(k, v, 0.0, 0.999999);
     else if (key == "patience")
-      opt.patience = positive_int(0);
+      opt.patience = args.integer(k, v, 0);
     else if (key == "hidden")
-      design.hidden = positive_int(1);
+      design.hidden = args.integer(k, v, 1);
     else if (key == "couplings")
-      design.couplings = positive_int(1);
+      design.couplings = args.integer(k, v, 1);
     else if (key == "bins")
-      design.bins = positive_int(2);
+      design.bins = args.integer(k, v, 2);
     else if (key == "validation")
-      validation = real(0.001, 0.9);
-    else if (key == "every")
-      every = positive_int(1);
+      validation = args.real(k, v, 0.001, 0.9);
     else if (key == "report")
-      every = positive_int(1);
+      every = args.integer(k, v, 1);
     else if (key == "threads")
-      opt.threads = positive_int(1);
-    else if (key == "resume") {
-      if (strcmp(arg[iarg + 1], "yes") != 0 && strcmp(arg[iarg + 1], "no") != 0)
-        error->all(FLERR, std::string("train_flow: keyword resume, expected yes or no, got ") +
-                              arg[iarg + 1]);
-      resume = strcmp(arg[iarg + 1], "yes") == 0;
-    } else
+      opt.threads = args.integer(k, v, 1);
+    else if (key == "resume")
+      resume = args.yes(k, v);
+    else
       error->all(FLERR, "train_flow: unknown keyword " + key);
     iarg += 2;
   }
