@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The setup scripts where nothing may be installed: every missing piece is named, with its option, and nothing is
+# changed. And the source lists that they derive from the system's.
+set -uo pipefail
+source=$1
+failed=0
+check() { local what=$1; shift; if "$@"; then echo "ok: $what"; else echo "FAILED: $what"; failed=1; fi; }
+says() { grep -q -- "$1" out; }
+
+# --- a system that is not Debian and has next to nothing ----------------
+rm -rf copy bin cache home && mkdir -p copy bin home
+cp -r "$source/scripts" "$source/demo.sh" "$source/test.sh" copy
+for tool in bash cat cut dirname find grep head id mkdir nproc sed sha256sum ls rm env tail cp mv awk; do
+  ln -s "$(command -v $tool)" bin/$tool
+done
+printf 'ID=slackware\nVERSION_ID=15\n' >os-release
+before=$(find copy home | sort)
+for script in test.sh demo.sh; do
+  env -i PATH="$PWD/bin" HOME="$PWD/home" BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RELEASE="$PWD/os-release" \
+    PYTHON=no-such-python bash copy/$script >out 2>&1
+  status=$?
+  check "$script elsewhere fails" test $status -ne 0
+  for piece in CMake 'C++17 compiler' Ninja 'MPI' 'nlohmann' Random123 NumPy Matplotlib LAMMPS_DIR Kokkos_ROOT MPI_HOME \
+    'nothing has been changed'; do
+    check "$script names $piece" says "$piece"
+  done
+  check "$script changes nothing" test "$before" = "$(find copy home | sort)" -a ! -e cache
+done
+check "test.sh names GoogleTest; the demo does without" test "$(grep -c GoogleTest out)" = 0
+
+# --- Debian, but neither root nor sudo ----------------------------------
+printf 'ID=debian\nVERSION_ID=12\n' >os-release
+rm bin/id && printf '#!/bin/bash\n[ "$1" = -u ] && echo 1000 || echo nobody\n' >bin/id && chmod +x bin/id
+printf '#!/bin/bash\necho "apt-get $*" >>"%s/apt-was-called"\n' "$PWD" >bin/apt-get && chmod +x bin/apt-get
+env -i PATH="$PWD/bin" HOME="$PWD/home" BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RELEASE="$PWD/os-release" \
+  bash copy/test.sh >out 2>&1 </dev/null
+check "without rights it fails" test $? -ne 0
+check "without rights it says what an administrator could run" says 'apt-get install .*cmake'
+check "without rights nothing is installed" test ! -e apt-was-called -a ! -e cache
+
+# --- a LAMMPS_DIR that is none ------------------------------------------
+env BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RELEASE="$PWD/os-release" bash -c '
+  . "$0/scripts/lib.sh"; . "$0/scripts/lammps_source.sh"; cache=$BACKMAP_CACHE; LAMMPS_DIR=/nonexistent; fetch_lammps_source' \
+  "$PWD/copy" >out 2>&1
+check "a wrong LAMMPS_DIR is named" says 'LAMMPS_DIR=/nonexistent is no LAMMPS source'
+
+# --- source lists from both formats -------------------------------------
+rm -rf etc cache && mkdir -p etc/sources.list.d cache/log
+printf '# comment\ndeb [signed-by=/k.gpg] http://host.invalid/debian bookworm main\ndeb-src http://x.invalid/ a b\n' >etc/sources.list
+cat >etc/sources.list.d/a.sources <<'END'
+Types: deb
+# a comment
+URIs: http://host.invalid/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb deb-src
+URIs: http://other.invalid/debian-security
+Suites: bookworm-security
+Components: main
+
+Enabled: no
+Types: deb
+URIs: http://off.invalid/
+Suites: x
+Components: main
+END
+env BACKMAP_APT_ETC="$PWD/etc" bash -c '
+  . "$0/scripts/lib.sh"; . "$0/scripts/lammps_source.sh"; cache=$1; apt_own() { :; }; apt_own_setup' \
+  "$PWD/copy" "$PWD/cache" >out 2>&1
+lists=cache/apt/sources.list.d
+check "deb lines become deb-src" grep -qx 'deb-src \[signed-by=/k.gpg\] http://host.invalid/debian bookworm main' $lists/sources.list
+check "other lines are left out" test "$(wc -l <$lists/sources.list)" = 1
+check "stanzas become deb-src" test "$(grep -cx 'Types: deb-src' $lists/a.sources)" = 2
+check "no binary stanza is left" test "$(grep -cx 'Types: deb' $lists/a.sources)" = 0
+check "a stanza that is off stays out" test "$(grep -c off.invalid $lists/a.sources)" = 0
+check "keyring and suites are kept" grep -q 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' $lists/a.sources
+exit $failed
