@@ -50,7 +50,7 @@ struct CgnetTensor {
 
 struct CgnetTrainOptions {
   int64_t seed = 1;
-  int epochs = 30;
+  int epochs = 10;
   double minutes = 0.0;
   int batch = 512;
   double rate = 1.0e-3;

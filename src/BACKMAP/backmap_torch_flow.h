@@ -20,7 +20,7 @@ namespace BACKMAP_NS {
 /** Shape of the networks of a flow over nl linear and nc circular variables, given nf features. */
 struct FlowNetShape {
   int nl = 0, nc = 0, nf = 0;
-  int hidden = 96, bins = 8, circular_bins = 8;
+  int hidden = 64, bins = 8, circular_bins = 8;
   double bound = 5.0;
   std::vector<std::vector<int>> linear_id, circular_id;    // identity sets of each coupling
 };
@@ -42,10 +42,10 @@ struct FlowTensor {
 
 struct FlowTrainOptions {
   int64_t seed = 1;
-  int epochs = 100;
+  int epochs = 10;
   double minutes = 0.0;    // 0 = no limit
   int batch = 512;
-  double rate = 1.0e-3;
+  double rate = 2.0e-3;
   double ema = 0.999;      // decay of the averaged weights per step
   double decay = 0.0;      // decoupled weight decay
   double clip = 20.0;      // largest norm of the gradient
