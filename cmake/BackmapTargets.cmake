@@ -39,7 +39,7 @@ configure_file(${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp.new ${CMAKE_CURRENT
 # one set of compile options for all; no -ffast-math: it deletes the checks for infinities and NaN
 add_library(backmap_options INTERFACE)
 target_compile_features(backmap_options INTERFACE cxx_std_17)
-target_compile_options(backmap_options INTERFACE -Wall -Wextra $<$<CONFIG:Release>:-O3>)
+target_compile_options(backmap_options INTERFACE -Wall -Wextra)
 if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()
