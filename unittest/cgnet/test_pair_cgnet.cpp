@@ -376,7 +376,7 @@ TEST_F(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
   ASSERT_EQ(lmp.run({"velocity all create 300 4711 loop geom", "timestep 0.5", "fix 1 all nve",
                      "dump 1 all custom 10 rerun.dump id mol type x y z", "dump_modify 1 format float %20.15g",
                      "thermo 10", "fix pe all ave/time 10 1 10 c_thermo_pe file run.txt", "run 50", "undump 1",
-                     "unfix pe", "unfix 1",
+                     "unfix pe", "unfix 1", "reset_timestep 0",
                      "fix pe all ave/time 10 1 10 c_thermo_pe file rerun.txt",
                      "rerun rerun.dump dump x y z", "unfix pe"}),
             "");
