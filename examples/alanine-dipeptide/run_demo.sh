@@ -19,18 +19,20 @@ say() { printf '[demo %4ds] %s\n' "$SECONDS" "$*" >&2; }
 quietly() {
   local log=$1
   shift
-  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "demo: ERROR: failed: $* (see $PWD/$log)" >&2; exit 1; }
+  "$@" >"$log" 2>&1 && return
+  { tail -n 20 "$log"; grep -h -A1 '^ERROR' log.* || true; echo "demo: ERROR: failed: $* (see $PWD/$log)"; } >&2
+  exit 1
 }
 
 cp "$here"/in.* "$here"/ala2.* .
-rm -f samples.*.txt structures.*.dump heldout.json summary.json
+rm -f log.* samples.*.txt structures.*.dump heldout.json summary.json
 
 say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
 quietly coarse.minus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
-  -log log.coarse.minus &
+  -log log.coarse.minus -pscreen none &
 minus=$!
 quietly coarse.plus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
-  -var steps "$steps" -log log.coarse.plus &
+  -var steps "$steps" -log log.coarse.plus -pscreen none &
 plus=$!
 while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
   sleep 5
