@@ -197,6 +197,7 @@ void FineEngine::start()
   update->firststep = update->beginstep = 0;
   update->laststep = update->endstep = MAXBIGINT - 1;
   lmp_->init();
+  pe_ = lmp_->modify->find_compute("thermo_pe");
   every_row_ = fixes_write();
   lmp_->modify->addstep_compute_all(update->ntimestep);
   update->integrate->setup_minimal(1);
@@ -300,16 +301,26 @@ int FineEngine::request(const std::string &text)
   }
   if (!found) throw std::runtime_error("observable " + text + " does not exist in the fine script " + script_);
   observables_.push_back(o);
-  try {
-    guarded([&] {
-      next_step(lmp_->update->ntimestep + 1);
-      lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
-      if (o.variable >= 0) lmp_->input->variable->compute_equal(o.variable);
-      else lmp_->input->variable->compute_equal(o.text);
-    });
-  } catch (...) {
-    observables_.pop_back();
-    throw;
+  // the virial is only evaluated if an observable turns out to need it: it costs a fifth of the time
+
+  for (;;) {
+    try {
+      guarded([&] {
+        lmp_->update->whichflag = 1;
+        next_step(lmp_->update->ntimestep + 1);
+        lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
+        if (o.variable >= 0) lmp_->input->variable->compute_equal(o.variable);
+        else lmp_->input->variable->compute_equal(o.text);
+      });
+      break;
+    } catch (...) {
+      if (!virial_) {
+        virial_ = true;
+        continue;
+      }
+      observables_.pop_back();
+      throw;
+    }
   }
   return static_cast<int>(observables_.size()) - 1;
 }
@@ -324,7 +335,7 @@ void FineEngine::next_step(std::int64_t step)
   lmp_->modify->clearstep_compute();
   for (int i = 0; i < lmp_->modify->ncompute; i++) {
     Compute *compute = lmp_->modify->compute[i];
-    if (!compute->timeflag) continue;
+    if (!compute->timeflag || (!virial_ && (compute->pressflag || compute->pressatomflag))) continue;
     compute->clearstep();
     compute->addstep(step);
   }
@@ -358,7 +369,7 @@ double FineEngine::evaluate(const double *x, double *obs)
     set_coordinates(x);
     lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
     if (!static_) find_atoms();
-    Compute *pe = lmp_->modify->compute[lmp_->modify->find_compute("thermo_pe")];
+    Compute *pe = lmp_->modify->compute[pe_];
     energy = pe->compute_scalar();
     pe->invoked_flag |= Compute::INVOKED_SCALAR;
     if (!obs || !std::isfinite(energy)) return;
@@ -418,6 +429,7 @@ void FineEngine::write(std::int64_t row, const double *x, const SampleLabel &sam
       if (row % output->every_dump[i] == 0) due = true;
     }
     if (!due) return;
+    virial_ = true;
     label(sample);
     next_step(step0_ + row);
     set_coordinates(x);

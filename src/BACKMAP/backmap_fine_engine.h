@@ -68,7 +68,8 @@ class FineEngine {
   std::string script_, units_;
   LAMMPS_NS::LAMMPS *lmp_ = nullptr;
   int natoms_ = 0;
-  bool static_ = false, every_row_ = false, ready_ = false;
+  int pe_ = -1;
+  bool static_ = false, every_row_ = false, ready_ = false, virial_ = false;
   std::int64_t step0_ = 0;
   std::vector<int> index_;    // local index of the atom with ID i+1
   std::vector<Observable> observables_;

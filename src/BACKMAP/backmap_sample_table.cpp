@@ -35,8 +35,7 @@ namespace {
 std::string SampleTable::header() const
 {
   std::string text = std::string(TITLE) + "\n# units " + units + "\n# temperature " + number(temperature) + "\n# kT " +
-      number(kt) + "\n# samples " + std::to_string(samples) + "\n# constant " + number(constant) + "\n# molecule " + name +
-      "\n" + COLUMNS;
+      number(kt) + "\n# samples " + std::to_string(samples) + "\n# molecule " + name + "\n" + COLUMNS;
   for (const auto &o : observables) text += " " + o;
   return text + "\n";
 }

@@ -220,6 +220,18 @@ void FixBackmap::init()
   }
   coarse->init();
   adopt_restart();
+
+  // files exist from here on, also those of a partition that never has the temperature of the model
+
+  std::string trouble;
+  if (comm->me == 0) {
+    try {
+      open_files();
+    } catch (const std::exception &e) {
+      trouble = fmt::format("{}: {}", what, e.what());
+    }
+  }
+  backmap_agree(lmp, trouble);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -323,7 +335,6 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
 {
   const std::size_t m = options.samples, nobs = sampler->observables().size();
   std::vector<double> logw(m), logf(m);
-  open_files();
   frame_values.clear();
   for (std::size_t i = 0; i < frames.size(); i++) {
     for (std::size_t j = 0; j < m; j++) {
@@ -343,10 +354,9 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
     if (!script.empty())
       weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m), logw.data(),
                         &result.obs[i * m * nobs]);
-    if (fp_table && i == 0 && !table_open) {
-      table.constant = constant;
-      fputs(table.header().c_str(), fp_table);
-      table_open = true;
+    if (fp_table && !constant_written && constant_set) {
+      fmt::print(fp_table, "# constant {:.15g}\n", constant);
+      constant_written = true;
     }
     for (std::size_t j = 0; j < m; j++, row++) {
       const std::size_t s = i * m + j;
@@ -413,6 +423,8 @@ void FixBackmap::open_files()
     table.name = spec.molecule;
     table.observables = sampler->observables();
     fp_table = open(tablefile);
+    fputs(table.header().c_str(), fp_table);
+    fflush(fp_table);
   }
   if (!xyzfile.empty() && !fp_xyz) fp_xyz = open(xyzfile);
 }

@@ -56,7 +56,7 @@ class FixBackmap : public Fix {
   std::string what, flowfile, script, thermostat, tablefile, xyzfile;
   std::string id_pe, id_peatom;
   double temperature_stated = 0.0, kt = 0.0, constant = 0.0;
-  bool constant_set = false, append = false, table_open = false;
+  bool constant_set = false, append = false, constant_written = false;
   int batch = 1, blocks = 32;
   BACKMAP_NS::FlowSpec spec;
   BACKMAP_NS::SamplerOptions options;

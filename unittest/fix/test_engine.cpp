@@ -4,9 +4,9 @@
 #include "fix_test_support.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 
 using namespace BACKMAP_NS;
 using namespace fix_test;
@@ -72,7 +72,7 @@ TEST(Engine, VariablesOnComputesLocalComputesAndThermo)
   const std::string extra = "variable r equal c_rg+c_rg[1]\nvariable bond equal bound(all,xmax)-pe\n"
                             "compute pa all pe/atom\ncompute sum all reduce sum c_pa\ncompute pr all pressure NULL virial\n"
                             "variable dist equal sqrt((x[5]-x[17])^2+(y[5]-y[17])^2+(z[5]-z[17])^2)\n";
-  compare_with_run0(ala2_script(extra), {"v_phi", "v_psi", "c_rg", "c_rg[2]", "v_r", "v_bond", "c_sum", "v_dist"},
+  compare_with_run0(ala2_script(extra), {"v_phi", "v_psi", "c_rg", "c_rg[2]", "v_r", "v_bond", "c_sum", "v_dist", "c_pr", "c_pr[4]"},
                     oracle("vacuum"));
 }
 
@@ -185,7 +185,7 @@ TEST(Engine, ErrorsOfTheScriptAreExceptions)
   not_observable("c_none", "does not exist");
   not_observable("v_a", "equal-style");
   not_observable("phi", "expected v_NAME");
-  not_observable("c_rg[9]", "c_rg[9]");
+  not_observable("c_rg[9]", "out-of-range");
   not_observable("v_bad", "compute");
   EXPECT_EQ(engine.nobservables(), 0);
 }
@@ -271,9 +271,9 @@ TEST(Engine, Speed)
   FineEngine engine(write_file("speed.in", ala2_script()), SILENT);
   const int n = 20000;
   double sum = 0.0;
-  const auto t0 = std::chrono::steady_clock::now();
+  const auto t0 = std::clock();    // processor time: tests share their cores
   for (int i = 0; i < n; i++) sum += engine.evaluate(frames[i % 44].x.data(), nullptr);
-  const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count();
-  printf("%.0f all-atom energies per second (sum %g)\n", n / s, sum);
+  const double s = static_cast<double>(std::clock() - t0) / CLOCKS_PER_SEC;
+  printf("%.0f all-atom energies per second and core (sum %g)\n", n / s, sum);
   EXPECT_GT(n / s, 10000.0) << "far below the 100,000 of a quiet core, see benchmarks";
 }
