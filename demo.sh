@@ -12,13 +12,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/scripts/lib.sh"
 
 out=demo-out
-settings=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
     --out) [ $# -ge 2 ] || fail "--out needs a folder"; out=$2; shift ;;
     --out=*) out=${1#--out=} ;;
-    [A-Za-z]*=*) settings+=("$1") ;;
+    [A-Za-z]*=*) export "${1?}" ;;
     *) fail "unknown option $1; usage: ./demo.sh [--out DIR] [NAME=VALUE ...]" ;;
   esac
   shift
@@ -26,8 +25,8 @@ done
 case $out in /*) ;; *) out=$PWD/$out ;; esac
 cd "$here"
 
-BACKMAP_CALLER=demo.sh scripts/setup.sh --lean "${settings[@]}"
-build_preset demo "${settings[@]}"
+BACKMAP_CALLER=demo.sh scripts/setup.sh --lean
+build_preset demo
 mpi_environment
 mkdir -p "$out"
 export PYTHON

@@ -9,18 +9,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/scripts/lib.sh"
 cd "$here"
 
-settings=()
 ctest_options=()
 for arg in "$@"; do
   case $arg in
     -h | --help) sed -n '2,7p' "$0"; exit 0 ;;
-    [A-Za-z]*=*) settings+=("$arg") ;;
+    [A-Za-z]*=*) export "${arg?}" ;;
     *) ctest_options+=("$arg") ;;
   esac
 done
 
-BACKMAP_CALLER=test.sh scripts/setup.sh --full "${settings[@]}"
-build_preset tests "${settings[@]}"
+BACKMAP_CALLER=test.sh scripts/setup.sh --full
+build_preset tests
 mpi_environment
 say "running the tests"
 ctest --preset tests -j "$(backmap_jobs)" "${ctest_options[@]}"

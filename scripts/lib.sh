@@ -80,25 +80,21 @@ mpi_environment() {
 }
 
 # ----------------------------------------------------------------------
-# configure (once) and build one preset of the CMake project: build_preset NAME [NAME=VALUE ...]
+# configure (once) and build one preset of the CMake project; settings come from the environment
 # ----------------------------------------------------------------------
 
 build_preset() {
   local preset=$1 setting definitions=()
-  shift
-  for setting in "$@"; do
-    case $setting in
-      # these went into the setup file
-      LAMMPS_DIR=* | Kokkos_ROOT=* | BACKMAP_CACHE=* | BACKMAP_JOBS=* | CXX=*) ;;
-      *) definitions+=("-D$setting") ;;
-    esac
-  done
   for setting in BACKMAP_TORCH BACKMAP_NATIVE Torch_DIR MPI_HOME; do
-    [ -n "${!setting:-}" ] && definitions+=("-D$setting=${!setting}")
+    if [ -n "${!setting:-}" ]; then definitions+=("-D$setting=${!setting}"); fi
   done
+  # where ccache is installed, checkouts share what they compile
+  if [ ! -e "build/$preset/build.ninja" ] && command -v ccache >/dev/null 2>&1; then
+    definitions+=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  export CCACHE_BASEDIR=$PWD
   if [ ! -e "build/$preset/build.ninja" ] || [ CMakePresets.json -nt "build/$preset/build.ninja" ] ||
     [ ${#definitions[@]} -gt 0 ]; then
-    mkdir -p "build/$preset"
     quietly "configuring BACKMAP ($preset)" "build/$preset/configure.log" cmake --preset "$preset" "${definitions[@]}"
   fi
   quietly "building BACKMAP ($preset)" "build/$preset/build.log" cmake --build --preset "$preset" -j "$(backmap_jobs)"
