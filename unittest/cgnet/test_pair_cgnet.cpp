@@ -103,10 +103,13 @@ std::string data_file(const System &s, int extra = 0,
 // one LAMMPS instance over all ranks
 class Lammps {
  public:
-  Lammps()
+  explicit Lammps(const std::string &partition = "")
   {
-    const char *args[] = {"test", "-log", "none", "-screen", "none", "-nocite"};
-    handle = lammps_open(6, const_cast<char **>(args), MPI_COMM_WORLD, nullptr);
+    std::vector<const char *> args = {"test", "-log", "none", "-screen", "none", "-nocite"};
+    if (!partition.empty())
+      args.insert(args.end(), {"-in", "/dev/null", "-plog", "none", "-pscreen", "none", "-partition",
+                               partition.c_str()});
+    handle = lammps_open((int) args.size(), const_cast<char **>(args.data()), MPI_COMM_WORLD, nullptr);
   }
   ~Lammps() { lammps_close(handle); }
 
@@ -391,6 +394,23 @@ TEST_F(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
     lines++;
   }
   EXPECT_EQ(lines, 6);
+}
+
+// replica exchange with one rank a partition: each reads the model itself, temperatures are swapped
+TEST_F(PairCgnetTest, Temper)
+{
+  int ranks;
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  if (ranks < 2) GTEST_SKIP();
+  Lammps lmp(std::to_string(ranks) + "x1");
+  std::string temperatures = "variable t world";
+  for (int i = 0; i < ranks; i++) temperatures += " " + std::to_string(300 + 20 * i);
+  auto commands = start("test.data");
+  commands.insert(commands.end(), {temperatures, "velocity all create $t 4711 loop geom", "fix 1 all nve",
+                                   "fix 2 all langevin $t $t 50 99", "temper 200 20 $t 2 11 12"});
+  ASSERT_EQ(lmp.run(commands), "");
+  EXPECT_TRUE(std::isfinite(lmp.thermo("pe")));
+  EXPECT_EQ(lmp.thermo("step"), 200.0);
 }
 
 TEST_F(PairCgnetTest, Minimize)
