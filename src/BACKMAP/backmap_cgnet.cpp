@@ -24,7 +24,7 @@ using namespace BACKMAP_NS;
 
 namespace {
 
-constexpr int TILE = 16;    // rows of weights are padded to this
+constexpr int TILE = 16;     // rows of weights are padded to this
 constexpr int ROWS = 4;      // molecules computed together
 constexpr int BLOCK = 64;    // molecules whose activations are kept at a time
 
@@ -51,9 +51,11 @@ template <int W> struct Pack {
 
 /* ----------------------------------------------------------------------
    y[m][o] = bias[o] + sum_i x[m][i] w[i][o] for M rows, N packs of W outputs at a time
-   every output is one sum in the order of i, whatever M is: the result of a molecule cannot depend on its neighbors
+   every output is one sum in the order of i, whatever M is: the result of a molecule cannot depend
+   on its neighbors
 ------------------------------------------------------------------------- */
 
+// clang-format off
 template <int W, int N, int M>
 BACKMAP_INLINE void matmul(int nin, int nout_pad, const double *w, const double *bias,
                            const double *x, int ldx, double *y, int ldy)
@@ -61,35 +63,38 @@ BACKMAP_INLINE void matmul(int nin, int nout_pad, const double *w, const double 
   using pack = typename Pack<W>::type;
   for (int tile = 0; tile < nout_pad; tile += W * N) {
     pack sum[M][N];
-    BACKMAP_UNROLL
-    for (int m = 0; m < M; m++)
-      BACKMAP_UNROLL
-      for (int k = 0; k < N; k++) {
+    BACKMAP_UNROLL for (int m = 0; m < M; m++) {
+      BACKMAP_UNROLL for (int k = 0; k < N; k++) {
         sum[m][k] = pack{};
         if (bias) std::memcpy(&sum[m][k], bias + tile + k * W, sizeof(pack));
       }
+    }
     const double *row = w + tile;
     for (int i = 0; i < nin; i++, row += nout_pad) {
       pack wi[N];
-      BACKMAP_UNROLL
-      for (int k = 0; k < N; k++) std::memcpy(&wi[k], row + k * W, sizeof(pack));
-      BACKMAP_UNROLL
-      for (int m = 0; m < M; m++) {
+      BACKMAP_UNROLL for (int k = 0; k < N; k++) {
+        std::memcpy(&wi[k], row + k * W, sizeof(pack));
+      }
+      BACKMAP_UNROLL for (int m = 0; m < M; m++) {
         const double xi = x[m * ldx + i];
-        BACKMAP_UNROLL
-        for (int k = 0; k < N; k++) sum[m][k] += xi * wi[k];
+        BACKMAP_UNROLL for (int k = 0; k < N; k++) {
+          sum[m][k] += xi * wi[k];
+        }
       }
     }
-    BACKMAP_UNROLL
-    for (int m = 0; m < M; m++)
-      BACKMAP_UNROLL
-      for (int k = 0; k < N; k++) std::memcpy(y + m * ldy + tile + k * W, &sum[m][k], sizeof(pack));
+    BACKMAP_UNROLL for (int m = 0; m < M; m++) {
+      BACKMAP_UNROLL for (int k = 0; k < N; k++) {
+        std::memcpy(y + m * ldy + tile + k * W, &sum[m][k], sizeof(pack));
+      }
+    }
   }
 }
+// clang-format on
 
 /* ----------------------------------------------------------------------
-   tanh a = 1 - 2 / (exp(2|a|) + 1) with the sign of a, to 2e-16 absolute, in a loop the compiler vectorises
-   exp by reduction to [-ln2/2, ln2/2] and its Taylor series; 20 is beyond the last |a| with tanh < 1; NaN passes through
+   tanh a = 1 - 2 / (exp(2|a|) + 1) with the sign of a, to 2e-16 absolute, in a loop that the
+   compiler vectorises; exp by reduction to [-ln2/2, ln2/2] and its Taylor series
+   20 is beyond the last |a| with tanh < 1; NaN passes through
 ------------------------------------------------------------------------- */
 
 BACKMAP_INLINE void tanh_loop(int n, double *a)
@@ -136,20 +141,20 @@ struct Kernels {
   void (*tanh)(int, double *);
 };
 
-#define BACKMAP_KERNELS(NAME, TARGET, W, N)                                                       \
-  TARGET void NAME##_rows(int nin, int nout_pad, const double *w, const double *bias,             \
-                          const double *x, int ldx, double *y, int ldy)                           \
-  {                                                                                               \
-    matmul<W, N, ROWS>(nin, nout_pad, w, bias, x, ldx, y, ldy);                                   \
-  }                                                                                               \
-  TARGET void NAME##_one(int nin, int nout_pad, const double *w, const double *bias,              \
-                         const double *x, int ldx, double *y, int ldy)                            \
-  {                                                                                               \
-    matmul<W, TILE / W, 1>(nin, nout_pad, w, bias, x, ldx, y, ldy);                               \
-  }                                                                                               \
-  TARGET void NAME##_tanh(int n, double *a)                                                       \
-  {                                                                                               \
-    tanh_loop(n, a);                                                                              \
+#define BACKMAP_KERNELS(NAME, TARGET, W, N)                                           \
+  TARGET void NAME##_rows(int nin, int nout_pad, const double *w, const double *bias, \
+                          const double *x, int ldx, double *y, int ldy)               \
+  {                                                                                   \
+    matmul<W, N, ROWS>(nin, nout_pad, w, bias, x, ldx, y, ldy);                       \
+  }                                                                                   \
+  TARGET void NAME##_one(int nin, int nout_pad, const double *w, const double *bias,  \
+                         const double *x, int ldx, double *y, int ldy)                \
+  {                                                                                   \
+    matmul<W, TILE / W, 1>(nin, nout_pad, w, bias, x, ldx, y, ldy);                   \
+  }                                                                                   \
+  TARGET void NAME##_tanh(int n, double *a)                                           \
+  {                                                                                   \
+    tanh_loop(n, a);                                                                  \
   }
 
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -185,7 +190,8 @@ void linear(int n, int nin, int nout_pad, const double *w, const double *bias, c
   int m = 0;
   for (; m + ROWS <= n; m += ROWS)
     kernels.rows(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
-  for (; m < n; m++) kernels.one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
+  for (; m < n; m++)
+    kernels.one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
 }
 
 }    // namespace
@@ -272,7 +278,8 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
   for (int m = 0; m < n; m++) {
     double *x = act[0] + (std::size_t) m * layers[0].in_pad;
     features(model.features, z + m * size, x);
-    for (int i = 0; i < nf; i++) x[i] = (x[i] - model.feature_mean[i]) / model.feature_std[i];
+    for (int i = 0; i < nf; i++)
+      x[i] = (x[i] - model.feature_mean[i]) / model.feature_std[i];
   }
 
   for (int k = 0; k + 1 < nlayers; k++) {
@@ -288,7 +295,8 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
   for (int m = 0; m < n; m++) {
     const double *a = act[nlayers - 1] + (std::size_t) m * last.in_pad;
     double sum = last.bias[0];
-    for (int i = 0; i < last.in; i++) sum += last.backward[i] * a[i];
+    for (int i = 0; i < last.in; i++)
+      sum += last.backward[i] * a[i];
     energy[m] = sum;
     std::copy(last.backward.begin(), last.backward.end(), grad + (std::size_t) m * last.in_pad);
   }
@@ -303,11 +311,13 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
 
   for (int m = 0; m < n; m++) {
     double *g = grad + (std::size_t) m * layers[0].in_pad, *f = force + m * size;
-    for (int i = 0; i < nf; i++) g[i] /= model.feature_std[i];
+    for (int i = 0; i < nf; i++)
+      g[i] /= model.feature_std[i];
     std::fill(f, f + size, 0.0);
     features_gradient(model.features, z + m * size, g, f);
     energy[m] += add_prior(z + m * size, f, other);
-    for (std::size_t i = 0; i < size; i++) f[i] = -f[i];
+    for (std::size_t i = 0; i < size; i++)
+      f[i] = -f[i];
   }
 }
 
@@ -344,7 +354,8 @@ double Cgnet::add_prior(const double *z, double *g, double *d) const
 
   const auto slope = [&](int row) {
     double sum = 0.0;
-    for (int j = 0; j < n; j++) sum += p.precision[(std::size_t) row * n + j] * d[j];
+    for (int j = 0; j < n; j++)
+      sum += p.precision[(std::size_t) row * n + j] * d[j];
     energy += 0.5 * d[row] * sum;
     return sum;
   };

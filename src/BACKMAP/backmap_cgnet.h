@@ -4,7 +4,8 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-// The coarse-grained network potential: its description (CgnetSpec) and its native evaluation (Cgnet).  Plain C++.
+// The coarse-grained network potential: its description (CgnetSpec) and its native evaluation
+// (Cgnet).  Plain C++.
 
 #ifndef BACKMAP_CGNET_H
 #define BACKMAP_CGNET_H
@@ -19,7 +20,8 @@
 
 namespace BACKMAP_NS {
 
-/// Boltzmann constant in energy units per K of a LAMMPS unit style, the values LAMMPS uses; throws for an unknown style
+/// Boltzmann constant in energy units per K of a LAMMPS unit style, the values LAMMPS uses; throws
+/// for an unknown style
 double boltzmann_constant(const std::string &units);
 
 /// A potential of one molecule of beads; what pair cgnet evaluates, whatever computes it.
@@ -30,8 +32,9 @@ class CgPotential {
   virtual std::string units() const = 0;
   virtual double temperature() const = 0;    // K
   /**
-     nmol molecules z[nmol][nbeads][3], each whole: energy[nmol] and force[nmol][nbeads][3], the negative gradient.  Not finite
-     where the potential is not.  Throws std::runtime_error only if the evaluation itself fails.
+     nmol molecules z[nmol][nbeads][3], each whole: energy[nmol] and force[nmol][nbeads][3], the
+     negative gradient.  Not finite where the potential is not.  Throws std::runtime_error only if
+     the evaluation itself fails.
   */
   virtual void evaluate(int nmol, const double *z, double *energy, double *force) const = 0;
 };
@@ -39,10 +42,12 @@ class CgPotential {
 /**
    Everything a "backmap.cgnet" model holds.
 
-   U(z) = prior(z) + net((features(z) - feature_mean) / feature_std), in the energy unit of `units`; net is a multilayer
-   perceptron Linear, tanh, ..., Linear with one output (CGnet: Wang et al., ACS Cent. Sci. 5, 755 (2019)).
-   The prior is a Gaussian in its stiff coordinates d (bond lengths, angles in radians, narrow dihedrals wrapped about
-   their mean, minus prior.mean) with the Jacobian of the bond lengths, and soft spheres that keep beads apart:
+   U(z) = prior(z) + net((features(z) - feature_mean) / feature_std), in the energy unit of `units`;
+   net is a multilayer perceptron Linear, tanh, ..., Linear with one output (CGnet: Wang et al.,
+   ACS Cent. Sci. 5, 755 (2019)).
+   The prior is a Gaussian in its stiff coordinates d (bond lengths, angles in radians, narrow
+   dihedrals wrapped about their mean, minus prior.mean) with the Jacobian of the bond lengths, and
+   soft spheres that keep beads apart:
    prior(z) = 1/2 d^T precision d + 2 kT sum_bonds ln r + kT sum_pairs (sigma / r)^12
 */
 struct CgnetSpec : public MoleculeSpec {
@@ -82,8 +87,8 @@ struct CgnetSpec : public MoleculeSpec {
 /**
    Native evaluation in double arithmetic.
 
-   Const methods may be called from several threads.  The result of a molecule does not depend, bitwise, on how many
-   molecules are evaluated in one call.
+   Const methods may be called from several threads.  The result of a molecule does not depend,
+   bitwise, on how many molecules are evaluated in one call.
 */
 class Cgnet : public CgPotential {
  public:

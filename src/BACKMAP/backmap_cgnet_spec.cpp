@@ -122,8 +122,8 @@ CgnetSpec CgnetSpec::from_model(const ModelFile &model)
 
   const std::string &text = model.meta("spec");
   CgnetSpec s;
-  static_cast<MoleculeSpec &>(s) = MoleculeSpec::from_json(
-      text, {"features", "network", "prior", "training"}, where + ": spec");
+  static_cast<MoleculeSpec &>(s) =
+      MoleculeSpec::from_json(text, {"features", "network", "prior", "training"}, where + ": spec");
   const int nb = s.nbeads();
   const json j = JsonObject::parse(text, where + ": spec");
   JsonObject o(j, where + ": spec");

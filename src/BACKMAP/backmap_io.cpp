@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "backmap_io.h"
 
 #include "error.h"
@@ -43,7 +49,8 @@ std::string slurp(const std::string &path, std::string &bytes)
   if (!fp) return strerror(errno);
   char buffer[65536];
   std::size_t n;
-  while ((n = fread(buffer, 1, sizeof(buffer), fp)) > 0) bytes.append(buffer, n);
+  while ((n = fread(buffer, 1, sizeof(buffer), fp)) > 0)
+    bytes.append(buffer, n);
   const bool failed = ferror(fp) != 0;
   const std::string reason = failed ? strerror(errno) : "";
   fclose(fp);

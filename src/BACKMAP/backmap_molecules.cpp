@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "backmap_molecules.h"
 
 #include "backmap_io.h"
@@ -30,7 +36,8 @@ std::vector<tagint> all_to_all(MPI_Comm world, int width, const std::vector<int>
   int nprocs;
   MPI_Comm_size(world, &nprocs);
   std::vector<int> nsend(nprocs, 0), nrecv(nprocs), send_at(nprocs + 1, 0), recv_at(nprocs + 1, 0);
-  for (int d : destination) nsend[d] += width;
+  for (int d : destination)
+    nsend[d] += width;
   MPI_Alltoall(nsend.data(), 1, MPI_INT, nrecv.data(), 1, MPI_INT, world);
   for (int p = 0; p < nprocs; p++) {
     send_at[p + 1] = send_at[p] + nsend[p];
@@ -40,12 +47,14 @@ std::vector<tagint> all_to_all(MPI_Comm world, int width, const std::vector<int>
   std::vector<tagint> out(records.size()), in(recv_at[nprocs]);
   std::vector<int> next(send_at.begin(), send_at.end() - 1);
   for (std::size_t k = 0; k < destination.size(); k++)
-    for (int c = 0; c < width; c++) out[next[destination[k]]++] = records[k * width + c];
+    for (int c = 0; c < width; c++)
+      out[next[destination[k]]++] = records[k * width + c];
   MPI_Alltoallv(out.data(), nsend.data(), send_at.data(), MPI_LMP_TAGINT, in.data(), nrecv.data(),
                 recv_at.data(), MPI_LMP_TAGINT, world);
 
   source.clear();
-  for (int p = 0; p < nprocs; p++) source.insert(source.end(), nrecv[p] / width, p);
+  for (int p = 0; p < nprocs; p++)
+    source.insert(source.end(), nrecv[p] / width, p);
   return in;
 }
 
@@ -80,7 +89,8 @@ bool BackmapMolecules::selected(int i) const
 void BackmapMolecules::find_local()
 {
   if (!atom->molecule_flag || !atom->molecule)
-    error->all(FLERR, "{}: atoms have no molecule-IDs, expected an atom style such as bond or molecular",
+    error->all(FLERR,
+               "{}: atoms have no molecule-IDs, expected an atom style such as bond or molecular",
                what_);
   if (!atom->tag_enable) error->all(FLERR, "{}: atoms have no atom-IDs", what_);
 
@@ -90,8 +100,9 @@ void BackmapMolecules::find_local()
   for (int i = 0; i < atom->nlocal; i++) {
     if (!selected(i)) continue;
     if (molecule[i] <= 0 && trouble.empty())
-      trouble = fmt::format("{}: atom {} belongs to no molecule, expected a molecule-ID above 0, got {}",
-                            what_, tag[i], molecule[i]);
+      trouble =
+          fmt::format("{}: atom {} belongs to no molecule, expected a molecule-ID above 0, got {}",
+                      what_, tag[i], molecule[i]);
     local_.push_back(i);
   }
   backmap_agree(lmp, trouble);
@@ -100,7 +111,8 @@ void BackmapMolecules::find_local()
     return molecule[a] != molecule[b] ? molecule[a] < molecule[b] : tag[a] < tag[b];
   });
   local_tag_.resize(local_.size());
-  for (std::size_t k = 0; k < local_.size(); k++) local_tag_[k] = tag[local_[k]];
+  for (std::size_t k = 0; k < local_.size(); k++)
+    local_tag_[k] = tag[local_[k]];
 }
 
 /* ----------------------------------------------------------------------
@@ -118,8 +130,8 @@ void BackmapMolecules::check_counts(tagint bad)
   for (int i : local_)
     if (atom->molecule[i] == first) here++;
   MPI_Allreduce(&here, &total, 1, MPI_LMP_BIGINT, MPI_SUM, world);
-  error->all(FLERR, "{}: number of beads of molecule-ID {}, expected {}, got {}", what_, first, nbeads_,
-             total);
+  error->all(FLERR, "{}: number of beads of molecule-ID {}, expected {}, got {}", what_, first,
+             nbeads_, total);
 }
 
 /* ----------------------------------------------------------------------
@@ -149,7 +161,8 @@ void BackmapMolecules::route_split(const std::vector<int> &split, const std::vec
   std::vector<int> order(source.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](int a, int b) {
-    return seen[3 * a] != seen[3 * b] ? seen[3 * a] < seen[3 * b] : seen[3 * a + 1] < seen[3 * b + 1];
+    return seen[3 * a] != seen[3 * b] ? seen[3 * a] < seen[3 * b]
+                                      : seen[3 * a + 1] < seen[3 * b + 1];
   });
 
   tagint bad = 0;
@@ -165,7 +178,8 @@ void BackmapMolecules::route_split(const std::vector<int> &split, const std::vec
     for (std::size_t j = k; j < end; j++) {
       if (seen[3 * order[j] + 2] < 0) continue;
       back.push_back(source[order[j]]);
-      replies.insert(replies.end(), {seen[3 * order[j] + 2], static_cast<tagint>(source[order[k]])});
+      replies.insert(replies.end(),
+                     {seen[3 * order[j] + 2], static_cast<tagint>(source[order[k]])});
     }
     k = end;
   }
@@ -173,7 +187,8 @@ void BackmapMolecules::route_split(const std::vector<int> &split, const std::vec
 
   std::vector<int> ignored;
   const std::vector<tagint> answer = all_to_all(world, 2, back, replies, ignored);
-  for (std::size_t k = 0; k + 1 < answer.size(); k += 2) owner[answer[k]] = static_cast<int>(answer[k + 1]);
+  for (std::size_t k = 0; k + 1 < answer.size(); k += 2)
+    owner[answer[k]] = static_cast<int>(answer[k + 1]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -190,10 +205,12 @@ void BackmapMolecules::setup()
   tagint bad = 0;
   for (int k = 0; k < n;) {
     int end = k;
-    while (end < n && molecule[local_[end]] == molecule[local_[k]]) end++;
+    while (end < n && molecule[local_[end]] == molecule[local_[k]])
+      end++;
     if (end - k > nbeads_ && bad == 0) bad = molecule[local_[k]];
     if (end - k < nbeads_)
-      for (int j = k; j < end; j++) split.push_back(j);
+      for (int j = k; j < end; j++)
+        split.push_back(j);
     else if (!ready_)
       whole.push_back(k);
     k = end;
@@ -206,7 +223,8 @@ void BackmapMolecules::setup()
   if (comm->nprocs == 1) any = 0;
   if (any) route_split(split, whole, owner);
 
-  // tell the owners what will come: molecule, atom-ID and type of each bead, in the order of the later messages
+  // tell the owners what will come: molecule, atom-ID and type of each bead, in the order of the
+  // later messages
 
   std::vector<int> destination, source;
   std::vector<tagint> records;
@@ -278,7 +296,8 @@ void BackmapMolecules::setup()
 ------------------------------------------------------------------------- */
 
 void BackmapMolecules::exchange(const std::vector<Peer> &from, std::vector<double> &in,
-                                const std::vector<Peer> &to, const std::vector<double> &out, int ncol)
+                                const std::vector<Peer> &to, const std::vector<double> &out,
+                                int ncol)
 {
   std::vector<MPI_Request> requests;
   requests.reserve(from.size() + to.size());
@@ -309,15 +328,18 @@ void BackmapMolecules::gather(bool same_atoms)
 
   double **x = atom->x;
   for (std::size_t k = 0; k < here_slot_.size(); k++)
-    for (int c = 0; c < 3; c++) x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
+    for (int c = 0; c < 3; c++)
+      x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
 
   send_buffer_.resize(3 * send_position_.size());
   recv_buffer_.resize(3 * recv_slot_.size());
   for (std::size_t k = 0; k < send_position_.size(); k++)
-    for (int c = 0; c < 3; c++) send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
+    for (int c = 0; c < 3; c++)
+      send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
   exchange(recv_, recv_buffer_, send_, send_buffer_, 3);
   for (std::size_t k = 0; k < recv_slot_.size(); k++)
-    for (int c = 0; c < 3; c++) x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
+    for (int c = 0; c < 3; c++)
+      x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
 
   // whole by minimum image along the beads; a position that needs no image keeps all its bits
   // a lost atom at infinity must not trap minimum_image() in its loop
@@ -362,7 +384,8 @@ void BackmapMolecules::scatter_add(const double *values)
   const double *mine = scatter(3, values);
   double **f = atom->f;
   for (int i : local_)
-    for (int c = 0; c < 3; c++) f[i][c] += *mine++;
+    for (int c = 0; c < 3; c++)
+      f[i][c] += *mine++;
 }
 
 }    // namespace BACKMAP_NS

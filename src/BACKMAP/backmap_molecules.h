@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The molecules of a CG box, each whole on one rank: what pair cgnet and fix backmap work on.
 
 #ifndef BACKMAP_MOLECULES_H
@@ -11,32 +17,36 @@
 namespace BACKMAP_NS {
 
 /**
-   Gathers the beads of every molecule, in the order of their atom-IDs, to the rank that has the bead with the lowest ID.  No
-   ghost atoms are used: a molecule may be larger than the communication cutoff, and its beads on any ranks.
+   Gathers the beads of every molecule, in the order of their atom-IDs, to the rank that has the
+   bead with the lowest ID.  No ghost atoms are used: a molecule may be larger than the
+   communication cutoff, and its beads on any ranks.
 
-   Positions are made whole by the minimum image of each bead to the one before it, so consecutive beads must be closer than
-   half the box.  Given the same atom->x they are bitwise the same on any number of ranks.
+   Positions are made whole by the minimum image of each bead to the one before it, so consecutive
+   beads must be closer than half the box.  Given the same atom->x they are bitwise the same on any
+   number of ranks.
 */
 class BackmapMolecules : protected LAMMPS_NS::Pointers {
  public:
   /// what names the user of the class in error messages, e.g. "Pair style cgnet"
   BackmapMolecules(LAMMPS_NS::LAMMPS *lmp, int groupbit, int nbeads, const std::string &what);
 
-  /// forget what was found; the next setup() also looks for molecule-IDs used twice (call it when a run is initialised)
+  /// forget what was found; the next setup() also looks for molecule-IDs used twice (call it when a
+  /// run is initialised)
   void reset() { ready_ = false; }
 
   /// restrict the beads to atom types with types[type] != 0 (index 0 unused); empty = all types
   void select_types(const std::vector<char> &types);
 
   /**
-     Collective.  Finds which rank has which bead.  Calls error->all when the atoms have no molecule-IDs, a bead belongs to
-     none, or a molecule has not exactly nbeads beads.
+     Collective.  Finds which rank has which bead.  Calls error->all when the atoms have no
+     molecule-IDs, a bead belongs to none, or a molecule has not exactly nbeads beads.
   */
   void setup();
 
   /**
-     Collective.  Positions of all molecules, to their owners.  same_atoms: no atom has changed its rank or its place in the
-     arrays since the last call (neighbor->ago != 0 for a pair style), so that setup() need not be repeated.
+     Collective.  Positions of all molecules, to their owners.  same_atoms: no atom has changed its
+     rank or its place in the arrays since the last call (neighbor->ago != 0 for a pair style), so
+     that setup() need not be repeated.
   */
   void gather(bool same_atoms = false);
 
@@ -61,8 +71,9 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   const std::vector<int> &local_atoms() const { return local_; }
 
   /**
-     Collective, after gather().  The way back: values[nowned][nbeads][ncol] per bead of the owned molecules to the ranks that
-     have the atoms.  Returns [local_atoms().size()][ncol], valid until the next call.
+     Collective, after gather().  The way back: values[nowned][nbeads][ncol] per bead of the owned
+     molecules to the ranks that have the atoms.  Returns [local_atoms().size()][ncol], valid until
+     the next call.
   */
   const double *scatter(int ncol, const double *values);
 
@@ -91,7 +102,8 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   std::vector<int> type_;
   std::vector<double> x_;
 
-  // route: slots are (owned molecule)*nbeads + bead; a position of local_ goes to a slot here, or to a peer's
+  // route: slots are (owned molecule)*nbeads + bead; a position of local_ goes to a slot here, or
+  // to a peer's
 
   std::vector<int> here_position_, here_slot_;
   std::vector<Peer> send_, recv_;

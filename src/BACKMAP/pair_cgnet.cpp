@@ -30,7 +30,8 @@
 using namespace LAMMPS_NS;
 using BACKMAP_NS::BackmapMolecules;
 
-// the molecules are gathered, no ghost atom is used; LAMMPS only wants a cutoff above zero (distance units)
+// the molecules are gathered, no ghost atom is used; LAMMPS only wants a cutoff above zero
+// (distance units)
 
 static constexpr double CUTOFF = 1.0;
 
@@ -45,7 +46,8 @@ PairCgnet::PairCgnet(LAMMPS *lmp) : Pair(lmp)
   respa_enable = 0;
   one_coeff = 1;
   writedata = 0;
-  // forces act on beads that are whole molecules apart from their images: r.f over owned atoms would be wrong
+  // forces act on beads that are whole molecules apart from their images: r.f over owned atoms
+  // would be wrong
   no_virial_fdotr_compute = 1;
   centroidstressflag = CENTROID_NOTAVAIL;
 }
@@ -84,7 +86,8 @@ void PairCgnet::compute(int eflag, int vflag)
       error->one(FLERR, "{}: {}", WHAT, e.what());
     }
   }
-  for (int i = 0; i < nmol; i++) check_finite(i);
+  for (int i = 0; i < nmol; i++)
+    check_finite(i);
 
   // columns per bead: force, and for per-atom quantities energy and virial (x - centroid) F
 
@@ -97,13 +100,15 @@ void PairCgnet::compute(int eflag, int vflag)
     const double *x = molecules->x(i), *f = &forces[i * size];
     double center[3] = {0.0, 0.0, 0.0};
     for (int b = 0; b < nbeads; b++)
-      for (int c = 0; c < 3; c++) center[c] += x[3 * b + c] / nbeads;
+      for (int c = 0; c < 3; c++)
+        center[c] += x[3 * b + c] / nbeads;
     for (int b = 0; b < nbeads; b++, x += 3, f += 3) {
       const double d[3] = {x[0] - center[0], x[1] - center[1], x[2] - center[2]};
       const double v[6] = {d[0] * f[0], d[1] * f[1], d[2] * f[2],
                            d[0] * f[1], d[0] * f[2], d[1] * f[2]};
       if (vflag_global)
-        for (int c = 0; c < 6; c++) virial[c] += v[c];
+        for (int c = 0; c < 6; c++)
+          virial[c] += v[c];
       if (per_atom) {
         double *row = &columns[((std::size_t) i * nbeads + b) * ncol];
         std::copy(f, f + 3, row);
@@ -120,10 +125,12 @@ void PairCgnet::compute(int eflag, int vflag)
   const double *row = molecules->scatter(ncol, columns.data());
   double **f = atom->f;
   for (const int i : molecules->local_atoms()) {
-    for (int c = 0; c < 3; c++) f[i][c] += row[c];
+    for (int c = 0; c < 3; c++)
+      f[i][c] += row[c];
     if (eflag_atom) eatom[i] += row[3];
     if (vflag_atom)
-      for (int c = 0; c < 6; c++) vatom[i][c] += row[4 + c];
+      for (int c = 0; c < 6; c++)
+        vatom[i][c] += row[4 + c];
     row += ncol;
   }
 }
@@ -136,7 +143,8 @@ void PairCgnet::check_finite(int i) const
 {
   const std::size_t size = 3 * (std::size_t) molecules->nbeads();
   double sum = energies[i];
-  for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
+  for (std::size_t k = 0; k < size; k++)
+    sum += forces[i * size + k];
   if (!std::isfinite(sum))
     error->one(FLERR, "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
                WHAT, molecules->molecule(i), update->ntimestep, energies[i]);
@@ -153,9 +161,9 @@ void PairCgnet::check_beads()
     for (int b = 0; b < molecules->nbeads() && trouble.empty(); b++) {
       const int type = molecules->type(i)[b];
       if (type_names[type] != model_names[b])
-        trouble = fmt::format("{}: bead {} of molecule-ID {} (atom {}, type {}), expected {}, got {}",
-                              WHAT, b + 1, molecules->molecule(i), molecules->tags(i)[b], type,
-                              model_names[b], type_names[type]);
+        trouble = fmt::format(
+            "{}: bead {} of molecule-ID {} (atom {}, type {}), expected {}, got {}", WHAT, b + 1,
+            molecules->molecule(i), molecules->tags(i)[b], type, model_names[b], type_names[type]);
     }
   BACKMAP_NS::backmap_agree(lmp, trouble);
   checked = true;
@@ -169,7 +177,8 @@ void PairCgnet::allocate()
   memory->create(setflag, n, n, "pair:setflag");
   memory->create(cutsq, n, n, "pair:cutsq");
   for (int i = 1; i < n; i++)
-    for (int j = 1; j < n; j++) setflag[i][j] = 0;
+    for (int j = 1; j < n; j++)
+      setflag[i][j] = 0;
   allocated = 1;
 }
 
@@ -188,10 +197,11 @@ void PairCgnet::coeff(int narg, char **arg)
 {
   const int ntypes = atom->ntypes;
   if (narg != 3 + ntypes || std::string(arg[0]) != "*" || std::string(arg[1]) != "*")
-    error->all(FLERR,
-               "pair_coeff of cgnet: expected * * FILE and one bead name or NULL for each of {} atom "
-               "types, got {} arguments",
-               ntypes, narg);
+    error->all(
+        FLERR,
+        "pair_coeff of cgnet: expected * * FILE and one bead name or NULL for each of {} atom "
+        "types, got {} arguments",
+        ntypes, narg);
   if (!allocated) allocate();
 
   load(arg[2]);
@@ -199,28 +209,30 @@ void PairCgnet::coeff(int narg, char **arg)
   // every name must be a bead of the model, and every bead of the model must have a type
 
   std::string list;
-  for (const auto &name : model_names) list += (list.empty() ? "" : " ") + name;
+  for (const auto &name : model_names)
+    list += (list.empty() ? "" : " ") + name;
   type_names.assign(ntypes + 1, "");
   std::vector<char> mask(ntypes + 1, 0);
   for (int i = 1; i <= ntypes; i++) {
     const std::string name = arg[2 + i];
     if (name == "NULL") continue;
     if (std::find(model_names.begin(), model_names.end(), name) == model_names.end())
-      error->all(FLERR, "{}: bead name of atom type {}, expected one of {} of {}, got {}", WHAT, i, list,
-                 arg[2], name);
+      error->all(FLERR, "{}: bead name of atom type {}, expected one of {} of {}, got {}", WHAT, i,
+                 list, arg[2], name);
     type_names[i] = name;
     mask[i] = 1;
   }
   for (const auto &name : model_names)
     if (std::find(type_names.begin(), type_names.end(), name) == type_names.end())
-      error->all(FLERR, "{}: no atom type has the name {} of the model {} with beads {}", WHAT, name,
-                 arg[2], list);
+      error->all(FLERR, "{}: no atom type has the name {} of the model {} with beads {}", WHAT,
+                 name, arg[2], list);
 
   // alone, NULL types simply feel nothing; in a hybrid style others may act on them
 
   const bool hybrid = utils::strmatch(force->pair_style ? force->pair_style : "", "^hybrid");
   for (int i = 1; i <= ntypes; i++)
-    for (int j = i; j <= ntypes; j++) setflag[i][j] = (!hybrid || (mask[i] && mask[j])) ? 1 : 0;
+    for (int j = i; j <= ntypes; j++)
+      setflag[i][j] = (!hybrid || (mask[i] && mask[j])) ? 1 : 0;
 
   molecules = std::make_unique<BackmapMolecules>(lmp, 1, (int) model_names.size(), WHAT);
   molecules->select_types(mask);
@@ -236,9 +248,10 @@ void PairCgnet::load(const std::string &path)
   const std::string suffix = path.size() > 3 ? path.substr(path.size() - 3) : "";
 #ifndef BACKMAP_TORCH
   if (suffix == ".pt")
-    error->all(FLERR,
-               "{}: cannot use {}: this LAMMPS was built without LibTorch, which TorchScript models need",
-               WHAT, path);
+    error->all(
+        FLERR,
+        "{}: cannot use {}: this LAMMPS was built without LibTorch, which TorchScript models need",
+        WHAT, path);
 #endif
   const std::string bytes = BACKMAP_NS::backmap_read_file(lmp, path, WHAT);
   try {
@@ -261,8 +274,8 @@ void PairCgnet::load(const std::string &path)
     error->all(FLERR, "{}: units of {}, expected {} as in this input, got {}", WHAT, path,
                update->unit_style, model_units);
   if (comm->me == 0)
-    utils::logmesg(lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n", model_names.size(),
-                   model_temperature, model_units,
+    utils::logmesg(lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n",
+                   model_names.size(), model_temperature, model_units,
                    suffix == ".pt" ? "TorchScript program" : "network", path);
 }
 
@@ -301,5 +314,5 @@ void *PairCgnet::extract(const char *name, int &dim)
 double PairCgnet::memory_usage()
 {
   return Pair::memory_usage() +
-      sizeof(double) * (double) (energies.size() + forces.size() + columns.size());
+         sizeof(double) * (double) (energies.size() + forces.size() + columns.size());
 }

@@ -1,4 +1,5 @@
-// Features of the beads: definitions, gradients against central differences, edges of angles and torsions, JSON form.
+// Features of the beads: definitions, gradients against central differences, edges of angles and
+// torsions, JSON form.
 
 #include "backmap_features.h"
 
@@ -24,35 +25,40 @@ std::vector<double> random_beads(int n, unsigned seed)
   std::normal_distribution<double> g(0.0, 1.0);
   std::vector<double> z(3 * n);
   for (int i = 0; i < n; i++)
-    for (int k = 0; k < 3; k++) z[3 * i + k] = 1.2 * i * (k == 0) + g(rng);
+    for (int k = 0; k < 3; k++)
+      z[3 * i + k] = 1.2 * i * (k == 0) + g(rng);
   return z;
 }
 
 // a chain of four beads with given angle at the second and third bead and given torsion
 std::vector<double> chain(double theta1, double theta2, double phi)
 {
-  std::vector<double> z = {1.4 * std::cos(theta1), 1.4 * std::sin(theta1), 0.0, 0, 0, 0, 1.5, 0, 0,
-                           0, 0, 0};
+  std::vector<double> z = {
+      1.4 * std::cos(theta1), 1.4 * std::sin(theta1), 0.0, 0, 0, 0, 1.5, 0, 0, 0, 0, 0};
   z[9] = 1.5 - 1.3 * std::cos(theta2);
   z[10] = 1.3 * std::sin(theta2) * std::cos(phi);
   z[11] = 1.3 * std::sin(theta2) * std::sin(phi);
   return z;
 }
 
-// largest deviation of the analytic gradient of sum_k weight_k f_k from central differences, relative to the largest component
+// largest deviation of the analytic gradient of sum_k weight_k f_k from central differences,
+// relative to the largest component
 double gradient_error(const FeatureSpec &spec, const std::vector<double> &z0, double h = 1e-6)
 {
   std::vector<double> z = z0, f(spec.size()), w(spec.size()), g(z.size(), 0.0);
   std::mt19937_64 rng(7);
   std::normal_distribution<double> normal(0.0, 1.0);
-  for (double &x : w) x = normal(rng);
+  for (double &x : w)
+    x = normal(rng);
   features_gradient(spec, z.data(), w.data(), g.data());
   double scale = 0.0, worst = 0.0;
-  for (double x : g) scale = std::max(scale, std::fabs(x));
+  for (double x : g)
+    scale = std::max(scale, std::fabs(x));
   auto value = [&]() {
     features(spec, z.data(), f.data());
     double e = 0.0;
-    for (int k = 0; k < spec.size(); k++) e += w[k] * f[k];
+    for (int k = 0; k < spec.size(); k++)
+      e += w[k] * f[k];
     return e;
   };
   for (std::size_t i = 0; i < z.size(); i++) {
@@ -117,7 +123,8 @@ TEST(Features, GradientRandom)
     EXPECT_LT(gradient_error(spec, random_beads(6, seed)), 1e-6) << "seed " << seed;
 }
 
-// torsions of 0 and pi, angles near 0 and pi: the analytic form has no pole that differences would not show as well
+// torsions of 0 and pi, angles near 0 and pi: the analytic form has no pole that differences would
+// not show as well
 TEST(Features, GradientAtEdges)
 {
   FeatureSpec torsion;
@@ -143,12 +150,15 @@ TEST(Features, GradientIsFiniteWhereItDoesNotExist)
     std::vector<double> w(spec.size(), 1.0), g(12, 0.0), f(spec.size());
     features(spec, z.data(), f.data());
     features_gradient(spec, z.data(), w.data(), g.data());
-    for (double x : f) EXPECT_TRUE(std::isfinite(x));
-    for (double x : g) EXPECT_TRUE(std::isfinite(x));
+    for (double x : f)
+      EXPECT_TRUE(std::isfinite(x));
+    for (double x : g)
+      EXPECT_TRUE(std::isfinite(x));
   }
   std::vector<double> z(12, 0.0), w(spec.size(), 1.0), g(12, 0.0);
   features_gradient(spec, z.data(), w.data(), g.data());
-  for (double x : g) EXPECT_EQ(x, 0.0);
+  for (double x : g)
+    EXPECT_EQ(x, 0.0);
 }
 
 TEST(Features, NanStaysNan)
@@ -189,15 +199,18 @@ TEST(Features, Derived)
 {
   const FeatureSpec spec = derive_features(6, DIPEPTIDE);
   EXPECT_EQ(spec.distances.size(), 15u);
-  const std::vector<std::array<int, 3>> angles = {{0, 1, 2}, {1, 2, 3}, {1, 2, 4}, {2, 4, 5}, {3, 2, 4}};
+  const std::vector<std::array<int, 3>> angles = {
+      {0, 1, 2}, {1, 2, 3}, {1, 2, 4}, {2, 4, 5}, {3, 2, 4}};
   EXPECT_EQ(spec.angles, angles);
-  const std::vector<std::array<int, 4>> dihedrals = {{0, 1, 2, 3}, {0, 1, 2, 4}, {1, 2, 4, 5}, {3, 2, 4, 5}};
+  const std::vector<std::array<int, 4>> dihedrals = {
+      {0, 1, 2, 3}, {0, 1, 2, 4}, {1, 2, 4, 5}, {3, 2, 4, 5}};
   EXPECT_EQ(spec.dihedrals, dihedrals);
   EXPECT_EQ(spec.size(), 15 + 5 + 16);
 
   // a long chain keeps the pairs within four bonds only
   std::vector<std::array<int, 2>> bonds;
-  for (int i = 0; i + 1 < 30; i++) bonds.push_back({i, i + 1});
+  for (int i = 0; i + 1 < 30; i++)
+    bonds.push_back({i, i + 1});
   EXPECT_EQ(derive_features(30, bonds).distances.size(), 29u + 28u + 27u + 26u);
 
   // a star has no torsion along bonds, but must still tell its mirror image
@@ -220,15 +233,18 @@ TEST(Features, JsonRoundTripAndErrors)
   };
   const std::string rest = R"(,"angles":[],"dihedrals":[],"harmonics":2})";
   EXPECT_TRUE(has(message_of("[", 6), "must be a JSON object"));
-  EXPECT_TRUE(has(message_of(R"({"angles":[],"dihedrals":[],"harmonics":2})", 6), "distances is missing"));
+  EXPECT_TRUE(
+      has(message_of(R"({"angles":[],"dihedrals":[],"harmonics":2})", 6), "distances is missing"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[0,6]])" + rest, 6), "expected 0 to 5, got 6"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[0,-1]])" + rest, 6), "got -1"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[0,4294967297]])" + rest, 6), "got -1"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[2,2]])" + rest, 6), "bead 2 is repeated"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[0,1,2]])" + rest, 6), "2 whole numbers"));
   EXPECT_TRUE(has(message_of(R"({"distances":[[0,1.5]])" + rest, 6), "2 whole numbers"));
-  EXPECT_TRUE(has(message_of(R"({"distances":[],"torsions":[])" + rest, 6), "unknown key torsions"));
-  EXPECT_TRUE(has(message_of(R"({"distances":[],"angles":[],"dihedrals":[],"harmonics":0})", 6), "harmonics"));
+  EXPECT_TRUE(
+      has(message_of(R"({"distances":[],"torsions":[])" + rest, 6), "unknown key torsions"));
+  EXPECT_TRUE(has(message_of(R"({"distances":[],"angles":[],"dihedrals":[],"harmonics":0})", 6),
+                  "harmonics"));
 }
 
 TEST(Features, Wrap)

@@ -1,5 +1,6 @@
-// pair_style cgnet inside LAMMPS: molecules over ranks and periodic boundaries, newton, virial, hybrid, NULL types, bad input.
-// The expected numbers come from Cgnet on the unwrapped molecules, on every number of ranks the same.
+// pair_style cgnet inside LAMMPS: molecules over ranks and periodic boundaries, newton, virial,
+// hybrid, NULL types, bad input. The expected numbers come from Cgnet on the unwrapped molecules,
+// on every number of ranks the same.
 // ranks: 1 2 4
 
 #include "backmap_cgnet.h"
@@ -55,7 +56,8 @@ struct System {
     for (int m = 0; m < n; m++)
       for (int c = 0; c < 3; c++) {
         const double shift = (m + c) % 2 ? 0.0 : box * random.uniform();
-        for (int b = 0; b < 6; b++) z[18 * m + 3 * b + c] += shift;
+        for (int b = 0; b < 6; b++)
+          z[18 * m + 3 * b + c] += shift;
       }
     net.evaluate(n, z.data(), e.data(), f.data());
     const int first[6] = {0, 1, 2, 0, 0, 1}, second[6] = {0, 1, 2, 1, 2, 2};
@@ -67,7 +69,8 @@ struct System {
   double energy() const
   {
     double sum = 0.0;
-    for (double x : e) sum += x;
+    for (double x : e)
+      sum += x;
     return sum;
   }
   // IDs of the molecules are interleaved: atom b of molecule m is b*nmol + m + 1
@@ -88,13 +91,13 @@ std::string data_file(const System &s, int extra = 0,
       int mol = m + 1, type = b + 1;
       if (edit) edit(m, b, mol, type);
       const double *x = &s.z[18 * m + 3 * b];
-      snprintf(line, sizeof(line), "%d %d %d %.17g %.17g %.17g\n", s.atom(m, b) + 1, mol, type, x[0],
-               x[1], x[2]);
+      snprintf(line, sizeof(line), "%d %d %d %.17g %.17g %.17g\n", s.atom(m, b) + 1, mol, type,
+               x[0], x[1], x[2]);
       text += line;
     }
   for (int i = 0; i < extra; i++) {
-    snprintf(line, sizeof(line), "%d 0 7 %.17g %.17g %.17g\n", 6 * s.nmol + i + 1, 1.0 + 3.1 * i, 2.0,
-             3.0);
+    snprintf(line, sizeof(line), "%d 0 7 %.17g %.17g %.17g\n", 6 * s.nmol + i + 1, 1.0 + 3.1 * i,
+             2.0, 3.0);
     text += line;
   }
   return text;
@@ -107,9 +110,10 @@ class Lammps {
   {
     std::vector<const char *> args = {"test", "-log", "none", "-screen", "none", "-nocite"};
     if (!partition.empty())
-      args.insert(args.end(), {"-in", "/dev/null", "-plog", "none", "-pscreen", "none", "-partition",
-                               partition.c_str()});
-    handle = lammps_open((int) args.size(), const_cast<char **>(args.data()), MPI_COMM_WORLD, nullptr);
+      args.insert(args.end(), {"-in", "/dev/null", "-plog", "none", "-pscreen", "none",
+                               "-partition", partition.c_str()});
+    handle =
+        lammps_open((int) args.size(), const_cast<char **>(args.data()), MPI_COMM_WORLD, nullptr);
   }
   ~Lammps() { lammps_close(handle); }
 
@@ -145,8 +149,12 @@ std::vector<std::string> start(const std::string &data, const std::string &newto
                                const std::string &style = "cgnet", const std::string &coeff = "")
 {
   const std::string model = coeff.empty() ? std::string(MODEL) + " " + NAMES + " NULL" : coeff;
-  return {"units real", "newton " + newton, "atom_style molecular", "boundary p p p",
-          "read_data " + data, "pair_style " + style,
+  return {"units real",
+          "newton " + newton,
+          "atom_style molecular",
+          "boundary p p p",
+          "read_data " + data,
+          "pair_style " + style,
           "pair_coeff * * " + std::string(style.find("hybrid") == 0 ? "cgnet " : "") + model};
 }
 
@@ -201,7 +209,7 @@ TEST_F(PairCgnetTest, EnergyForcesVirial)
       int in = 0;
       for (int b = 0; b < 6; b++)
         in += (int) std::floor(system.z[18 * m + 3 * b + c] / system.box) ==
-            (int) std::floor(system.z[18 * m + c] / system.box);
+              (int) std::floor(system.z[18 * m + c] / system.box);
       if (in < 6) cut++;
     }
   ASSERT_GE(cut, 4);
@@ -228,18 +236,19 @@ TEST_F(PairCgnetTest, PerAtomEnergyIsSplitEquallyInsideAMolecule)
 {
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
-  ASSERT_EQ(lmp.run({"compute ea all pe/atom", "compute c all chunk/atom molecule",
-                     "compute m all reduce/chunk c sum c_ea",
-                     "compute hi all reduce/chunk c max c_ea", "thermo_style custom step pe c_m[1] c_hi[1]",
-                     "run 0"}),
-            "");
+  ASSERT_EQ(
+      lmp.run({"compute ea all pe/atom", "compute c all chunk/atom molecule",
+               "compute m all reduce/chunk c sum c_ea", "compute hi all reduce/chunk c max c_ea",
+               "thermo_style custom step pe c_m[1] c_hi[1]", "run 0"}),
+      "");
   for (int m = 0; m < system.nmol; m++) {
     EXPECT_NEAR(lmp.vector("m")[m], system.e[m], 1e-10);
     EXPECT_NEAR(lmp.vector("hi")[m], system.e[m] / 6, 1e-10);
   }
 }
 
-// the pair virial is minus the derivative of the energy by a homogeneous strain, shear through a tilted box
+// the pair virial is minus the derivative of the energy by a homogeneous strain, shear through a
+// tilted box
 TEST_F(PairCgnetTest, VirialIsStrainDerivative)
 {
   const double h = 1e-5;
@@ -256,13 +265,16 @@ TEST_F(PairCgnetTest, VirialIsStrainDerivative)
     for (int s = 0; s < 2; s++) {
       const double step = s ? h : -h;
       if (k < 3)
-        snprintf(text, sizeof(text), "change_box all %s scale %.15g remap units box", scale[k], 1 + step);
+        snprintf(text, sizeof(text), "change_box all %s scale %.15g remap units box", scale[k],
+                 1 + step);
       else
         snprintf(text, sizeof(text), "change_box all %s delta %.15g remap units box", tilt[k - 3],
                  step * system.box);
       e[s] = energy_at(text);
     }
-    EXPECT_NEAR(-(e[1] - e[0]) / (2 * h), system.virial[k], 1e-4 * (1 + std::fabs(system.virial[k]))) << k;
+    EXPECT_NEAR(-(e[1] - e[0]) / (2 * h), system.virial[k],
+                1e-4 * (1 + std::fabs(system.virial[k])))
+        << k;
   }
 }
 
@@ -273,7 +285,8 @@ TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
   ASSERT_EQ(lmp.run({"run 0"}), "");
   const auto f = lmp.gather("f", 3);
   double largest = 0.0;
-  for (double x : f) largest = std::max(largest, std::fabs(x));
+  for (double x : f)
+    largest = std::max(largest, std::fabs(x));
   const double h = 1e-4;
   for (const int atom : {1, 7, 13, 20, 30})
     for (const char *axis : {"x", "y", "z"}) {
@@ -285,13 +298,16 @@ TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
         snprintf(text, sizeof(text), "displace_atoms one move %.15g %.15g %.15g units box",
                  axis[0] == 'x' ? at[k] - now : 0.0, axis[0] == 'y' ? at[k] - now : 0.0,
                  axis[0] == 'z' ? at[k] - now : 0.0);
-        ASSERT_EQ(lmp.run({"group one id " + std::to_string(atom), text, "run 0", "group one delete"}), "");
+        ASSERT_EQ(
+            lmp.run({"group one id " + std::to_string(atom), text, "run 0", "group one delete"}),
+            "");
         v[k] = lmp.thermo("pe");
         now = at[k];
       }
       char back[200];
       snprintf(back, sizeof(back), "displace_atoms one move %.15g %.15g %.15g units box",
-               axis[0] == 'x' ? -now : 0.0, axis[0] == 'y' ? -now : 0.0, axis[0] == 'z' ? -now : 0.0);
+               axis[0] == 'x' ? -now : 0.0, axis[0] == 'y' ? -now : 0.0,
+               axis[0] == 'z' ? -now : 0.0);
       ASSERT_EQ(lmp.run({"group one id " + std::to_string(atom), back, "group one delete"}), "");
       const double slope = (v[0] - 8 * v[1] + 8 * v[2] - v[3]) / (12 * h);
       EXPECT_NEAR(-slope, f[3 * (atom - 1) + (axis[0] - 'x')], 1e-6 * largest) << atom << axis;
@@ -304,9 +320,10 @@ TEST_F(PairCgnetTest, EnergyConservation)
   for (const char *newton : {"on", "off"}) {
     Lammps lmp;
     ASSERT_EQ(lmp.run(start("test.data", newton)), "");
-    ASSERT_EQ(lmp.run({"minimize 0 1e-3 50 200", "reset_timestep 0", "velocity all create 300 4711 loop geom",
-                       "velocity all set 0.02 0.015 0.01 sum yes units box", "neighbor 0.5 bin", "timestep 0.5",
-                       "fix 1 all nve", "run 0"}),
+    ASSERT_EQ(lmp.run({"minimize 0 1e-3 50 200", "reset_timestep 0",
+                       "velocity all create 300 4711 loop geom",
+                       "velocity all set 0.02 0.015 0.01 sum yes units box", "neighbor 0.5 bin",
+                       "timestep 0.5", "fix 1 all nve", "run 0"}),
               "");
     const double before = lmp.thermo("etotal");
     ASSERT_EQ(lmp.run({"thermo 500", "run 2000"}), "");
@@ -334,7 +351,8 @@ TEST_F(PairCgnetTest, NullTypesFeelNothing)
   ASSERT_EQ(lmp.run(MEASURE), "");
   expect_all(lmp, system);
   const auto f = lmp.gather("f", 3);
-  for (std::size_t i = 18 * system.nmol; i < f.size(); i++) EXPECT_EQ(f[i], 0.0);
+  for (std::size_t i = 18 * system.nmol; i < f.size(); i++)
+    EXPECT_EQ(f[i], 0.0);
 }
 
 TEST_F(PairCgnetTest, HybridOverlay)
@@ -377,8 +395,9 @@ TEST_F(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
   ASSERT_EQ(lmp.run({"velocity all create 300 4711 loop geom", "timestep 0.5", "fix 1 all nve",
-                     "dump 1 all custom 10 rerun.dump id mol type x y z", "dump_modify 1 format float %20.15g",
-                     "thermo 10", "fix pe all ave/time 10 1 10 c_thermo_pe file run.txt", "run 50", "undump 1",
+                     "dump 1 all custom 10 rerun.dump id mol type x y z",
+                     "dump_modify 1 format float %20.15g", "thermo 10",
+                     "fix pe all ave/time 10 1 10 c_thermo_pe file run.txt", "run 50", "undump 1",
                      "unfix pe", "unfix 1", "reset_timestep 0",
                      "fix pe all ave/time 10 1 10 c_thermo_pe file rerun.txt",
                      "rerun rerun.dump dump x y z", "unfix pe"}),
@@ -404,10 +423,12 @@ TEST_F(PairCgnetTest, Temper)
   if (ranks < 2) GTEST_SKIP();
   Lammps lmp(std::to_string(ranks) + "x1");
   std::string temperatures = "variable t world";
-  for (int i = 0; i < ranks; i++) temperatures += " " + std::to_string(300 + 20 * i);
+  for (int i = 0; i < ranks; i++)
+    temperatures += " " + std::to_string(300 + 20 * i);
   auto commands = start("test.data");
-  commands.insert(commands.end(), {temperatures, "velocity all create $t 4711 loop geom", "fix 1 all nve",
-                                   "fix 2 all langevin $t $t 50 99", "temper 200 20 $t 2 11 12"});
+  commands.insert(commands.end(),
+                  {temperatures, "velocity all create $t 4711 loop geom", "fix 1 all nve",
+                   "fix 2 all langevin $t $t 50 99", "temper 200 20 $t 2 11 12"});
   ASSERT_EQ(lmp.run(commands), "");
   EXPECT_TRUE(std::isfinite(lmp.thermo("pe")));
   EXPECT_EQ(lmp.thermo("step"), 200.0);
@@ -419,17 +440,20 @@ TEST_F(PairCgnetTest, Minimize)
   ASSERT_EQ(lmp.run(start("test.data")), "");
   ASSERT_EQ(lmp.run({"min_style cg", "minimize 0 1e-4 500 2000"}), "");
   EXPECT_LT(lmp.thermo("pe"), system.energy());
-  for (double x : lmp.gather("f", 3)) EXPECT_LT(std::fabs(x), 0.5);
+  for (double x : lmp.gather("f", 3))
+    EXPECT_LT(std::fabs(x), 0.5);
 }
 
-// on one rank only: the error is raised on the rank that owns the molecule, which ends a parallel run
+// on one rank only: the error is raised on the rank that owns the molecule, which ends a parallel
+// run
 TEST_F(PairCgnetTest, NotFiniteEnergyStops)
 {
   int ranks;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   if (ranks > 1) GTEST_SKIP();
   System collapsed = system;
-  for (int c = 0; c < 3; c++) collapsed.z[18 * 3 + c] = collapsed.z[18 * 3 + 3 + c];
+  for (int c = 0; c < 3; c++)
+    collapsed.z[18 * 3 + c] = collapsed.z[18 * 3 + 3 + c];
   write_file("collapsed.data", data_file(collapsed));
   auto commands = start("collapsed.data");
   commands.push_back("run 0");
@@ -445,7 +469,8 @@ TEST_F(PairCgnetTest, BadCommands)
   };
   expect_error(start("test.data", "on", "cgnet cutoff 5"), "takes no arguments, got cutoff");
   expect_error(with(std::string(MODEL) + " C N CA CB C N"), "for each of 7 atom types");
-  expect_error(with(std::string(MODEL) + " C N CA CB C N NULL verbose"), "for each of 7 atom types");
+  expect_error(with(std::string(MODEL) + " C N CA CB C N NULL verbose"),
+               "for each of 7 atom types");
   expect_error(with(std::string(MODEL) + " C N CA CG C N NULL"),
                "bead name of atom type 4, expected one of C N CA CB C N");
   expect_error(with(std::string(MODEL) + " C N CA C C N NULL"), "no atom type has the name CB");
@@ -477,7 +502,8 @@ TEST_F(PairCgnetTest, BadModels)
   flow.set_meta("format", "backmap.flow");
   expect_error(with(flow.serialize()), "format, expected backmap.cgnet, got backmap.flow");
   // a directory instead of a file
-  expect_error(start("test.data", "on", "cgnet", std::string(". ") + NAMES + " NULL"), "cannot read .");
+  expect_error(start("test.data", "on", "cgnet", std::string(". ") + NAMES + " NULL"),
+               "cannot read .");
 #ifndef BACKMAP_TORCH
   expect_error(start("test.data", "on", "cgnet", std::string("net.pt ") + NAMES + " NULL"),
                "built without LibTorch");
@@ -498,14 +524,22 @@ TEST_F(PairCgnetTest, BadMolecules)
   };
   EXPECT_EQ(error_of(with([](int, int, int &, int &) {})), "");
   // a bead too few and one too many
-  expect_error(with([](int m, int b, int &mol, int &) { if (m == 2 && b == 3) mol = 2; }),
+  expect_error(with([](int m, int b, int &mol, int &) {
+                 if (m == 2 && b == 3) mol = 2;
+               }),
                "number of beads of molecule-ID 2, expected 6, got 7");
-  expect_error(with([](int m, int b, int &, int &type) { if (m == 4 && b == 0) type = 7; }),
+  expect_error(with([](int m, int b, int &, int &type) {
+                 if (m == 4 && b == 0) type = 7;
+               }),
                "number of beads of molecule-ID 5, expected 6, got 5");
   // two molecules with one ID
-  expect_error(with([](int m, int, int &mol, int &) { if (m == 3) mol = 1; }),
+  expect_error(with([](int m, int, int &mol, int &) {
+                 if (m == 3) mol = 1;
+               }),
                "number of beads of molecule-ID 1, expected 6, got 12");
-  expect_error(with([](int m, int b, int &mol, int &) { if (m == 1 && b == 5) mol = 0; }),
+  expect_error(with([](int m, int b, int &mol, int &) {
+                 if (m == 1 && b == 5) mol = 0;
+               }),
                "expected a molecule-ID above 0, got 0");
   // wrong order
   expect_error(with([](int m, int b, int &, int &type) {
@@ -514,10 +548,13 @@ TEST_F(PairCgnetTest, BadMolecules)
                }),
                "bead 3 of molecule-ID 3 (atom 13, type 4), expected CA, got CB");
 
-  std::string atomic = "test\n\n6 atoms\n7 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nMasses\n\n";
-  for (int i = 1; i <= 7; i++) atomic += std::to_string(i) + " 12\n";
+  std::string atomic =
+      "test\n\n6 atoms\n7 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nMasses\n\n";
+  for (int i = 1; i <= 7; i++)
+    atomic += std::to_string(i) + " 12\n";
   atomic += "\nAtoms\n\n";
-  for (int i = 1; i <= 6; i++) atomic += std::to_string(i) + " " + std::to_string(i) + " 1 " + std::to_string(i) + " 1\n";
+  for (int i = 1; i <= 6; i++)
+    atomic += std::to_string(i) + " " + std::to_string(i) + " 1 " + std::to_string(i) + " 1\n";
   write_file("atomic.data", atomic);
   auto c = start("atomic.data");
   c[2] = "atom_style atomic";

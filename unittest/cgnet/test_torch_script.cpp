@@ -1,5 +1,6 @@
-// The TorchScript contract: the native network and the same network as a .pt file agree to 1e-10, archives that break the
-// contract are refused.  The archive is made here with LibTorch and, where Python has torch, by the example's export script.
+// The TorchScript contract: the native network and the same network as a .pt file agree to 1e-10,
+// archives that break the contract are refused.  The archive is made here with LibTorch and, where
+// Python has torch, by the example's export script.
 
 #include "backmap_torch_script.h"
 
@@ -45,7 +46,8 @@ def dihedral(self, z, i):
 def forward(self, z):
     phi = self.dihedral(z, self.f_dihedrals)
     waves = torch.stack([torch.cos(phi), torch.sin(phi), torch.cos(2 * phi), torch.sin(2 * phi)], -1)
-    x = torch.cat([self.distance(z, self.f_distances), self.angle(z, self.f_angles), waves.flatten(1)], -1)
+    lengths = self.distance(z, self.f_distances)
+    x = torch.cat([lengths, self.angle(z, self.f_angles), waves.flatten(1)], -1)
     h = (x - self.mean) / self.std
     h = torch.tanh(torch.matmul(h, self.w0.t()) + self.b0)
     h = torch.tanh(torch.matmul(h, self.w1.t()) + self.b1)
@@ -62,7 +64,8 @@ template <std::size_t N> torch::Tensor indices(const std::vector<std::array<int,
 {
   torch::Tensor t = torch::zeros({(long) list.size(), (long) N}, torch::kInt64);
   for (std::size_t i = 0; i < list.size(); i++)
-    for (std::size_t j = 0; j < N; j++) t[i][j] = list[i][j];
+    for (std::size_t j = 0; j < N; j++)
+      t[i][j] = list[i][j];
   return t;
 }
 
@@ -95,7 +98,8 @@ std::string archive(const CgnetSpec &s)
   m.register_buffer("prior_mean", doubles(s.prior.mean, {np}));
   m.register_buffer("precision", doubles(s.prior.precision, {np, np}));
   m.register_buffer("sigma", doubles(s.prior.sigma, {(long) s.prior.sigma.size()}));
-  m.register_buffer("two_kT", torch::tensor(2 * boltzmann_constant(s.units) * s.temperature, torch::kFloat64));
+  m.register_buffer(
+      "two_kT", torch::tensor(2 * boltzmann_constant(s.units) * s.temperature, torch::kFloat64));
   for (int k = 0; k < 3; k++) {
     const auto &l = s.layers[k];
     m.register_parameter("w" + std::to_string(k), doubles(l.weight, {l.out, l.in}), false);
@@ -148,9 +152,12 @@ void expect_same(const CgPotential &a, const CgPotential &b)
     a.evaluate(n, z.data(), ea.data(), fa.data());
     b.evaluate(n, z.data(), eb.data(), fb.data());
     double largest = 0.0;
-    for (double x : fa) largest = std::max(largest, std::fabs(x));
-    for (int m = 0; m < n; m++) EXPECT_NEAR(ea[m], eb[m], 1e-10 * (1 + std::fabs(ea[m])));
-    for (int i = 0; i < 18 * n; i++) EXPECT_NEAR(fa[i], fb[i], 1e-10 * largest);
+    for (double x : fa)
+      largest = std::max(largest, std::fabs(x));
+    for (int m = 0; m < n; m++)
+      EXPECT_NEAR(ea[m], eb[m], 1e-10 * (1 + std::fabs(ea[m])));
+    for (int i = 0; i < 18 * n; i++)
+      EXPECT_NEAR(fa[i], fb[i], 1e-10 * largest);
   }
 }
 
@@ -159,19 +166,25 @@ double energy_by_lammps(const std::string &model)
 {
   const CgnetSpec spec = make_cgnet();
   std::ofstream data("two.data");
-  data << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";
-  for (int i = 1; i <= 6; i++) data << i << " 12\n";
+  data
+      << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";
+  for (int i = 1; i <= 6; i++)
+    data << i << " 12\n";
   data << "\nAtoms\n\n";
   data.precision(17);
   const auto z = configurations(2, 77);
   for (int i = 0; i < 12; i++)
-    data << i + 1 << " " << 1 + i / 6 << " " << 1 + i % 6 << " " << z[3 * i] << " " << z[3 * i + 1] << " "
-         << z[3 * i + 2] << "\n";
+    data << i + 1 << " " << 1 + i / 6 << " " << 1 + i % 6 << " " << z[3 * i] << " " << z[3 * i + 1]
+         << " " << z[3 * i + 2] << "\n";
   data.close();
-  write_file("in.two", "units real\natom_style molecular\nread_data two.data\npair_style cgnet\npair_coeff * * " + model +
-                           " C N CA CB C N\nvariable e equal pe\nrun 0\nprint \"energy ${e}\" file energy.txt\n"
-                           "fix 1 all nve\nrun 20\n");
-  const std::string command = std::string(BACKMAP_LMP) + " -in in.two -log none -screen two.out -nocite";
+  write_file(
+      "in.two",
+      "units real\natom_style molecular\nread_data two.data\npair_style cgnet\npair_coeff * * " +
+          model +
+          " C N CA CB C N\nvariable e equal pe\nrun 0\nprint \"energy ${e}\" file energy.txt\n"
+          "fix 1 all nve\nrun 20\n");
+  const std::string command =
+      std::string(BACKMAP_LMP) + " -in in.two -log none -screen two.out -nocite";
   EXPECT_EQ(std::system(command.c_str()), 0) << read_file("two.out");
   std::string word;
   double e = 0.0;
@@ -194,13 +207,14 @@ TEST(TorchScript, AgreesWithNative)
 TEST(TorchScript, ExportScriptOfTheExample)
 {
   const std::string python = BACKMAP_PYTHON;
-  if (python.empty() || std::system((python + " -c 'import torch, numpy' > /dev/null 2>&1").c_str()) != 0)
+  if (python.empty() ||
+      std::system((python + " -c 'import torch, numpy' > /dev/null 2>&1").c_str()) != 0)
     GTEST_SKIP() << "no Python with torch";
   for (const auto &hidden : std::vector<std::vector<int>>{{24, 20}, {64, 64, 64}}) {
     const CgnetSpec spec = make_cgnet(hidden);
     write_file("export.safetensors", spec.to_model().serialize());
-    const std::string command =
-        python + " " + BACKMAP_EXAMPLES + "/alanine-dipeptide/export_cgnet.py export.safetensors export.pt";
+    const std::string command = python + " " + BACKMAP_EXAMPLES +
+                                "/alanine-dipeptide/export_cgnet.py export.safetensors export.pt";
     ASSERT_EQ(std::system(command.c_str()), 0);
     const auto script = make_torch_script(read_file("export.pt"), "export.pt");
     EXPECT_EQ(script->bead_names(), spec.bead_names());
@@ -231,16 +245,22 @@ TEST(TorchScript, BrokenContract)
   expect("", "cannot be loaded");
   expect("not an archive", "cannot be loaded");
   expect(small_archive(METHODS, energy).substr(0, 500), "cannot be loaded");
-  expect(small_archive("def units(self) -> str:\n    return 'real'\n", energy), "method bead_names() is missing");
+  expect(small_archive("def units(self) -> str:\n    return 'real'\n", energy),
+         "method bead_names() is missing");
   std::string methods = METHODS;
   methods.replace(methods.find("return 300.0"), 12, "return -3.0 ");
   expect(small_archive(methods, energy), "temperature() must be positive");
   methods = METHODS;
   methods.replace(methods.find("-> str:\n    return \"real\""), 25, "-> int:\n    return 1");
   expect(small_archive(methods, energy), "units() must return str");
-  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1)\n"), "expected a float64 tensor of shape [2]");
-  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1).sum(-1).float()\n"), "expected a float64 tensor");
-  expect(small_archive(METHODS, "def forward(self, z):\n    return z.detach().sum(-1).sum(-1)\n"), "evaluation failed");
-  expect(small_archive(METHODS, "def forward(self, z):\n    assert z.size(0) > 100, 'mine'\n    return z.sum(-1).sum(-1)\n"), "evaluation failed");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1)\n"),
+         "expected a float64 tensor of shape [2]");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.sum(-1).sum(-1).float()\n"),
+         "expected a float64 tensor");
+  expect(small_archive(METHODS, "def forward(self, z):\n    return z.detach().sum(-1).sum(-1)\n"),
+         "evaluation failed");
+  expect(small_archive(METHODS, "def forward(self, z):\n    assert z.size(0) > 100, 'mine'\n    "
+                                "return z.sum(-1).sum(-1)\n"),
+         "evaluation failed");
   expect(small_archive(METHODS, "def forward(self, z):\n    return [z]\n"), "must return a Tensor");
 }
