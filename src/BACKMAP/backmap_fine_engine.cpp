@@ -352,6 +352,8 @@ void FineEngine::set_coordinates(const double *x)
     to[1] = x[3 * i + 1];
     to[2] = x[3 * i + 2];
   }
+  // observables may ask for the box, which a run would shrink-wrap
+  if (static_ && lmp_->domain->nonperiodic == 2 && !observables_.empty()) lmp_->domain->reset_box();
   if (!static_) {
     const imageint none = ((imageint) IMGMAX << IMG2BITS) | ((imageint) IMGMAX << IMGBITS) | IMGMAX;
     for (int i = 0; i < natoms_; i++) atom->image[i] = none;

@@ -167,7 +167,7 @@ TEST(FixBackmap, RestartCarriesTheSums)
     constant = lmp.value("f_bm[14]");
     lmp.commands("write_restart " + restart);
   }
-  PlainLammps lmp("units real\natom_modify map array\nbond_style harmonic\ncomm_modify cutoff 20.0\nread_restart " + restart +
+  PlainLammps lmp("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " + restart +
                   "\nfix 1 all nve\n" + rest + "run 0");
   EXPECT_EQ(lmp.value("f_bm[1]"), 5.0);
   EXPECT_EQ(lmp.value("f_bm[3]"), ess);
@@ -176,7 +176,7 @@ TEST(FixBackmap, RestartCarriesTheSums)
   EXPECT_EQ(lmp.value("f_bm[1]"), 7.0);
   EXPECT_EQ(lmp.value("f_bm[14]"), constant);
   // other observables: the sums are of no use
-  PlainLammps other("units real\natom_modify map array\nbond_style harmonic\ncomm_modify cutoff 20.0\nread_restart " + restart +
+  PlainLammps other("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " + restart +
                     "\nfix 1 all nve\n" + fix_line(flow, fine, "samples 5 temp 300", 10));
   refused(other, "run 0", "differ from those of the restart file");
 }
