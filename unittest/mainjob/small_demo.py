@@ -1,0 +1,62 @@
+"""The demo's own script with few steps: every file is there, and the summary holds finite figures that fit together."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+KEYS = ("conditional_ess_fg_m500 conditional_ess_fg_m500_q10 conditional_ess_cg samples_per_frame joint_ess "
+        "marginal_ess khat frames samples weighted_samples_per_s zero_weights nan_energies temperature").split()
+
+out = Path("out").resolve()
+shutil.rmtree(out, ignore_errors=True)
+script = Path(os.environ["BACKMAP_EXAMPLES"]) / "alanine-dipeptide" / "run_demo.sh"
+environment = dict(os.environ, STEPS="20000", PYTHON=os.environ["BACKMAP_PYTHON"])
+done = subprocess.run([str(script), os.environ["BACKMAP_LMP"], str(out)], env=environment, text=True,
+                      stdin=subprocess.DEVNULL, capture_output=True)
+print(done.stdout[-4000:], done.stderr[-4000:])
+if done.returncode:
+    sys.exit(f"run_demo.sh: exit status {done.returncode}")
+
+problems = []
+
+
+def require(what, true):
+    print("ok:" if true else "FAILED:", what)
+    if not true:
+        problems.append(what)
+
+
+for name in ("summary.json", "ramachandran.png"):
+    require(f"{name} is there", (out / name).is_file())
+require("the plot is a PNG", (out / "ramachandran.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n")
+require("weighted structures are there", any(p.stat().st_size > 1000 for p in out.glob("structures*.dump")))
+tables = list(out.glob("samples*.txt"))
+rows = [line for p in tables for line in p.read_text().splitlines() if line and not line.startswith("#")]
+
+summary = json.loads((out / "summary.json").read_text())
+for key in KEYS:
+    require(f"summary has a finite {key}", isinstance(summary.get(key), (int, float)) and math.isfinite(summary[key]))
+if not problems:
+    require("samples = frames * samples_per_frame",
+            summary["samples"] == summary["frames"] * summary["samples_per_frame"])
+    require("the tables hold every sample", len(rows) >= summary["samples"] > 0)
+    for key in ("joint_ess", "marginal_ess", "conditional_ess_cg", "conditional_ess_fg_m500"):
+        require(f"0 < {key} <= 1", 0 < summary[key] <= 1)
+    require("temperature is 300", abs(summary["temperature"] - 300.0) < 1e-9)
+    require("no energy was NaN", summary["nan_energies"] == 0)
+    # what the shipped flow must reach, with a margin for nothing: these frames and samples are always the same
+    require("conditional ESS of the shipped flow on held-out frames >= 0.75", summary["conditional_ess_fg_m500"] >= 0.75)
+    require("its 10 % quantile >= 0.62", summary["conditional_ess_fg_m500_q10"] >= 0.62)
+observables = summary.get("observables", {})
+require("phi_positive is an observable", any("phi_positive" in name for name in observables))
+for name, value in observables.items():
+    require(f"{name}: [reweighted mean, standard error, unweighted mean]",
+            len(value) == 3 and all(isinstance(v, (int, float)) and math.isfinite(v) for v in value) and value[1] >= 0)
+for name, value in observables.items():
+    if "phi_positive" in name:
+        require("populations lie in [0, 1]", 0 <= value[0] <= 1 and 0 <= value[2] <= 1)
+sys.exit(1 if problems else 0)
