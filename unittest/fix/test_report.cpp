@@ -4,6 +4,8 @@
 
 #include "backmap_sample_table.h"
 
+#include "lammps.h"
+
 #include <nlohmann/json.hpp>
 
 using namespace BACKMAP_NS;
@@ -106,9 +108,9 @@ TEST(Validate, ToyAgainstClosedForms)
   const double s1 = std::sin(toy.t0) * std::exp(-0.5 * toy.st * toy.st);
   const double s2 = 0.5 * (1.0 - std::cos(2.0 * toy.t0) * std::exp(-2.0 * toy.st * toy.st));
   const double expected = r2 * r2 / r4 * s1 * s1 / s2;    // (E w)^2 / E w^2, which is also the forward ESS
-  EXPECT_NEAR(j["conditional_ess_fg_m2000"], expected, 0.003);
-  EXPECT_NEAR(j["forward_ess_fg"], expected, 0.02);
+  EXPECT_NEAR(j["conditional_ess_fg_m2000"], expected, 0.002);
+  EXPECT_NEAR(j["forward_ess_fg"], expected, 0.005);
   EXPECT_LT(j["conditional_ess_fg_m2000_q10"], j["conditional_ess_fg_m2000"]);
   EXPECT_EQ(j["frames_fg"], n);
-  EXPECT_LT(expected, 0.96);
+  EXPECT_LT(expected, 0.99);    // the bounds tell it from 1
 }

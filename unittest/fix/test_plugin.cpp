@@ -1,0 +1,41 @@
+// The same numbers from the plugin as from the built-in styles, also after unfix and clear: deleting the second
+// LAMMPS instance must not take our code away from the first.
+
+#include "backmap_test_models.h"
+
+#include "lammps.h"
+
+#include <cstdlib>
+
+using namespace fix_test;
+
+TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
+{
+  const std::string plain = BACKMAP_LMP_PLAIN, built_in = BACKMAP_LMP, plugin = BACKMAP_PLUGIN;
+  if (plain.empty() || !exists(plain) || !exists(plugin)) GTEST_SKIP() << "no LAMMPS without the styles, or no plugin";
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto fine = write_file("toy.in", toy.fine_script());
+  std::mt19937_64 engine(3);
+  std::string frames;
+  for (int i = 0; i < 20; i++) frames += dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
+  const auto dump = write_file("toy.dump", frames);
+  std::string table[2], again[2];
+  for (int k = 0; k < 2; k++) {
+    const std::string load = k ? "plugin load " + plugin + "\n" : "";
+    const auto run = [&](const std::string &name) {
+      return "fix bm all backmap 1 " + flow + " " + fine + " samples 4 temp 300 observables v_b table " + scratch_file(name) +
+          "\nrerun " + dump + " dump x y z box no\nunfix bm\n";
+    };
+    const auto script = write_file("both.in", load + toy.coarse_script() + run("first") + run("second") + "clear\n" + load +
+                                   toy.coarse_script() + run("third"));
+    const std::string command = (k ? plain : built_in) + " -in " + script + " -log none -screen none";
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    table[k] = read_file(scratch_file("first"));
+    table[k] = table[k].substr(0, table[k].find("# seconds"));
+    for (const char *name : {"second", "third"})
+      EXPECT_EQ(read_file(scratch_file(name)).substr(0, table[k].size()), table[k]) << name;
+  }
+  EXPECT_GT(table[0].size(), 80u * 20u);
+  EXPECT_EQ(table[0], table[1]);
+}
