@@ -226,13 +226,10 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
   for (size_t k = 0; k < prior.dihedrals.size(); k++)
     prior.mean[nbond + na + k] = wrap_angle(prior.mean[nbond + na + k] + means[k]);
 
-  // repulsion of beads more than two bonds apart
+  // repulsion of beads that are not bonded; those two bonds apart keep angles from closing
   std::vector<std::vector<char>> close(nb, std::vector<char>(nb, 0));
   for (int j = 0; j < nb; j++)
-    for (int a : near[j]) {
-      close[j][a] = close[a][j] = 1;
-      for (int c : near[j]) close[a][c] = 1;
-    }
+    for (int a : near[j]) close[j][a] = close[a][j] = 1;
   for (int i = 0; i < nb; i++)
     for (int j = i + 1; j < nb; j++) {
       if (close[i][j]) continue;

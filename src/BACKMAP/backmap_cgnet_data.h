@@ -29,7 +29,7 @@ struct CgnetData {
 /** x, f [n][natoms*3]: coordinates and forces of the molecule alone; valid[i] != 0 marks frames held
     back. units and temperature (K) fix kT. Prior: the stiff bead coordinates (bonds, angles, narrow
     torsions) as a Gaussian of the data's covariance, with the 2 kT ln r of the bonds; a repulsion
-    between beads more than two bonds apart that is small (0.1 kT) at the shortest distance of
+    between beads that are not bonded that is small (0.1 kT) at the shortest distance of
     the data. Throws std::runtime_error. */
 CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const std::string &units,
                         double temperature, const std::vector<int> &hidden, int64_t n,

@@ -171,6 +171,41 @@ struct CgnetTrainer::Impl {
     return (weight * robust_loss(e - target, opt.robust)).mean();
   }
 
+  // configurations off the data: displaced, or mirrored
+  std::vector<double> off_data(const std::vector<double> &z, const int64_t *which, int64_t n) const
+  {
+    const int m = 3 * net.shape.features.nbeads;
+    std::mt19937_64 gen(0xd1b54a32d192ed03ull * (uint64_t) (opt.seed + 1) + optimizer.step);
+    auto uniform = [&]() { return (gen() >> 11) * (1.0 / 9007199254740992.0); };
+    std::vector<double> out((size_t) n * m);
+    for (int64_t i = 0; i < n; i++) {
+      const double *from = &z[which[i] * m];
+      const bool mirror = uniform() < 0.1;
+      const double sigma = opt.length * 0.02 * std::pow(40.0, uniform());
+      for (int j = 0; j < m; j++) {
+        const double a = uniform() + 1.0e-300, b = uniform();
+        const double g = std::sqrt(-2.0 * std::log(a)) * std::cos(6.283185307179586 * b);
+        out[i * m + j] = mirror ? (j % 3 ? from[j] : -from[j]) + 0.02 * opt.length * g
+                                : from[j] + sigma * g;
+      }
+    }
+    return out;
+  }
+
+  Tensor guard_loss(const std::vector<double> &z, const int64_t *which, int64_t n)
+  {
+    const std::vector<double> off = off_data(z, which, n);
+    std::vector<int64_t> all(n);
+    std::iota(all.begin(), all.end(), 0);
+    Tensor floor;
+    {
+      torch::NoGradGuard no_grad;
+      floor = net.energy(net.batch(z, which, n, false), nullptr).min();
+    }
+    const Tensor e = net.energy(net.batch(off, all.data(), n, false), nullptr);
+    return robust_loss(torch::relu(floor - e) / opt.kT, opt.robust).mean();
+  }
+
   double total(double force, double energy) const
   {
     return (tf.n ? opt.force_weight * force / 100.0 : 0.0) +
@@ -279,6 +314,14 @@ CgnetEpoch CgnetTrainer::epoch()
       const int64_t chunks = s.te.n / Be;
       le = s.energy_loss(s.te, &energies[(b % chunks) * Be], Be);
       loss = loss + s.opt.energy_weight * le;
+    }
+    if (s.opt.guard > 0.0) {
+      const bool f = s.tf.n > 0;
+      const int64_t n = std::min<int64_t>(f ? B : Be, 256);
+      const int64_t chunks = f ? 1 : s.te.n / Be;
+      loss = loss +
+          s.opt.guard * (f ? s.guard_loss(s.tf.z, &forces[b * B], n)
+                           : s.guard_loss(s.te.z, &energies[(b % chunks) * Be], n));
     }
     s.optimizer.clear_gradients();
     loss.backward();

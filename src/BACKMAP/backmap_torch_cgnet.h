@@ -64,6 +64,8 @@ struct CgnetTrainOptions {
   double force_weight = 1.0;    // of the squared force error in (energy/length)^2 / 100
   double energy_weight = 2.0;   // of the energy error in kT^2
   double robust = 2.0;          // energy errors beyond this many kT count linearly
+  double guard = 1.0;           // of holes outside the data, see CgnetTrainer
+  double length = 2.4;          // displacements of the guard: 0.02 to 0.8 of this (a distance of beads)
 };
 
 /** Root mean square errors of forces, robust mean error of energies (kT). */
@@ -77,6 +79,10 @@ struct CgnetEpoch {
   bool last = false;
 };
 
+/** A network is free to do anything where there are no data, and a CG run finds the holes. Guard: in each
+    step some configurations are displaced by noise of 0.02 to 0.8 of a bead distance per coordinate (a
+    tenth of them mirrored), and the network is pushed up where it is lower there than anywhere on the
+    batch they come from. What the prior does outside the data stays. */
 class CgnetTrainer {
  public:
   /** Either set may be empty (n = 0), not both. start: weights to begin with (net.<k>.weight,

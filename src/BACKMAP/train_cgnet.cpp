@@ -155,6 +155,8 @@ void TrainCgnet::command(int narg, char **arg)
       force_weight = true;
     } else if (key == "energies")
       opt.energy_weight = args.real(k, v, 0.0, 1.0e6);
+    else if (key == "guard")
+      opt.guard = args.real(k, v, 0.0, 1.0e6);
     else if (key == "validation")
       validation = args.real(k, v, 0.001, 0.9);
     else if (key == "report")
@@ -254,6 +256,12 @@ void TrainCgnet::command(int narg, char **arg)
                  std::to_string(tables.size()) + " tables (" + std::to_string(free.without) +
                  " frames left out: fewer than two samples with weight); U_CG - F of the runs: " +
                  spread(d));
+      }
+      // a typical distance of neighboring beads sets the displacements of the guard
+      if (data.spec.prior.bonds.size()) {
+        opt.length = 0.0;
+        for (size_t b = 0; b < data.spec.prior.bonds.size(); b++)
+          opt.length += data.spec.prior.mean[b] / data.spec.prior.bonds.size();
       }
       trajectory.frames() = BackmapTrajectory::Frames();
       const int64_t ntrain = data.train.n, nvalid = data.valid.n;
