@@ -61,7 +61,7 @@ def main():
                yticks=range(-180, 181, 90), aspect='equal')
         ax.axvline(0.0, color='0.6', lw=0.6, ls=':')
     axes[0].set_ylabel(r'$\psi$ (degrees)')
-    fig.colorbar(image, ax=axes, label=r'free energy ($k_BT$)')
+    fig.colorbar(image, ax=axes, shrink=0.8, pad=0.01, label=r'free energy ($k_BT$)')
     fig.savefig(out, dpi=130)
 
 

@@ -3,14 +3,14 @@
 #
 #   run_demo.sh LMP OUT      LMP: LAMMPS with BACKMAP, OUT: folder for the results
 #
-# Settings: STEPS (CG steps of each replica, default 200000), MPIEXEC (default mpirun), PYTHON (default python3)
+# Settings: STEPS (CG steps of each replica, default 1000000), MPIEXEC (default mpirun), PYTHON (default python3)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 lmp=$1
 mkdir -p "$2"
 cd "$2"
-steps=${STEPS:-200000}
+steps=${STEPS:-1000000}
 mpiexec=${MPIEXEC:-mpirun --oversubscribe}
 export LAMMPS_POTENTIALS=$here/../../potentials OMP_NUM_THREADS=1
 
@@ -35,7 +35,7 @@ quietly coarse.plus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var 
   -var steps "$steps" -log log.coarse.plus -pscreen none &
 plus=$!
 while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
-  sleep 5
+  sleep 10
   say "step $(tail -qn 1 log.coarse.minus 2>/dev/null | cut -d' ' -f1) of $steps"
 done
 wait $minus
