@@ -14,7 +14,7 @@ KEYS = ("conditional_ess_fg_m500 conditional_ess_fg_m500_q10 conditional_ess_cg 
 out = Path("out").resolve()
 shutil.rmtree(out, ignore_errors=True)
 script = Path(os.environ["BACKMAP_EXAMPLES"]) / "alanine-dipeptide" / "run_demo.sh"
-environment = dict(os.environ, STEPS="20000", PYTHON=os.environ["BACKMAP_PYTHON"])
+environment = dict(os.environ, STEPS="6000", PYTHON=os.environ["BACKMAP_PYTHON"])
 done = subprocess.run([str(script), os.environ["BACKMAP_LMP"], str(out)], env=environment, text=True,
                       stdin=subprocess.DEVNULL, capture_output=True)
 print(done.stdout[-4000:], done.stderr[-4000:])
