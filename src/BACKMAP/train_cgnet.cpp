@@ -20,8 +20,7 @@
 #include "backmap_model_file.h"
 #include "backmap_sample_table.h"
 #include "backmap_train_log.h"
-
-#include <nlohmann/json.hpp>
+#include "backmap_training_figures.h"
 
 #include <algorithm>
 #include <cmath>
@@ -299,17 +298,12 @@ void TrainCgnet::command(int narg, char **arg)
         }
       }
       set_weights(data.spec, trainer.best());
-      nlohmann::json figures = {{"frames", ntrain},
-                                {"validation_frames", nvalid},
-                                {"free_energies", free.n},
-                                {"validation_loss", e.best},
-                                {"best_epoch", e.best_epoch},
-                                {"epochs", e.epoch},
-                                {"seed", opt.seed},
-                                {"batch", opt.batch},
-                                {"rate", opt.rate},
-                                {"threads", opt.threads}};
-      data.spec.training = figures.dump();
+      TrainingFigures figures;
+      figures.add("frames", ntrain).add("validation_frames", nvalid).add("free_energies", free.n)
+          .add("validation_loss", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch)
+          .add("seed", opt.seed).add("batch", opt.batch).add("rate", opt.rate)
+          .add("threads", opt.threads);
+      data.spec.training = figures.json();
       if (free.n) {
         std::vector<double> u(free.n), f(free.z.size()), d;
         Cgnet(data.spec).evaluate((int) free.n, free.z.data(), u.data(), f.data());

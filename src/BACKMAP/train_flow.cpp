@@ -19,8 +19,7 @@
 #include "backmap_model_file.h"
 #include "backmap_torch_flow.h"
 #include "backmap_train_log.h"
-
-#include <nlohmann/json.hpp>
+#include "backmap_training_figures.h"
 
 #include <cstdio>
 #include <fstream>
@@ -160,19 +159,13 @@ void TrainFlow::command(int narg, char **arg)
       set_weights(data.spec, trainer.best());
       data.spec.temperature = temperature;
       data.spec.units = update->unit_style;
-      nlohmann::json figures = {{"frames", ntrain},
-                                {"validation_frames", nvalid},
-                                {"validation_nats", e.best},
-                                {"best_epoch", e.best_epoch},
-                                {"epochs", e.epoch},
-                                {"seed", opt.seed},
-                                {"batch", opt.batch},
-                                {"rate", opt.rate},
-                                {"decay", opt.decay},
-                                {"ema", opt.ema},
-                                {"threads", opt.threads},
-                                {"notes", data.notes}};
-      data.spec.training = figures.dump();
+      TrainingFigures figures;
+      figures.add("frames", ntrain).add("validation_frames", nvalid)
+          .add("validation_nats", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch)
+          .add("seed", opt.seed).add("batch", opt.batch).add("rate", opt.rate)
+          .add("decay", opt.decay).add("ema", opt.ema).add("threads", opt.threads)
+          .add("notes", data.notes);
+      data.spec.training = figures.json();
       model = data.spec.to_model().serialize();
       TrainLog::write_file(out_file, model);
       std::remove(checkpoint.c_str());
