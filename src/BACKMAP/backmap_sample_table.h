@@ -14,7 +14,7 @@ namespace BACKMAP_NS {
 /// Header: "# backmap sample table 1", then one line "# key value" each for units, temperature (K), kT (energy units),
 /// samples (a frame), molecule, and a last line "# step molecule sample logweight U U_CG logq observables...".  Rows in
 /// that order; energies in the units; -inf is weight zero, nan an energy that is not a number. Comment lines among the
-/// rows: "# constant C" of the histogram weights, "# seconds S", the time a run spent; these add up.
+/// rows: "# constant C" of the histogram weights, "# seconds S", the processor time of all ranks; these add up.
 struct SampleTable {
   std::string units = "real", name;    ///< name: of the molecule
   double temperature = 0.0, kt = 0.0, constant = 0.0, seconds = 0.0;

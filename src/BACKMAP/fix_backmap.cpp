@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <limits>
 
 using namespace LAMMPS_NS;
@@ -290,7 +291,7 @@ void FixBackmap::post_run()
   }
   update_statistics();
   if (comm->me == 0 && !script.empty())
-    utils::logmesg(lmp, "{}: {} frames, {} samples, {:.0f} samples/s; ESS joint {:.4f} marginal {:.4f} conditional "
+    utils::logmesg(lmp, "{}: {} frames, {} samples, {:.0f} per core and second; ESS joint {:.4f} marginal {:.4f} conditional "
                         "{:.4f} (M = {}), k-hat {:.3f}\n",
                    what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2], statistics[3],
                    statistics[5], options.samples, statistics[7]);
@@ -303,7 +304,7 @@ void FixBackmap::post_run()
 void FixBackmap::evaluate()
 {
   if (pending.empty()) return;
-  const double t0 = MPI_Wtime();
+  const std::clock_t t0 = std::clock();
   int writer = (comm->me == 0 && (sampler->has_writer() || !xyzfile.empty())) ? 1 : 0;
   MPI_Bcast(&writer, 1, MPI_INT, 0, world);
   const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / options.samples);
@@ -323,7 +324,9 @@ void FixBackmap::evaluate()
     backmap_agree(lmp, trouble);
   }
   pending.clear();
-  seconds += MPI_Wtime() - t0;
+  double used = static_cast<double>(std::clock() - t0) / CLOCKS_PER_SEC;
+  MPI_Allreduce(MPI_IN_PLACE, &used, 1, MPI_DOUBLE, MPI_SUM, world);
+  seconds += used;
   statistics_valid = means_valid = false;
 }
 
@@ -366,9 +369,10 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
                          &result.obs[s * nobs]).c_str(), fp_table);
       if (result.x.empty() || result.logq[s] == INF) continue;
       const double *x = &result.x[s * 3 * spec.natoms];
-      const SampleLabel label{logw[j], frames[i].step, frames[i].molecule, static_cast<std::int64_t>(j)};
+      const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frames[i].step, frames[i].molecule,
+                              static_cast<std::int64_t>(j)};
       if (fp_xyz) write_xyz(x, label, result.logq[s]);
-      sampler->write(row, x, label);
+      sampler->write(written++, x, label);
     }
   }
 

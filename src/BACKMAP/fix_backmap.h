@@ -71,8 +71,8 @@ class FixBackmap : public Fix {
   BACKMAP_NS::WeightSet weights;
   BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
-  std::int64_t row = 0;
-  double seconds = 0.0, seconds_written = 0.0;
+  std::int64_t row = 0, written = 0;
+  double seconds = 0.0, seconds_written = 0.0;    // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
   std::vector<double *> local_rows;
   std::vector<BACKMAP_NS::ReweightedMean> mean_values;
