@@ -172,13 +172,13 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
       for (size_t c = a + 1; c < near[j].size(); c++)
         prior.angles.push_back({near[j][a], j, near[j][c]});
   std::vector<std::array<int, 4>> candidates;
+  for (int j = 0; j < nb; j++)    // branches: handedness of three neighbors
+    for (size_t k = 2; k < near[j].size(); k++)
+      candidates.push_back({near[j][k], j, near[j][0], near[j][1]});
   for (const auto &b : bonds)
     for (int i : near[b[0]])
       for (int l : near[b[1]])
         if (i != b[1] && l != b[0] && i != l) candidates.push_back({i, b[0], b[1], l});
-  for (int j = 0; j < nb; j++)    // branches: handedness of three neighbors
-    for (size_t k = 2; k < near[j].size(); k++)
-      candidates.push_back({near[j][k], j, near[j][0], near[j][1]});
   std::vector<double> means;
   for (const auto &q : candidates) {
     std::vector<double> p(nt);
@@ -192,35 +192,69 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
     means.push_back(mean);
   }
 
-  const int np = prior.size(), na = prior.angles.size();
-  const int nbond = prior.bonds.size();
+  // their means and covariance; a coordinate that the ones before determine (the third angle about
+  // a planar branch, a second torsion about a bond) is left out
   auto coordinates = [&](const double *zi, double *d) {
-    for (int k = 0; k < nbond; k++)
-      d[k] = bead_distance(zi + 3 * prior.bonds[k][0], zi + 3 * prior.bonds[k][1]);
-    for (int k = 0; k < na; k++)
-      d[nbond + k] = bead_angle(zi + 3 * prior.angles[k][0], zi + 3 * prior.angles[k][1],
-                                zi + 3 * prior.angles[k][2]);
+    for (const auto &q : prior.bonds) *d++ = bead_distance(zi + 3 * q[0], zi + 3 * q[1]);
+    for (const auto &q : prior.angles)
+      *d++ = bead_angle(zi + 3 * q[0], zi + 3 * q[1], zi + 3 * q[2]);
     for (size_t k = 0; k < prior.dihedrals.size(); k++) {
       const auto &q = prior.dihedrals[k];
-      d[nbond + na + k] = wrap_angle(
+      *d++ = wrap_angle(
           bead_dihedral(zi + 3 * q[0], zi + 3 * q[1], zi + 3 * q[2], zi + 3 * q[3]) - means[k]);
     }
   };
-  std::vector<double> d(np);
-  prior.mean.assign(np, 0.0);
-  for (int64_t i = 0; i < nt; i++) {
-    coordinates(&z[i * 3 * nb], d.data());
-    for (int k = 0; k < np; k++) prior.mean[k] += d[k] / nt;
-  }
-  std::vector<double> cov((size_t) np * np, 0.0);
-  for (int64_t i = 0; i < nt; i++) {
-    coordinates(&z[i * 3 * nb], d.data());
-    for (int k = 0; k < np; k++) d[k] -= prior.mean[k];
+  const int nbond = prior.bonds.size();
+  std::vector<double> cov;
+  auto statistics = [&]() {
+    const int np = prior.size();
+    std::vector<double> d(np);
+    prior.mean.assign(np, 0.0);
+    cov.assign((size_t) np * np, 0.0);
+    for (int64_t i = 0; i < nt; i++) {
+      coordinates(&z[i * 3 * nb], d.data());
+      for (int k = 0; k < np; k++) prior.mean[k] += d[k] / nt;
+    }
+    for (int64_t i = 0; i < nt; i++) {
+      coordinates(&z[i * 3 * nb], d.data());
+      for (int k = 0; k < np; k++) d[k] -= prior.mean[k];
+      for (int k = 0; k < np; k++)
+        for (int l = 0; l <= k; l++) cov[k * np + l] += d[k] * d[l] / nt;
+    }
     for (int k = 0; k < np; k++)
-      for (int l = 0; l <= k; l++) cov[k * np + l] += d[k] * d[l] / nt;
+      for (int l = 0; l < k; l++) cov[l * np + k] = cov[k * np + l];
+  };
+  statistics();
+  {
+    const int np = prior.size(), all = prior.angles.size();
+    std::vector<char> keep(np, 1);
+    std::vector<double> a = cov;    // Gaussian elimination in the order of the coordinates
+    for (int j = 0; j < np; j++) {
+      if (j >= nbond && !(a[j * np + j] > 0.01 * cov[j * np + j])) {
+        keep[j] = 0;
+        continue;
+      }
+      for (int i = j + 1; i < np; i++) {
+        const double f = a[i * np + j] / a[j * np + j];
+        for (int k = j; k < np; k++) a[i * np + k] -= f * a[j * np + k];
+      }
+    }
+    std::vector<std::array<int, 3>> angles;
+    std::vector<std::array<int, 4>> dihedrals;
+    std::vector<double> kept;
+    for (int k = 0; k < all; k++)
+      if (keep[nbond + k]) angles.push_back(prior.angles[k]);
+    for (size_t k = 0; k < prior.dihedrals.size(); k++)
+      if (keep[nbond + all + k]) {
+        dihedrals.push_back(prior.dihedrals[k]);
+        kept.push_back(means[k]);
+      }
+    prior.angles = angles;
+    prior.dihedrals = dihedrals;
+    means = kept;
+    statistics();
   }
-  for (int k = 0; k < np; k++)
-    for (int l = 0; l < k; l++) cov[l * np + k] = cov[k * np + l];
+  const int np = prior.size(), na = prior.angles.size();
   prior.precision = inverse(cov, np);
   for (double &v : prior.precision) v *= kT;
   for (size_t k = 0; k < prior.dihedrals.size(); k++)
