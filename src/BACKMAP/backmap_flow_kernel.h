@@ -57,7 +57,7 @@ template <class S> struct FlowBatch {
 /// S: numbers of the networks. W: lanes of their packs. N: packs that one dense block works on.
 template <class S, int W, int N> struct FlowKernel {
   using P = PackType<S, W>;
-  static constexpr int WD = W < BACKMAP_VECTOR_BYTES / 8 ? W : BACKMAP_VECTOR_BYTES / 8;
+  static constexpr int WD = W < host_pack_width<double>() ? W : host_pack_width<double>();
   using D = PackType<double, WD>;
 
   /// Scratch of one tile of np packs, T = np*W lanes; every row holds T numbers.

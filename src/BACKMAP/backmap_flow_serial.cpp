@@ -14,7 +14,7 @@ namespace {
 
 template <class S> class FlowSerial : public FlowBackend<S> {
  public:
-  static constexpr int W = BACKMAP_VECTOR_BYTES / sizeof(S);
+  static constexpr int W = host_pack_width<S>();
   static constexpr int MAX_PACKS = 4;    // of a tile: enough to use every weight several times
 
   explicit FlowSerial(const FlowSpec &spec) : FlowBackend<S>(spec)

@@ -37,13 +37,12 @@ template <class Team> struct TeamMember {
 
 enum FlowTask { FRAME, SAMPLE, LOG_PROB };
 
-template <class Space, class S> struct FlowFunctor {
+/// One tile a team. N: packs of a dense block, on hosts also of a tile.
+template <class Space, class S, int N> struct FlowFunctor {
   static constexpr bool on_host =
-      Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible &&
       std::is_same<typename Space::memory_space, Kokkos::HostSpace>::value;
-  static constexpr int W = on_host ? BACKMAP_VECTOR_BYTES / (int) sizeof(S) : 1;
-  static constexpr int N = on_host ? 4 : 1;      // packs of a dense block
-  static constexpr int NP = on_host ? 4 : 64;    // packs of a tile
+  static constexpr int W = on_host ? host_pack_width<S>() : 1;
+  static constexpr int NP = on_host ? N : 64;    // packs of a tile
   static constexpr int LANES = NP * W;
 
   using Kernel = FlowKernel<S, W, N>;
@@ -77,7 +76,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
   using Memory = typename Space::memory_space;
-  using Functor = FlowFunctor<Space, S>;
+  static constexpr bool on_host = FlowFunctor<Space, S, 1>::on_host;
 
   explicit FlowKokkos(const FlowSpec &spec) : FlowBackend<S>(spec)
   {
@@ -157,19 +156,39 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     Kokkos::deep_copy(HostArray<T>(p, a.extent(0)), a);
   }
 
+  // on hosts small tiles where large ones would leave threads without work; results do not depend
+  // on it
+
   void launch(const FlowBatch<S> &batch, long total, FlowTask task) const
   {
     if (total == 0) return;
+    if constexpr (on_host) {
+      const long lanes = (long) host_pack_width<S>() * Space().concurrency();
+      if (total > 2 * lanes)
+        launch_tiles<4>(batch, total, task);
+      else if (total > lanes)
+        launch_tiles<2>(batch, total, task);
+      else
+        launch_tiles<1>(batch, total, task);
+    } else
+      launch_tiles<1>(batch, total, task);
+  }
+
+  template <int N> void launch_tiles(const FlowBatch<S> &batch, long total, FlowTask task) const
+  {
+    using Functor = FlowFunctor<Space, S, N>;
+    using Policy = typename Functor::Policy;
     const Functor functor{view, batch, task};
     const int league = (int) ((total + Functor::LANES - 1) / Functor::LANES);
     const auto scratch = Kokkos::PerTeam((int) functor.bytes());
-    typename Functor::Policy policy(league, 1);
-    if (!Functor::on_host) {
-      typename Functor::Policy probe(league, Kokkos::AUTO);
+    int size = 1;
+    if (!on_host) {
+      Policy probe(league, Kokkos::AUTO);
       probe.set_scratch_size(1, scratch);
       const int largest = probe.team_size_max(functor, Kokkos::ParallelForTag());
-      policy = typename Functor::Policy(league, largest < 256 ? largest : 256);
+      size = largest < 256 ? largest : 256;
     }
+    Policy policy(league, size);
     policy.set_scratch_size(1, scratch);
     Kokkos::parallel_for("backmap:flow", policy, functor);
   }

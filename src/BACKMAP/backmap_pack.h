@@ -381,6 +381,16 @@ template <class T> struct PackChoice<T, 1> {
 };
 template <class T, int W> using PackType = typename PackChoice<T, W>::type;
 
+/// Lanes of the widest pack of T on this host.
+template <class T> constexpr int host_pack_width()
+{
+#ifdef BACKMAP_HAVE_VECTORS
+  return BACKMAP_VECTOR_BYTES / (int) sizeof(T);
+#else
+  return 1;
+#endif
+}
+
 template <class P> BACKMAP_FUNCTION P p_max(const P &a, const P &b)
 {
   return p_select(a < b, b, a);
