@@ -304,7 +304,7 @@ void FixBackmap::post_run()
 void FixBackmap::evaluate()
 {
   if (pending.empty()) return;
-  const std::clock_t t0 = std::clock();
+  double used = -(sampler->seconds_flow() + sampler->seconds_energy());
   int writer = (comm->me == 0 && (sampler->has_writer() || !xyzfile.empty())) ? 1 : 0;
   MPI_Bcast(&writer, 1, MPI_INT, 0, world);
   const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / options.samples);
@@ -315,16 +315,18 @@ void FixBackmap::evaluate()
     SampleBatch result;
     sampler->evaluate(frames, writer != 0, result);
     if (comm->me == 0) {
+      const std::clock_t t0 = std::clock();
       try {
         store(frames, result);
       } catch (const std::exception &e) {
         trouble = fmt::format("{}: {}", what, e.what());
       }
+      used += static_cast<double>(std::clock() - t0) / CLOCKS_PER_SEC;
     }
     backmap_agree(lmp, trouble);
   }
   pending.clear();
-  double used = static_cast<double>(std::clock() - t0) / CLOCKS_PER_SEC;
+  used += sampler->seconds_flow() + sampler->seconds_energy();
   MPI_Allreduce(MPI_IN_PLACE, &used, 1, MPI_DOUBLE, MPI_SUM, world);
   seconds += used;
   statistics_valid = means_valid = false;

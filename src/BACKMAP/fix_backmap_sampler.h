@@ -61,6 +61,7 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   /// x [n][natoms][3].
   void forward(int n, const double *x, double *u, double *logq);
 
+  /// processor seconds of this rank so far
   double seconds_flow() const { return seconds_flow_; }
   double seconds_energy() const { return seconds_energy_; }
 

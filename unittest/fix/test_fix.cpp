@@ -121,6 +121,11 @@ TEST(FixBackmap, StaticBiasOnTheCoarseRun)
   }
   PlainLammps lmp(toy.coarse_script() + bias + fix_line(flow, fine, "samples 4 temp 300"));
   refused(lmp, "run 1", "fix_modify bias energy yes");
+  // several molecules: an energy that belongs to no atom cannot be given to one of them
+  PlainLammps two(toy.coarse_script(2) + bias + "fix_modify bias energy yes\n" + fix_line(flow, fine, "samples 4 temp 300"));
+  refused(two, "run 1", "some energy belongs to no atom");
+  PlainLammps bonded(toy.coarse_script(2) + "create_bonds single/bond 1 3 4\n" + fix_line(flow, fine, "samples 4 temp 300"));
+  refused(bonded, "run 1", "got a bond between atoms");
 }
 
 TEST(FixBackmap, RunWithThermostatThermoAndHistogram)
