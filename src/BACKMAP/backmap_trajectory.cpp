@@ -178,7 +178,45 @@ void BackmapTrajectory::read(bool forces)
     for (size_t k = 0; k < blocks[b].files.size(); k++)
       read_file(blocks[b], b, k, spans.empty() ? nullptr : &spans[k], forces, neighbors);
   }
+  if (forces)
+    for (int i = 0; i < atom->nlocal; i++)
+      for (int k = 0; k < 3; k++) atom->v[i][k] = 0.0;
   if (comm->me == 0) sort_blocks();
+}
+
+/* ----------------------------------------------------------------------
+   read_dump sends atoms to the ranks that own them with their velocities, but without forces
+   (on one rank it makes no difference): forces are read into the velocities
+------------------------------------------------------------------------- */
+
+std::vector<std::string> BackmapTrajectory::read_dump_args(bool forces) const
+{
+  if (!forces) return dump_args;
+  std::vector<std::string> out;
+  bool labelled[3] = {false, false, false};
+  size_t end = dump_args.size();
+  for (size_t i = 0; i < dump_args.size(); i++) {
+    std::string s = dump_args[i];
+    if (s == "format") {
+      end = i;
+      break;
+    }
+    for (int k = 0; k < 3; k++) {
+      const std::string f = {'f', "xyz"[k]};
+      if (s != f || (i && i >= 2 && dump_args[i - 2] == "label")) continue;
+      s[0] = 'v';
+      if (i && dump_args[i - 1] == "label") labelled[k] = true;
+    }
+    out.push_back(s);
+  }
+  for (int k = 0; k < 3; k++)
+    if (!labelled[k]) {
+      out.push_back("label");
+      out.push_back({'v', "xyz"[k]});
+      out.push_back({'f', "xyz"[k]});
+    }
+  out.insert(out.end(), dump_args.begin() + end, dump_args.end());
+  return out;
 }
 
 /* ----------------------------------------------------------------------
@@ -249,7 +287,7 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
     words.emplace_back(s.c_str(), s.c_str() + s.size() + 1);
   };
   word(b.files[ifile]);
-  for (const auto &s : dump_args) word(s);
+  for (const auto &s : read_dump_args(forces)) word(s);
   for (auto &w : words) args.push_back(w.data());
 
   ReadDump rd(lmp);
@@ -277,7 +315,7 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
     for (int i = 0; i < atom->nlocal; i++)
       for (int k = 0; k < 3; k++) {
         atom->x[i][k] = std::numeric_limits<double>::quiet_NaN();
-        atom->f[i][k] = std::numeric_limits<double>::quiet_NaN();
+        if (forces) atom->v[i][k] = std::numeric_limits<double>::quiet_NaN();
       }
     rd.atoms();
     first = false;
@@ -307,7 +345,7 @@ void BackmapTrajectory::store(bigint step, int iblock, int ifile, bool forces,
     const int a = (int) atom->tag[i] - 1;
     for (int k = 0; k < 3; k++) {
       mine[a * m + k] = atom->x[i][k];
-      if (forces) mine[a * m + 3 + k] = atom->f[i][k];
+      if (forces) mine[a * m + 3 + k] = atom->v[i][k];
     }
     // a missing atom is NaN or, where remap() made a number of that, in the corner of the box
     bool corner = true;

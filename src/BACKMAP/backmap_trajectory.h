@@ -72,6 +72,7 @@ class BackmapTrajectory : protected Pointers {
                  const std::vector<std::vector<int>> &neighbors);
   void store(bigint step, int iblock, int ifile, bool forces,
              const std::vector<std::vector<int>> &neighbors, const std::string &file);
+  std::vector<std::string> read_dump_args(bool forces) const;
   void sort_blocks();
 };
 

@@ -131,7 +131,8 @@ std::string frame(int64_t step, const std::vector<double> &x, const std::string 
   return out.str();
 }
 
-LAMMPS_NS::BackmapTrajectory::Frames read_frames(Script &s, const std::string &text)
+LAMMPS_NS::BackmapTrajectory::Frames read_frames(Script &s, const std::string &text,
+                                                 bool forces = false)
 {
   std::vector<std::string> words;
   std::istringstream in(text);
@@ -145,7 +146,7 @@ LAMMPS_NS::BackmapTrajectory::Frames read_frames(Script &s, const std::string &t
     if (!used) throw std::runtime_error("keyword " + words[i]);
     i += used;
   }
-  t.read(false);
+  t.read(forces);
   return t.frames();
 }
 
@@ -220,6 +221,44 @@ TEST(Trajectory, molecules_are_made_whole)
   if (rank()) return;
   for (int i = 3; i < 66; i++)
     EXPECT_NEAR(fr.x[i] - fr.x[i % 3], x[i] - x[i % 3], 1e-9) << i;
+}
+
+TEST(Trajectory, forces_arrive_on_every_number_of_ranks)
+{
+  const auto x = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 2);
+  std::string text, named;
+  for (int k = 0; k < 2; k++) {
+    std::istringstream in(frame(k, std::vector<double>(x.begin() + 66 * k, x.begin() + 66 * (k + 1))));
+    std::string line;
+    int atoms = -1;
+    while (std::getline(in, line)) {
+      if (atoms >= 0) line += " " + std::to_string(100 * k + atoms) + " " + std::to_string(atoms) + ".5 -1";
+      if (atoms >= 0) atoms++;
+      if (line.find("ITEM: ATOMS") == 0) {
+        line += " fx fy fz";
+        atoms = 0;
+      }
+      text += line + "\n";
+    }
+  }
+  named = text;
+  for (size_t at; (at = named.find("fx fy fz")) != std::string::npos;)
+    named.replace(at, 8, "f_a[1] f_a[2] f_a[3]");
+  const std::string plain = write_file("forces.dump", text), other = write_file("named.dump", named);
+  Script s(setup());
+  for (const auto &arg : {plain + " dump x y z fx fy fz box no",
+                          plain + " dump x y z fx fy fz box no format native",
+                          other + " dump fx fy fz x y z label fx f_a[1] label fy f_a[2] label fz f_a[3] box no"}) {
+    const auto fr = read_frames(s, "files " + arg, true);
+    if (rank()) continue;
+    ASSERT_EQ(fr.n, 2);
+    for (int k = 0; k < 2; k++)
+      for (int i = 0; i < 22; i++) {
+        EXPECT_EQ(fr.f[66 * k + 3 * i], 100 * k + i) << arg;
+        EXPECT_EQ(fr.f[66 * k + 3 * i + 1], i + 0.5);
+        EXPECT_EQ(fr.f[66 * k + 3 * i + 2], -1.0);
+      }
+  }
 }
 
 TEST(Trajectory, names_what_is_wrong)
