@@ -327,6 +327,30 @@ TEST(TrainFlow, writes_the_same_model_twice)
   EXPECT_FALSE(std::ifstream(a + ".checkpoint").good());
 }
 
+TEST(TrainFlow, another_molecule_with_the_same_commands)
+{
+  std::string script = setup();
+  const std::string from = "/ala2/ala2.data";
+  script.replace(script.find(from), from.size(), "/ala3/ala3.data");
+  Script s(script);
+  const std::string dump = scratch("ala3.dump"), map = data + "/ala3/ala3.map.json",
+                    flow = scratch("ala3.flow"), cg = scratch("ala3.cgnet");
+  s.commands("velocity all create 600 4711 loop geom\nfix 1 all nve\nfix bare all store/force\n"
+             "fix 2 all langevin 300 300 50 11\ntimestep 1.0\nrun 300\nreset_timestep 0\n"
+             "dump d all custom 4 " + dump + " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
+             "dump_modify d sort id format float %.8g\nrun 2000\nundump d");
+  s.commands("train_flow " + map + " " + flow + small_flow + "epochs 1 files " + dump +
+             " dump x y z box no");
+  s.commands("train_cgnet " + map + " " + cg + " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 "
+             "files " + dump + forces);
+  if (rank()) return;
+  const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(flow), flow));
+  EXPECT_EQ(spec.natoms, 42);
+  EXPECT_EQ(spec.nrows(), 28);
+  EXPECT_EQ(spec.rotors.size(), 5u);
+  EXPECT_EQ(CgnetSpec::from_model(ModelFile::parse(read_file(cg), cg)).nbeads(), 14);
+}
+
 TEST(TrainFlow, names_what_is_wrong)
 {
   const std::string out = " " + scratch("none.safetensors") + " ";
