@@ -97,5 +97,5 @@ build_preset() {
     [ ${#definitions[@]} -gt 0 ]; then
     quietly "configuring BACKMAP ($preset)" "build/$preset/configure.log" cmake --preset "$preset" "${definitions[@]}"
   fi
-  quietly "building BACKMAP ($preset)" "build/$preset/build.log" cmake --build --preset "$preset" -j "$(backmap_jobs)"
+  quietly "building BACKMAP ($preset)" "build/$preset/build.log" cmake --build --preset "$preset" -j "$(backmap_jobs)" -- -k 0
 }
