@@ -21,12 +21,11 @@
 
 namespace fix_test {
 
-/* unittest/data, found beside this file */
+/* unittest/data */
 
 inline std::string data_folder()
 {
-  const std::string here = __FILE__;
-  return here.substr(0, here.find_last_of('/')) + "/../data";
+  return BACKMAP_TEST_DATA;
 }
 
 /* a file in the folder of the test program, unique to the process */
