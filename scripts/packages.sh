@@ -91,10 +91,9 @@ require_packages() {
   fi
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$check" = no ] && may_install && [ ${#packages[@]} -gt 0 ]; then
-    say "installing Debian packages: ${packages[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null 2>&1 || true
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}" \
-      >/dev/null </dev/null || fail "apt-get could not install: ${packages[*]}"
+    quietly "installing Debian packages: ${packages[*]}" "$cache/log/apt-install.log" \
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${packages[@]}"
     return 0
   fi
   {
