@@ -9,6 +9,7 @@
 #include "backmap_torch_flow.h"
 
 #include "backmap_flow.h"
+#include "backmap_flow_data.h"
 #include "backmap_model_file.h"
 #include "test_support.h"
 
@@ -22,18 +23,7 @@ namespace {
 /// log q(x) by Torch: networks there, coordinates by InternalCoords.
 std::vector<double> torch_density(const FlowSpec &spec, const std::vector<double> &x, bool twice)
 {
-  FlowNetShape shape;
-  shape.nl = spec.nl();
-  shape.nc = spec.nc();
-  shape.nf = spec.nf();
-  shape.hidden = spec.hidden;
-  shape.bins = spec.bins;
-  shape.circular_bins = spec.circular_bins;
-  shape.bound = spec.bound;
-  for (const auto &c : spec.couplings) {
-    shape.linear_id.push_back(c.linear_id);
-    shape.circular_id.push_back(c.circular_id);
-  }
+  const FlowNetShape shape = net_shape(spec);
   std::map<std::string, FlowTensor> weights;
   const ModelFile file = spec.to_model();
   for (const auto &name : file.names())
