@@ -12,7 +12,7 @@ set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
 
 # LAMMPS layer: styles and commands by LAMMPS's prefixes, and these helpers of theirs
 set(backmap_lammps_layer
-  "^(pair|bond|angle|dihedral|improper|fix|compute|dump|train)_|^backmap_(molecules|io|fine_engine|report|validate|trajectory|train_log)[_.]")
+  "^(pair|bond|angle|dihedral|improper|fix|compute|dump|train)_|^backmap_(molecules|io|fine_engine|report|validate|trajectory|train_log|universe)[_.]")
 
 file(GLOB backmap_all CONFIGURE_DEPENDS ${BACKMAP_SRC}/*.cpp)
 set(backmap_core_sources)

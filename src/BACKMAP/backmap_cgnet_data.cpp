@@ -192,8 +192,8 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
     means.push_back(mean);
   }
 
-  // their means and covariance; a coordinate that the ones before determine (the third angle about
-  // a planar branch, a second torsion about a bond) is left out
+  // their means and covariance; a coordinate that others determine (the third angle about a branch, a second
+  // torsion about a bond) is left out
   auto coordinates = [&](const double *zi, double *d) {
     for (const auto &q : prior.bonds) *d++ = bead_distance(zi + 3 * q[0], zi + 3 * q[1]);
     for (const auto &q : prior.angles)
@@ -228,15 +228,24 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
   {
     const int np = prior.size(), all = prior.angles.size();
     std::vector<char> keep(np, 1);
-    std::vector<double> a = cov;    // Gaussian elimination in the order of the coordinates
-    for (int j = 0; j < np; j++) {
-      if (j >= nbond && !(a[j * np + j] > 0.01 * cov[j * np + j])) {
+    // Gaussian elimination: bonds, torsions (they tell mirror images apart), then angles
+    std::vector<int> order;
+    for (int j = 0; j < nbond; j++) order.push_back(j);
+    for (int j = nbond + all; j < np; j++) order.push_back(j);
+    for (int j = nbond; j < nbond + all; j++) order.push_back(j);
+    std::vector<double> a = cov;
+    for (int o = 0; o < np; o++) {
+      const int j = order[o];
+      // what is left of a determined coordinate is its curvature: a Gaussian in it would be stiff, and wrong
+      // off the mean, where the others move it
+      if (j >= nbond && !(a[j * np + j] > 0.1 * cov[j * np + j])) {
         keep[j] = 0;
         continue;
       }
-      for (int i = j + 1; i < np; i++) {
+      for (int p = o + 1; p < np; p++) {
+        const int i = order[p];
         const double f = a[i * np + j] / a[j * np + j];
-        for (int k = j; k < np; k++) a[i * np + k] -= f * a[j * np + k];
+        for (int k = 0; k < np; k++) a[i * np + k] -= f * a[j * np + k];
       }
     }
     std::vector<std::array<int, 3>> angles;

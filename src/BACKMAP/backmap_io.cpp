@@ -6,6 +6,8 @@
 
 #include "backmap_io.h"
 
+#include "backmap_universe.h"
+
 #include "error.h"
 #include "lammps.h"
 #include "utils.h"
@@ -120,7 +122,7 @@ void backmap_agree(LAMMPS *lmp, const std::string &message)
   MPI_Bcast(&length, 1, MPI_INT, first, lmp->world);
   std::string text = me == first ? message : std::string(length, ' ');
   MPI_Bcast(&text[0], length, MPI_CHAR, first, lmp->world);
-  lmp->error->all(FLERR, "{}", text);
+  backmap_error(lmp, text);
 }
 
 }    // namespace BACKMAP_NS

@@ -11,6 +11,7 @@
 #include "backmap_io.h"
 #include "backmap_sample_table.h"
 #include "backmap_summary.h"
+#include "backmap_universe.h"
 
 #include "comm.h"
 #include "error.h"
@@ -45,6 +46,15 @@ void check_same(const SampleTable &a, const SampleTable &b, const std::string &f
 /* ---------------------------------------------------------------------- */
 
 void BackmapReport::command(int narg, char **arg)
+{
+  std::vector<char *> args(arg, arg + narg);
+  const bool whole = backmap_universe_keyword(lmp, "Command backmap_report", args);
+  backmap_universe_run(lmp, whole, [&] { report(static_cast<int>(args.size()), args.data(), whole); });
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapReport::report(int narg, char **arg, bool whole)
 {
   const std::string what = "Command backmap_report";
   std::vector<std::string> files, includes;
@@ -123,6 +133,6 @@ void BackmapReport::command(int narg, char **arg)
     }
   }
   backmap_agree(lmp, trouble);
-  if (comm->me == 0) utils::logmesg(lmp, output);
+  backmap_universe_print(lmp, whole, output);
   if (!json.empty()) backmap_write_file(lmp, json, text, what);
 }

@@ -24,6 +24,9 @@ class BackmapReport : public Command {
  public:
   explicit BackmapReport(class LAMMPS *lmp) : Command(lmp) {}
   void command(int, char **) override;
+
+ private:
+  void report(int, char **, bool whole);
 };
 
 }    // namespace LAMMPS_NS

@@ -7,6 +7,8 @@
 #ifndef BACKMAP_TRAIN_LOG_H
 #define BACKMAP_TRAIN_LOG_H
 
+#include "backmap_universe.h"
+
 #include "comm.h"
 #include "error.h"
 #include "pointers.h"
@@ -19,20 +21,12 @@
 namespace LAMMPS_NS {
 
 /** Lines of the training commands to screen and log file of rank 0, flushed: a training takes long
-    and people watch it through pipes. */
+    and people watch it through pipes. whole: to those of the universe as well. */
 class TrainLog : protected Pointers {
  public:
-  TrainLog(class LAMMPS *lmp, const std::string &) : Pointers(lmp) {}
+  TrainLog(class LAMMPS *lmp, const std::string &, bool whole = false) : Pointers(lmp), whole_(whole) {}
 
-  void line(const std::string &text)
-  {
-    if (comm->me) return;
-    for (FILE *f : {screen, logfile}) {
-      if (!f) continue;
-      fputs((text + "\n").c_str(), f);
-      fflush(f);
-    }
-  }
+  void line(const std::string &text) { BACKMAP_NS::backmap_universe_print(lmp, whole_, text + "\n"); }
 
   /** Writes beside the file and renames: what is there is whole. Throws std::runtime_error. */
   static void write_file(const std::string &path, const std::string &bytes)
@@ -44,6 +38,9 @@ class TrainLog : protected Pointers {
     if (fclose(f) != 0 || !good || rename(part.c_str(), path.c_str()) != 0)
       throw std::runtime_error("cannot write " + path);
   }
+
+ private:
+  bool whole_;
 };
 
 /** Values of keywords with their limits; errors name command, keyword and what was given. */

@@ -8,6 +8,7 @@
 
 #include "backmap_io.h"
 #include "backmap_trajectory.h"
+#include "backmap_universe.h"
 
 #include "comm.h"
 #include "error.h"
@@ -30,6 +31,7 @@
 #endif
 
 #include <string>
+#include <vector>
 
 using namespace LAMMPS_NS;
 
@@ -66,6 +68,18 @@ static void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double 
 }
 
 /* ----------------------------------------------------------------------
+   U_CG - F of a model, in kT, at the frames
+------------------------------------------------------------------------- */
+
+static std::vector<double> difference(const CgnetSpec &spec, const FreeEnergies &free, double kT)
+{
+  std::vector<double> u(free.n), unused(free.z.size());
+  Cgnet(spec).evaluate((int) free.n, free.z.data(), u.data(), unused.data());
+  for (int64_t i = 0; i < free.n; i++) u[i] = u[i] / kT - free.value[i];
+  return u;
+}
+
+/* ----------------------------------------------------------------------
    spread of U_CG - F, plain and robust (interquartile range / 1.349), in kT
 ------------------------------------------------------------------------- */
 
@@ -91,6 +105,18 @@ void TrainCgnet::command(int narg, char **arg)
   (void) arg;
   error->all(FLERR, "train_cgnet: this LAMMPS was built without LibTorch, which training needs");
 #else
+  std::vector<char *> args(arg, arg + narg);
+  const bool whole = backmap_universe_keyword(lmp, "train_cgnet", args);
+  backmap_universe_run(lmp, whole, [&] { train((int) args.size(), args.data(), whole); });
+#endif
+}
+
+#ifdef BACKMAP_TORCH
+
+/* ---------------------------------------------------------------------- */
+
+void TrainCgnet::train(int narg, char **arg, bool whole)
+{
   if (narg < 4)
     error->all(FLERR, "Illegal train_cgnet command: expected map, output file, keywords");
   const std::string map_file = arg[0], out_file = arg[1];
@@ -175,7 +201,7 @@ void TrainCgnet::command(int narg, char **arg)
     error->all(FLERR, "train_cgnet: without forces the prior must come from a model: keyword init");
   if (!tables.empty() && !force_weight) opt.force_weight = 0.3;
 
-  TrainLog log(lmp, "train_cgnet");
+  TrainLog log(lmp, "train_cgnet", whole);
   const Topology topology = trajectory.topology();
   const std::string map_text = backmap_read_file(lmp, map_file, "train_cgnet: map");
   const std::string init_bytes =
@@ -249,12 +275,11 @@ void TrainCgnet::command(int narg, char **arg)
           throw std::runtime_error("correction: " + std::to_string(free.n) +
                                    " frames with a free energy, expected at least 100");
         energy_targets(data.spec, free, kT, te, ve);
-        std::vector<double> d;
-        for (int64_t i = 0; i < free.n; i++) d.push_back(free.ucg[i] - free.value[i]);
         log.line("  " + std::to_string(free.n) + " free energies from " +
                  std::to_string(tables.size()) + " tables (" + std::to_string(free.without) +
-                 " frames left out: fewer than two samples with weight); U_CG - F of the runs: " +
-                 spread(d));
+                 " frames left out: fewer than two samples with weight)");
+        if (!init.empty())
+          log.line("  U_CG - F before the correction: " + spread(difference(data.spec, free, kT)));
       }
       // a typical distance of neighboring beads sets the displacements of the guard
       if (data.spec.prior.bonds.size()) {
@@ -304,12 +329,8 @@ void TrainCgnet::command(int narg, char **arg)
           .add("seed", opt.seed).add("batch", opt.batch).add("rate", opt.rate)
           .add("threads", opt.threads);
       data.spec.training = figures.json();
-      if (free.n) {
-        std::vector<double> u(free.n), f(free.z.size()), d;
-        Cgnet(data.spec).evaluate((int) free.n, free.z.data(), u.data(), f.data());
-        for (int64_t i = 0; i < free.n; i++) d.push_back(u[i] / kT - free.value[i]);
-        log.line("  U_CG - F after the correction: " + spread(d));
-      }
+      if (free.n)
+        log.line("  U_CG - F after the correction: " + spread(difference(data.spec, free, kT)));
       TrainLog::write_file(out_file, data.spec.to_model().serialize());
       std::remove(checkpoint.c_str());
       log.line("train_cgnet: wrote " + out_file + ", best epoch " + std::to_string(e.best_epoch) +
@@ -318,6 +339,8 @@ void TrainCgnet::command(int narg, char **arg)
       problem = std::string("train_cgnet: ") + err.what();
     }
   }
+  backmap_wait(world);
   backmap_agree(lmp, problem);
-#endif
 }
+
+#endif

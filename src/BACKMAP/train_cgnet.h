@@ -23,6 +23,9 @@ class TrainCgnet : public Command {
  public:
   TrainCgnet(class LAMMPS *lmp) : Command(lmp) {}
   void command(int, char **) override;
+
+ private:
+  void train(int, char **, bool whole);
 };
 
 }    // namespace LAMMPS_NS
