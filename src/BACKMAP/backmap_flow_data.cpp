@@ -251,6 +251,7 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
     to.n++;
   }
 
+  spec.range = FeatureRange::build(out.train.f, out.valid.f, nf);
   spec.hidden = design.hidden;
   spec.bins = spec.circular_bins = design.bins;
   spec.bound = design.bound;

@@ -273,6 +273,7 @@ void FlowSpec::validate(const std::string &where) const
   c.require(features.nbeads == nbeads(), "features: made for another number of beads");
   features.validate(where + ": features");
   c.require(nf() > 0, "features: there are none");
+  range.validate(where, nf());
   check_zmatrix(*this, c);
   check_variables(*this, c);
   check_networks(*this, c);
@@ -340,6 +341,13 @@ FlowSpec FlowSpec::from_model(const ModelFile &file)
   s.linear_chol = file.tensor("linear.chol", {nl, nl});
   s.feature_mean = file.tensor("features.mean", {nf});
   s.feature_std = file.tensor("features.std", {nf});
+  if (file.has("range.centres")) {
+    const auto shape = file.shape("range.centres");
+    s.range.dim = nf;
+    s.range.centres = file.tensor("range.centres", {shape.empty() ? 0 : shape[0], nf});
+    s.range.radius = file.tensor("range.radius", {1})[0];
+    names.insert(names.end(), {"range.centres", "range.radius"});
+  }
   for (int k = 0; k < 3; k++) {
     const std::string p = "affine." + std::to_string(k);
     s.affine[k] = read_layer(file, p, k == 2 ? 2 * nl : h, k == 0 ? nf : h);
@@ -390,6 +398,10 @@ ModelFile FlowSpec::to_model() const
   file.add("linear.chol", {nl(), nl()}, linear_chol, f64);
   file.add("features.mean", {nf()}, feature_mean, f64);
   file.add("features.std", {nf()}, feature_std, f64);
+  if (range.known()) {
+    file.add("range.centres", {(std::int64_t) range.centres.size() / range.dim, range.dim}, range.centres);
+    file.add("range.radius", {1}, {range.radius}, f64);
+  }
   for (int k = 0; k < 3; k++) write_layer(file, "affine." + std::to_string(k), affine[k]);
   for (std::size_t k = 0; k < couplings.size(); k++) {
     const std::string p = prefix(k);

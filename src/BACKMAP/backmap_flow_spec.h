@@ -7,6 +7,7 @@
 #ifndef BACKMAP_FLOW_SPEC_H
 #define BACKMAP_FLOW_SPEC_H
 
+#include "backmap_feature_range.h"
 #include "backmap_features.h"
 #include "backmap_molecule_spec.h"
 
@@ -66,6 +67,7 @@ struct FlowSpec : public MoleculeSpec {
   std::vector<double> linear_mean;                // [nl] centre of each linear variable
   std::vector<double> linear_chol;                // [nl][nl] lower triangular
   std::vector<double> feature_mean, feature_std;  // [nf]
+  FeatureRange range;                             // of the training data; models before it have none
   std::array<Layer, 3> affine;
   std::vector<Coupling> couplings;
   std::string training = "{}";    // free JSON: figures of the training, for people

@@ -8,6 +8,7 @@
 
 #include "backmap_report.h"
 
+#include "backmap_diagnosis.h"
 #include "backmap_io.h"
 #include "backmap_sample_table.h"
 #include "backmap_summary.h"
@@ -126,6 +127,12 @@ void BackmapReport::report(int narg, char **arg, bool whole)
         output += fmt::format("  {:<24} {:>14.6g} {:>14.3g} {:>14.6g}\n", first.observables[k], means[k].mean,
                               means[k].error, means[k].unweighted);
       }
+      std::vector<std::string> warnings;
+      for (const auto &d : diagnose_weights(weights)) {
+        warnings.push_back(d.text);
+        output += fmt::format("WARNING: {}: {}\n", what, d.text);
+      }
+      summary.set_warnings(warnings);
       for (std::size_t i = 0; i < includes.size(); i++) summary.include(more[i], includes[i]);
       text = summary.json();
     } catch (const std::exception &e) {

@@ -73,6 +73,13 @@ void Summary::set_weights(const WeightSet &w)
 
 /* ---------------------------------------------------------------------- */
 
+void Summary::set_warnings(const std::vector<std::string> &texts)
+{
+  data_->json["warnings"] = texts;
+}
+
+/* ---------------------------------------------------------------------- */
+
 void Summary::include(const std::string &text, const std::string &origin)
 {
   nlohmann::ordered_json other;
@@ -82,7 +89,13 @@ void Summary::include(const std::string &text, const std::string &origin)
     throw std::runtime_error("summary " + origin + ": expected JSON, got " + e.what());
   }
   if (!other.is_object()) throw std::runtime_error("summary " + origin + ": expected a JSON object");
-  for (auto it = other.begin(); it != other.end(); ++it) data_->json[it.key()] = it.value();
+  for (auto it = other.begin(); it != other.end(); ++it) {
+    auto &mine = data_->json[it.key()];
+    if (it.key() == "warnings" && mine.is_array() && it.value().is_array())
+      mine.insert(mine.end(), it.value().begin(), it.value().end());
+    else
+      mine = it.value();
+  }
 }
 
 /* ---------------------------------------------------------------------- */

@@ -24,7 +24,9 @@ class Summary {
   void set_observable(const std::string &name, const ReweightedMean &mean);
   /// The figures of a set of weights under their names.
   void set_weights(const WeightSet &weights);
-  /// Add the members of another JSON object; throws std::runtime_error naming origin.
+  /// The list "warnings", which is always there; called once.
+  void set_warnings(const std::vector<std::string> &texts);
+  /// Add the members of another JSON object, its warnings to those here; throws std::runtime_error naming origin.
   void include(const std::string &json, const std::string &origin);
 
   std::string json() const;

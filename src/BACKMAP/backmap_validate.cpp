@@ -8,6 +8,7 @@
 
 #include "backmap_validate.h"
 
+#include "backmap_diagnosis.h"
 #include "backmap_io.h"
 #include "backmap_model_file.h"
 #include "backmap_rng.h"
@@ -171,6 +172,12 @@ void BackmapValidate::command(int narg, char **arg)
     summary.set(key + "_min", weights.conditional_ess(0.0));
     summary.set("forward_ess_" + name, forward);
     summary.set("frames_" + name, static_cast<std::int64_t>(wanted));
+    std::vector<std::string> warnings;
+    for (const auto &d : diagnose_flow(logv, weights.conditional_ess())) {
+      warnings.push_back(d.text);
+      error->warning(FLERR, "{}: {}", what, d.text);
+    }
+    summary.set_warnings(warnings);
     utils::logmesg(lmp,
                    "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS median {:.4f}, 10 % quantile "
                    "{:.4f}, smallest {:.4f}; forward ESS {:.4f}; weight zero {}, energy NaN {}; {:.0f} samples/s and core\n",

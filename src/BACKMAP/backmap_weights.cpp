@@ -360,6 +360,16 @@ double WeightSet::marginal_ess_corrected() const
 
 /* ---------------------------------------------------------------------- */
 
+std::size_t WeightSet::uncertain_frames(double limit) const
+{
+  std::size_t n = 0;
+  for (const auto &f : frames_)
+    if (!(free_energy(&logw_[f.first], f.m).error <= limit)) n++;
+  return n;
+}
+
+/* ---------------------------------------------------------------------- */
+
 double WeightSet::conditional_ess(double q) const
 {
   std::vector<double> ess;

@@ -91,6 +91,8 @@ class WeightSet {
   double entropy() const;             ///< entropy ESS over all samples
   double marginal_ess() const;        ///< Kish over W_i = mean_j w_ij
   double marginal_ess_corrected() const;    ///< W_i^2 less the within-frame variance of W_i; NaN for m = 1
+  /// Frames whose F(z) has a jackknife error above limit (kT), or fewer than two samples with weight.
+  std::size_t uncertain_frames(double limit) const;
   double conditional_ess(double q = 0.5) const;    ///< quantile over frames of (sum_j w)^2 / (m sum_j w^2)
   ParetoTail khat() const;            ///< all samples
   ParetoTail khat_marginal() const;   ///< W_i

@@ -8,6 +8,7 @@
 
 #include "fix_backmap.h"
 
+#include "backmap_diagnosis.h"
 #include "backmap_io.h"
 #include "backmap_model_file.h"
 #include "backmap_rng.h"
@@ -285,6 +286,7 @@ void FixBackmap::post_run()
     if (fp_xyz) fflush(fp_xyz);
     seconds_written = seconds;
   }
+  if (comm->me == 0) warn();
   if (weights.frames() == 0 && comm->me == 0) {
     if (!script.empty() && row == 0) error->warning(FLERR, "{}: no frame was taken in this run", what);
     return;
@@ -295,6 +297,35 @@ void FixBackmap::post_run()
                         "{:.4f} (M = {}), k-hat {:.3f}\n",
                    what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2], statistics[3],
                    statistics[5], options.samples, statistics[7]);
+}
+
+/* ----------------------------------------------------------------------
+   rank 0, at the end of a run; the weights of one of several partitions are a part of the whole, which
+   backmap_report judges
+------------------------------------------------------------------------- */
+
+void FixBackmap::warn()
+{
+  Diagnoses found;
+  if (!script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
+  if (!script.empty() && universe->nworlds > 1)
+    found = diagnose_free_energies(run_uncertain, run_frames, options.samples);
+  for (const auto &d : diagnose_range(run_outside, run_frames)) found.push_back(d);
+  for (const auto &d : found) error->warning(FLERR, "{}: {}", what, d.text);
+  run_frames = run_outside = run_uncertain = 0;
+}
+
+/* ----------------------------------------------------------------------
+   beads where the flow was not trained
+------------------------------------------------------------------------- */
+
+bool FixBackmap::outside_range(const std::vector<double> &z) const
+{
+  if (!spec.range.known()) return false;
+  std::vector<double> f(spec.nf());
+  features(spec.features, z.data(), f.data());
+  for (int k = 0; k < spec.nf(); k++) f[k] = (f[k] - spec.feature_mean[k]) / spec.feature_std[k];
+  return spec.range.outside(f.data());
 }
 
 /* ----------------------------------------------------------------------
@@ -348,6 +379,9 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
       logw[j] = logf[j] + frames[i].ucg / kt;
     }
     const FreeEnergy f = free_energy(logf.data(), m);
+    run_frames++;
+    if (!(f.error <= DiagnosisLimits::F_ERROR)) run_uncertain++;
+    if (outside_range(frames[i].z)) run_outside++;
     const double mean = log_sum_exp(logw.data(), m) - std::log(static_cast<double>(m));
     if (!constant_set && std::isfinite(mean)) {
       constant = mean;

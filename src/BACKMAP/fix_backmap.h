@@ -72,6 +72,7 @@ class FixBackmap : public Fix {
   BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
   std::int64_t row = 0, written = 0;
+  std::int64_t run_frames = 0, run_outside = 0, run_uncertain = 0;    // of this run, for its warnings
   double seconds = 0.0, seconds_written = 0.0;    // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
   std::vector<double *> local_rows;
@@ -89,6 +90,8 @@ class FixBackmap : public Fix {
   void open_files();
   void write_xyz(const double *, const BACKMAP_NS::SampleLabel &, double logq);
   void update_statistics();
+  void warn();
+  bool outside_range(const std::vector<double> &z) const;
   double observables_hash() const;
 };
 

@@ -17,6 +17,7 @@
 #ifdef BACKMAP_TORCH
 #include "backmap_cgnet_data.h"
 #include "backmap_correction.h"
+#include "backmap_diagnosis.h"
 #include "backmap_flow_data.h"
 #include "backmap_model_file.h"
 #include "backmap_sample_table.h"
@@ -278,6 +279,10 @@ void TrainCgnet::train(int narg, char **arg, bool whole)
         log.line("  " + std::to_string(free.n) + " free energies from " +
                  std::to_string(tables.size()) + " tables (" + std::to_string(free.without) +
                  " frames left out: fewer than two samples with weight)");
+        int64_t uncertain = free.without;
+        for (double e : free.error) uncertain += e > DiagnosisLimits::F_ERROR;
+        for (const auto &d : diagnose_free_energies(uncertain, free.n + free.without, 0))
+          log.line("WARNING: train_cgnet: " + d.text);
         if (!init.empty())
           log.line("  U_CG - F before the correction: " + spread(difference(data.spec, free, kT)));
       }
