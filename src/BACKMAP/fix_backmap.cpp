@@ -42,13 +42,10 @@ static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
 {
   what = fmt::format("Fix backmap {}", id);
-  if (narg < 6)
-    error->all(FLERR, "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words", what, narg);
-  nevery = utils::inumeric(FLERR, arg[3], false, lmp);
-  if (nevery <= 0) error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, nevery);
-  flowfile = arg[4];
-  script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
-  parse(narg, arg);
+  given = BackmapOptions::parse(lmp, what, narg, arg);
+  nevery = given.interval;
+  constant_set = std::isfinite(given.histogram);
+  constant = constant_set ? given.histogram : 0.0;
   read_model();
 
   dynamic_group_allow = 0;
@@ -70,110 +67,38 @@ FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
   statistics.assign(VECTOR_SIZE, NOT_A_NUMBER);
   kt = force->boltz * spec.temperature;
 
-  options.what = what;
-  options.script = script;
-  options.stream = random_stream(universe->iworld, id);
-  sampler = std::make_unique<BackmapSampler>(lmp, spec, options);
-  for (const auto &o : wanted) request(o);
+  given.sampler.stream = random_stream(universe->iworld, id);
+  sampler = std::make_unique<BackmapSampler>(lmp, spec, given.sampler);
+  for (const auto &o : given.observables) request(o);
   size_local_cols = 4 + static_cast<int>(sampler->observables().size());
 
-  if (!script.empty()) {
+  if (!given.sampler.script.empty()) {
     id_pe = fmt::format("{}_backmap_pe", id);
     id_peatom = fmt::format("{}_backmap_peatom", id);
   }
   coarse = std::make_unique<BackmapCoarse>(lmp, what, groupbit, spec, id_pe, id_peatom);
-  coarse->bead_names(names);
+  coarse->bead_names(given.beads);
   store_local({}, 0, {});
-}
-
-/* ---------------------------------------------------------------------- */
-
-void FixBackmap::parse(int narg, char **arg)
-{
-  const auto need = [&](int iarg, int n) {
-    if (iarg + n >= narg) error->all(FLERR, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
-  };
-  const auto yes = [&](const char *key, const std::string &value) {
-    if (value != "yes" && value != "no") error->all(FLERR, "{}: {}, expected yes or no, got {}", what, key, value);
-    return value == "yes";
-  };
-  options.backend = lmp->kokkos ? "kokkos" : "serial";
-
-  for (int iarg = 6; iarg < narg;) {
-    const std::string key = arg[iarg];
-    if (key == "observables") {
-      for (iarg++; iarg < narg && strlen(arg[iarg]) > 2 && arg[iarg][1] == '_'; iarg++) wanted.emplace_back(arg[iarg]);
-      continue;
-    }
-    if (key == "beads") {
-      need(iarg, atom->ntypes);
-      names.assign(1, "");
-      for (int i = 1; i <= atom->ntypes; i++) names.emplace_back(arg[iarg + i]);
-      iarg += 1 + atom->ntypes;
-      continue;
-    }
-    if (key == "var") {
-      need(iarg, 2);
-      options.variables.insert(options.variables.end(), {arg[iarg + 1], arg[iarg + 2]});
-      iarg += 3;
-      continue;
-    }
-    need(iarg, 1);
-    const char *value = arg[iarg + 1];
-    if (key == "samples") options.samples = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "thermostat") thermostat = value;
-    else if (key == "temp") temperature_stated = utils::numeric(FLERR, value, false, lmp);
-    else if (key == "seed") options.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
-    else if (key == "table") tablefile = value;
-    else if (key == "xyz") xyzfile = value;
-    else if (key == "append") append = yes("append", value);
-    else if (key == "batch") batch = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "blocks") blocks = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "histogram") {
-      constant = utils::numeric(FLERR, value, false, lmp);
-      constant_set = true;
-    } else if (key == "precision") {
-      if (strcmp(value, "single") != 0 && strcmp(value, "double") != 0)
-        error->all(FLERR, "{}: precision, expected single or double, got {}", what, value);
-      options.single = strcmp(value, "single") == 0;
-    } else if (key == "backend") {
-      if (strcmp(value, "serial") != 0 && strcmp(value, "kokkos") != 0)
-        error->all(FLERR, "{}: backend, expected serial or kokkos, got {}", what, value);
-      options.backend = value;
-    } else
-      error->all(FLERR, "{}: unknown keyword {}", what, key);
-    iarg += 2;
-  }
-
-  if (options.samples < 1) error->all(FLERR, "{}: samples, expected at least 1, got {}", what, options.samples);
-  if (batch < 1) error->all(FLERR, "{}: batch, expected at least 1, got {}", what, batch);
-  if (blocks < 4) error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, blocks);
-  if (script.empty() && !wanted.empty())
-    error->all(FLERR, "{}: observables need a fine script, got NONE", what);
-  if (!thermostat.empty() && temperature_stated > 0.0)
-    error->all(FLERR, "{}: thermostat and temp exclude each other", what);
-  if (!script.empty() && thermostat.empty() && !(temperature_stated > 0.0))
-    error->all(FLERR, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun", what);
 }
 
 /* ---------------------------------------------------------------------- */
 
 void FixBackmap::read_model()
 {
-  const std::string bytes = backmap_read_file(lmp, flowfile, what);
+  const std::string bytes = backmap_read_file(lmp, given.flow, what);
   std::string trouble;
   try {
-    spec = FlowSpec::from_model(ModelFile::parse(bytes, flowfile));
+    spec = FlowSpec::from_model(ModelFile::parse(bytes, given.flow));
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
   }
   backmap_agree(lmp, trouble);
   if (spec.units != update->unit_style)
-    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what, flowfile,
+    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what, given.flow,
                update->unit_style, spec.units);
-  if (temperature_stated > 0.0 && std::fabs(temperature_stated - spec.temperature) > 1e-6 * spec.temperature)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what, flowfile, spec.temperature,
-               temperature_stated);
+  if (given.temperature > 0.0 && std::fabs(given.temperature - spec.temperature) > 1e-6 * spec.temperature)
+    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what, given.flow, spec.temperature,
+               given.temperature);
 }
 
 /* ----------------------------------------------------------------------
@@ -182,7 +107,7 @@ void FixBackmap::read_model()
 
 void FixBackmap::post_constructor()
 {
-  if (script.empty()) return;
+  if (given.sampler.script.empty()) return;
   modify->add_compute(id_pe + " all pe");
   modify->add_compute(id_peatom + " all pe/atom");
 }
@@ -212,13 +137,13 @@ int FixBackmap::setmask()
 
 void FixBackmap::init()
 {
-  if (!thermostat.empty()) {
-    const int ifix = modify->find_fix(thermostat);
-    if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, thermostat);
+  if (!given.thermostat.empty()) {
+    const int ifix = modify->find_fix(given.thermostat);
+    if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, given.thermostat);
     int dim = 0;
     if (!modify->fix[ifix]->extract("t_target", dim) || dim != 0)
-      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature", what, thermostat,
-                 modify->fix[ifix]->style);
+      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature", what,
+                 given.thermostat, modify->fix[ifix]->style);
   }
   coarse->init();
   adopt_restart();
@@ -250,15 +175,15 @@ void FixBackmap::setup(int)
 
 bool FixBackmap::at_temperature()
 {
-  if (thermostat.empty()) return true;
+  if (given.thermostat.empty()) return true;
   int dim = 0;
-  const int ifix = modify->find_fix(thermostat);
-  if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, thermostat);
+  const int ifix = modify->find_fix(given.thermostat);
+  if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, given.thermostat);
   const double target = *static_cast<double *>(modify->fix[ifix]->extract("t_target", dim));
   if (std::fabs(target - spec.temperature) <= 1e-6 * spec.temperature) return true;
   if (universe->nworlds == 1)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what, flowfile,
-               spec.temperature, thermostat, target);
+    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what, given.flow,
+               spec.temperature, given.thermostat, target);
   return false;
 }
 
@@ -270,7 +195,7 @@ void FixBackmap::end_of_step()
   if (update->whichflag != 1 || !at_temperature()) return;
   for (auto &frame : coarse->frames()) pending.push_back(std::move(frame));
   if (pending.empty()) return;
-  if (static_cast<int>(pending.size()) >= batch) evaluate();
+  if (static_cast<int>(pending.size()) >= given.batch) evaluate();
 }
 
 /* ---------------------------------------------------------------------- */
@@ -288,15 +213,15 @@ void FixBackmap::post_run()
   }
   if (comm->me == 0) warn();
   if (weights.frames() == 0 && comm->me == 0) {
-    if (!script.empty() && row == 0) error->warning(FLERR, "{}: no frame was taken in this run", what);
+    if (!given.sampler.script.empty() && row == 0) error->warning(FLERR, "{}: no frame was taken in this run", what);
     return;
   }
   update_statistics();
-  if (comm->me == 0 && !script.empty())
+  if (comm->me == 0 && !given.sampler.script.empty())
     utils::logmesg(lmp, "{}: {} frames, {} samples, {:.0f} per core and second; ESS joint {:.4f} marginal {:.4f} conditional "
                         "{:.4f} (M = {}), k-hat {:.3f}\n",
                    what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2], statistics[3],
-                   statistics[5], options.samples, statistics[7]);
+                   statistics[5], given.sampler.samples, statistics[7]);
 }
 
 /* ----------------------------------------------------------------------
@@ -307,9 +232,9 @@ void FixBackmap::post_run()
 void FixBackmap::warn()
 {
   Diagnoses found;
-  if (!script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
-  if (!script.empty() && universe->nworlds > 1)
-    found = diagnose_free_energies(run_uncertain, run_frames, options.samples);
+  if (!given.sampler.script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
+  if (!given.sampler.script.empty() && universe->nworlds > 1)
+    found = diagnose_free_energies(run_uncertain, run_frames, given.sampler.samples);
   for (const auto &d : diagnose_range(run_outside, run_frames)) found.push_back(d);
   for (const auto &d : found) error->warning(FLERR, "{}: {}", what, d.text);
   run_frames = run_outside = run_uncertain = 0;
@@ -336,9 +261,9 @@ void FixBackmap::evaluate()
 {
   if (pending.empty()) return;
   double used = -(sampler->seconds_flow() + sampler->seconds_energy());
-  int writer = (comm->me == 0 && (sampler->has_writer() || !xyzfile.empty())) ? 1 : 0;
+  int writer = (comm->me == 0 && (sampler->has_writer() || !given.xyz.empty())) ? 1 : 0;
   MPI_Bcast(&writer, 1, MPI_INT, 0, world);
-  const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / options.samples);
+  const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / given.sampler.samples);
   std::string trouble;
   for (std::size_t at = 0; at < pending.size(); at += portion) {
     const std::vector<CoarseFrame> frames(pending.begin() + at,
@@ -369,7 +294,7 @@ void FixBackmap::evaluate()
 
 void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch &result)
 {
-  const std::size_t m = options.samples, nobs = sampler->observables().size();
+  const std::size_t m = given.sampler.samples, nobs = sampler->observables().size();
   std::vector<double> logw(m), logf(m);
   frame_values.clear();
   for (std::size_t i = 0; i < frames.size(); i++) {
@@ -390,7 +315,7 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
     if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
     frame_values.insert(frame_values.end(), {static_cast<double>(frames[i].molecule), f.value * kt, f.error * kt,
                                              frames[i].ucg, mean});
-    if (!script.empty())
+    if (!given.sampler.script.empty())
       weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m), logw.data(),
                         &result.obs[i * m * nobs]);
     if (fp_table && !constant_written && constant_set) {
@@ -424,7 +349,7 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
 
 void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t first, const SampleBatch &result)
 {
-  const std::size_t m = options.samples, nobs = sampler->observables().size(), width = 4 + nobs;
+  const std::size_t m = given.sampler.samples, nobs = sampler->observables().size(), width = 4 + nobs;
   const std::size_t rows = (frames.size() - first) * m;
   // never empty: fix ave/histo takes the address of the first row on ranks that have none
   local.assign(std::max<std::size_t>(rows, 1) * width, 0.0);
@@ -451,22 +376,22 @@ void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t
 void FixBackmap::open_files()
 {
   const auto open = [&](const std::string &name) {
-    FILE *fp = fopen(name.c_str(), append ? "a" : "w");
+    FILE *fp = fopen(name.c_str(), given.append ? "a" : "w");
     if (!fp) throw std::runtime_error("cannot open file " + name + ": " + utils::getsyserror());
     return fp;
   };
-  if (!tablefile.empty() && !fp_table) {
+  if (!given.table.empty() && !fp_table) {
     table.units = spec.units;
     table.temperature = spec.temperature;
     table.kt = kt;
-    table.samples = options.samples;
+    table.samples = given.sampler.samples;
     table.name = spec.molecule;
     table.observables = sampler->observables();
-    fp_table = open(tablefile);
+    fp_table = open(given.table);
     fputs(table.header().c_str(), fp_table);
     fflush(fp_table);
   }
-  if (!xyzfile.empty() && !fp_xyz) fp_xyz = open(xyzfile);
+  if (!given.xyz.empty() && !fp_xyz) fp_xyz = open(given.xyz);
 }
 
 /* ----------------------------------------------------------------------
@@ -478,7 +403,8 @@ void FixBackmap::write_xyz(const double *x, const SampleLabel &label, double log
   static const struct { double mass; const char *name; } elements[] = {
       {1.008, "H"}, {12.011, "C"}, {14.007, "N"}, {15.999, "O"}, {18.998, "F"}, {30.974, "P"}, {32.06, "S"}, {35.45, "Cl"}};
   fmt::print(fp_xyz, "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} logq={:.10g}\n",
-             spec.natoms, label.cgstep, label.molecule, label.sample, script.empty() ? 0.0 : label.logweight, logq);
+             spec.natoms, label.cgstep, label.molecule, label.sample,
+             given.sampler.script.empty() ? 0.0 : label.logweight, logq);
   for (int i = 0; i < spec.natoms; i++) {
     const char *name = "X";
     for (const auto &e : elements)
@@ -578,7 +504,7 @@ const std::vector<ReweightedMean> &FixBackmap::means()
   if (means_valid) return mean_values;
   means_valid = true;
   mean_values.assign(sampler->observables().size(), {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER});
-  if (comm->me == 0 && weights.frames() > 0) mean_values = weights.means(blocks);
+  if (comm->me == 0 && weights.frames() > 0) mean_values = weights.means(given.blocks);
   MPI_Bcast(mean_values.data(), static_cast<int>(3 * mean_values.size()), MPI_DOUBLE, 0, world);
   return mean_values;
 }
@@ -589,7 +515,7 @@ double FixBackmap::observables_hash() const
 {
   std::string all;
   for (const auto &o : sampler->observables()) all += o + " ";
-  return static_cast<double>(random_stream(options.samples, all) >> 12);
+  return static_cast<double>(random_stream(given.sampler.samples, all) >> 12);
 }
 
 /* ----------------------------------------------------------------------

@@ -20,6 +20,7 @@ FixStyle(backmap,FixBackmap);
 #include "backmap_sample_table.h"
 #include "backmap_weights.h"
 #include "fix_backmap_coarse.h"
+#include "fix_backmap_options.h"
 #include "fix_backmap_sampler.h"
 
 #include <memory>
@@ -53,14 +54,11 @@ class FixBackmap : public Fix {
  private:
   enum { VECTOR_SIZE = 18 };
 
-  std::string what, flowfile, script, thermostat, tablefile, xyzfile;
-  std::string id_pe, id_peatom;
-  double temperature_stated = 0.0, kt = 0.0, constant = 0.0;
-  bool constant_set = false, append = false, constant_written = false;
-  int batch = 1, blocks = 32;
+  std::string what, id_pe, id_peatom;
+  BACKMAP_NS::BackmapOptions given;
+  double kt = 0.0, constant = 0.0;
+  bool constant_set = false, constant_written = false;
   BACKMAP_NS::FlowSpec spec;
-  BACKMAP_NS::SamplerOptions options;
-  std::vector<std::string> wanted, names;
   std::unique_ptr<BACKMAP_NS::BackmapSampler> sampler;
   std::unique_ptr<BACKMAP_NS::BackmapCoarse> coarse;
 
@@ -80,7 +78,6 @@ class FixBackmap : public Fix {
   bool statistics_valid = false, means_valid = false;
   std::vector<double> restored;
 
-  void parse(int, char **);
   void read_model();
   bool at_temperature();
   void adopt_restart();
