@@ -24,15 +24,16 @@ torch|libtorch-dev|LibTorch 1.13 or newer (training, TorchScript models)|Torch_D
 program python3|python3|Python 3|PYTHON=...
 python numpy|python3-numpy|NumPy for Python 3 (plots)|PYTHON=... (a python3 that has it)
 python matplotlib|python3-matplotlib|Matplotlib for Python 3 (plots)|PYTHON=... (a python3 that has it)
+python pymbar|python3-pymbar|pymbar for Python 3 (test of the estimates)|PYTHON=... (a python3 that has it)
 python sphinx|python3-sphinx|Sphinx (documentation test)|PYTHON=... (a python3 that has it)
 python sphinx_rtd_theme|python3-sphinx-rtd-theme|Sphinx theme (documentation test)|PYTHON=... (a python3 that has it)
 LIST
 }
 
-# the demo needs neither the test libraries nor Sphinx
+# the demo needs neither the test libraries nor pymbar nor Sphinx
 needed_by_demo() {
   case $1 in
-    *gtest*|*gmock*|*yaml*|*sphinx*) return 1 ;;
+    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*) return 1 ;;
   esac
 }
 

@@ -19,6 +19,7 @@
 #include "fmt/format.h"
 #include "utils.h"
 
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -42,6 +43,59 @@ void check_same(const SampleTable &a, const SampleTable &b, const std::string &f
   if (a.observables != b.observables) fail("observables");
 }
 
+bool is_keyword(const std::string &word)
+{
+  return word == "json" || word == "blocks" || word == "include" || word == "runs";
+}
+
+/* marks of an estimate: what its error does not hold */
+
+std::string marks(const Estimate &e)
+{
+  return std::string(e.too_short ? " short" : "") + (e.disagree ? " disagree" : "");
+}
+
+/* the report for the screen; an empty list of observables is allowed */
+
+std::string text_of(const WeightSet &weights, std::size_t tables, const SampleTable &first, const BlockRule &rule)
+{
+  const auto tail = weights.khat();
+  const auto mean = weights.weight_estimate(rule);
+  const auto estimates = weights.estimates(rule);
+  std::string out = fmt::format(
+      "BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
+      "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), conditional {:.4f} (M = {}), entropy {:.4f}\n"
+      "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
+      "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, autocorrelation time {:.3g} frames, {} blocks{}\n",
+      tables, weights.frames(), weights.samples(), first.temperature, weights.joint_ess(), weights.marginal_ess(),
+      weights.marginal_ess_corrected(), weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(), tail.khat,
+      tail.threshold, weights.zero_weights(), weights.nan_energies(), weights.runs(), weights.walkers(), mean.log_mean.value,
+      mean.log_mean.error, mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
+  if (estimates.empty()) return out;
+  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>7}\n", "observable", "reweighted", "error",
+                     "unweighted", "95% from", "to", "samples", "frames/tau", "blocks");
+  bool marked[2] = {mean.log_mean.too_short, mean.log_mean.disagree};
+  for (std::size_t k = 0; k < estimates.size(); k++) {
+    const auto &e = estimates[k];
+    out += fmt::format("  {:<24} {:>14.6g} {:>14.3g} {:>14.6g} {:>14.6g} {:>14.6g} {:>10.4g} {:>10.4g} {:>7}{}\n",
+                       first.observables[k], e.mean.value, e.mean.error, e.unweighted, e.mean.lower, e.mean.upper, e.neff,
+                       static_cast<double>(weights.frames()) / e.mean.tau, e.mean.blocks, marks(e.mean));
+    marked[0] = marked[0] || e.mean.too_short;
+    marked[1] = marked[1] || e.mean.disagree;
+  }
+  for (std::size_t k = 0; k < estimates.size(); k++)
+    if (estimates[k].indicator)
+      out += fmt::format("  Delta F of {} = 1: {:.4g} +- {:.3g}, 95 % from {:.4g} to {:.4g} ({:.4g} +- {:.3g} kT)\n",
+                         first.observables[k], estimates[k].delta_f.value * first.kt, estimates[k].delta_f.error * first.kt,
+                         estimates[k].delta_f.lower * first.kt, estimates[k].delta_f.upper * first.kt,
+                         estimates[k].delta_f.value, estimates[k].delta_f.error);
+  if (marked[0])
+    out += fmt::format("  short: the run is shorter than {} blocks of {} autocorrelation times; the error is a lower bound\n",
+                       rule.fewest, rule.length);
+  if (marked[1]) out += "  disagree: independent runs or molecules differ by more than their blocks; the error is that between them\n";
+  return out;
+}
+
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -60,23 +114,27 @@ void BackmapReport::report(int narg, char **arg, bool whole)
   const std::string what = "Command backmap_report";
   std::vector<std::string> files, includes;
   std::string json;
-  int blocks = 32, iarg = 0;
+  int runs = 0, iarg = 0;
+  BlockRule rule;
   for (; iarg < narg; iarg++) {
     const std::string word = arg[iarg];
-    if (word == "json" || word == "blocks" || word == "include") break;
+    if (is_keyword(word)) break;
     files.push_back(word);
   }
   if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", what);
   for (; iarg < narg; iarg += 2) {
     const std::string key = arg[iarg];
-    if (key != "json" && key != "blocks" && key != "include")
-      error->all(FLERR, "{}: unknown keyword {}", what, key);
+    if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", what, key);
     if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
     if (key == "json") json = arg[iarg + 1];
     else if (key == "include") includes.emplace_back(arg[iarg + 1]);
-    else blocks = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    else if (key == "runs") runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    else rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    if (key == "blocks" && rule.fixed < 4)
+      error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
+    if (key == "runs" && (runs < 1 || files.size() % runs != 0))
+      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what, files.size(), runs);
   }
-  if (blocks < 4) error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, blocks);
 
   std::string trouble, text, output;
   std::vector<std::string> bytes;
@@ -102,31 +160,26 @@ void BackmapReport::report(int narg, char **arg, bool whole)
         if (i == 0) first = table;
         bytes[i].clear();
       }
+      if (runs > 0) {
+        std::map<std::int64_t, std::int64_t> run_of;
+        for (std::size_t i = 0; i < files.size(); i++)
+          run_of[static_cast<std::int64_t>(i)] = static_cast<std::int64_t>(i / (files.size() / runs));
+        weights.set_runs(run_of);
+      }
 
       Summary summary;
       summary.set("molecule", first.name);
       summary.set("units", first.units);
       summary.set("temperature", first.temperature);
       summary.set("tables", static_cast<std::int64_t>(files.size()));
-      summary.set_weights(weights);
+      summary.set_weights(weights, rule);
+      summary.set("kT", first.kt);
       summary.set("weighted_samples_per_s",
                   seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds : std::stod("nan"));
-      const auto means = weights.means(blocks);
-      output = fmt::format("BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
-                           "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), conditional "
-                           "{:.4f} (M = {}), entropy {:.4f}\n"
-                           "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n",
-                           files.size(), weights.frames(), weights.samples(), first.temperature, weights.joint_ess(),
-                           weights.marginal_ess(), weights.marginal_ess_corrected(), weights.conditional_ess(),
-                           weights.samples_per_frame(), weights.entropy(), weights.khat().khat,
-                           weights.khat().threshold, weights.zero_weights(), weights.nan_energies());
-      if (!means.empty())
-        output += fmt::format("  {:<24} {:>14} {:>14} {:>14}\n", "observable", "reweighted", "error", "unweighted");
-      for (std::size_t k = 0; k < means.size(); k++) {
-        summary.set_observable(first.observables[k], means[k]);
-        output += fmt::format("  {:<24} {:>14.6g} {:>14.3g} {:>14.6g}\n", first.observables[k], means[k].mean,
-                              means[k].error, means[k].unweighted);
-      }
+      const auto estimates = weights.estimates(rule);
+      for (std::size_t k = 0; k < estimates.size(); k++)
+        summary.set_observable(first.observables[k], estimates[k], first.kt);
+      output = text_of(weights, files.size(), first, rule);
       std::vector<std::string> warnings;
       for (const auto &d : diagnose_weights(weights)) {
         warnings.push_back(d.text);

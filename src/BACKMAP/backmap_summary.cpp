@@ -16,6 +16,25 @@ namespace {
   {
     return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json();
   }
+
+  std::string plain_name(const std::string &name)
+  {
+    return name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
+  }
+
+  /* an estimate in units of `unit` */
+
+  nlohmann::ordered_json estimate(const Estimate &e, double unit = 1.0)
+  {
+    return {{"value", number(e.value * unit)},
+            {"error", number(e.error * unit)},
+            {"interval_95", {number(e.lower * unit), number(e.upper * unit)}},
+            {"autocorrelation_time", number(e.tau)},
+            {"blocks", e.blocks},
+            {"walkers", e.walkers},
+            {"too_short", e.too_short},
+            {"walkers_disagree", e.disagree}};
+  }
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -45,14 +64,26 @@ void Summary::set(const std::string &name, const std::string &value)
 
 void Summary::set_observable(const std::string &name, const ReweightedMean &m)
 {
-  const std::string plain = name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
-  data_->json["observables"][plain] = {number(m.mean), number(m.error), number(m.unweighted)};
+  data_->json["observables"][plain_name(name)] = {number(m.mean), number(m.error), number(m.unweighted)};
+}
+
+void Summary::set_observable(const std::string &name, const ObservableEstimate &o, double kt)
+{
+  set_observable(name, {o.mean.value, o.mean.error, o.unweighted});
+  auto &entry = data_->json["estimates"][plain_name(name)];
+  entry = estimate(o.mean);
+  entry["variance"] = number(o.variance);
+  entry["effective_samples"] = number(o.neff);
+  if (!o.indicator) return;
+  entry["delta_f"] = estimate(o.delta_f, kt);
+  entry["delta_f_kT"] = {number(o.delta_f.value), number(o.delta_f.error)};
 }
 
 /* ---------------------------------------------------------------------- */
 
-void Summary::set_weights(const WeightSet &w)
+void Summary::set_weights(const WeightSet &w, const BlockRule &rule)
 {
+  const WeightEstimate mean = w.weight_estimate(rule);
   const ParetoTail tail = w.khat();
   set("frames", static_cast<std::int64_t>(w.frames()));
   set("samples", static_cast<std::int64_t>(w.samples()));
@@ -69,6 +100,12 @@ void Summary::set_weights(const WeightSet &w)
   set("log_mean_weight", w.log_mean_weight());
   set("zero_weights", static_cast<std::int64_t>(w.zero_weights()));
   set("nan_energies", static_cast<std::int64_t>(w.nan_energies()));
+  set("khat_tail", static_cast<std::int64_t>(tail.tail));
+  set("khat_r_eff", tail.r_eff);
+  set("runs", static_cast<std::int64_t>(w.runs()));
+  set("walkers", static_cast<std::int64_t>(w.walkers()));
+  set("effective_frames", mean.neff);
+  data_->json["log_mean_weight_estimate"] = estimate(mean.log_mean);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -4,25 +4,17 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <unordered_set>
 
 namespace BACKMAP_NS {
 
 namespace {
   constexpr double INF = std::numeric_limits<double>::infinity();
   constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
-
-  /* a counter-based generator (SplitMix64): the bootstrap gives the same error every time it is asked */
-
-  std::uint64_t splitmix(std::uint64_t i)
-  {
-    std::uint64_t z = i * 0x9E3779B97F4A7C15ull + 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-  }
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -119,7 +111,7 @@ ParetoShape fit_generalized_pareto(const std::vector<double> &x)
 ParetoTail pareto_khat(const std::vector<double> &logw, double r_eff)
 {
   const double s = static_cast<double>(logw.size());
-  ParetoTail result{NOT_A_NUMBER, std::min(1.0 - 1.0 / std::log10(s), 0.7), 0};
+  ParetoTail result{NOT_A_NUMBER, std::min(1.0 - 1.0 / std::log10(s), 0.7), 0, r_eff};
   if (logw.size() < 2) return result;
   const auto m = static_cast<std::size_t>(std::ceil(std::min(0.2 * s, 3.0 * std::sqrt(s / r_eff))));
   result.tail = static_cast<int>(m);
@@ -144,13 +136,13 @@ ParetoTail pareto_khat(const std::vector<double> &logw, double r_eff)
 
 FreeEnergy free_energy(const double *logf, std::size_t n)
 {
-  if (n == 0) return {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER};
+  if (n == 0) return {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER};
   const double lse = log_sum_exp(logf, n);
   const double raw = -(lse - std::log(static_cast<double>(n)));
   std::size_t nonzero = 0;
   for (std::size_t i = 0; i < n; i++)
     if (logf[i] > -INF) nonzero++;
-  if (nonzero < 2) return {raw, raw, NOT_A_NUMBER};
+  if (nonzero < 2) return {raw, raw, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER};
 
   std::vector<double> left(n);
   for (std::size_t i = 0; i < n; i++) {
@@ -168,7 +160,9 @@ FreeEnergy free_energy(const double *logf, std::size_t n)
   const double mean = std::accumulate(left.begin(), left.end(), 0.0) / n;
   double spread = 0.0;
   for (double l : left) spread += (l - mean) * (l - mean);
-  return {raw, n * raw - (n - 1.0) * mean, std::sqrt((n - 1.0) / n * spread)};
+  const double value = n * raw - (n - 1.0) * mean, error = std::sqrt((n - 1.0) / n * spread);
+  const double half = student_quantile(0.975, n - 1.0) * error;
+  return {raw, value, error, value - half, value + half};
 }
 
 /* ---------------------------------------------------------------------- */
@@ -218,6 +212,7 @@ void WeightSet::add_frame(const FrameKey &key, int m, const double *logw, const 
   }
   const std::size_t at = wobs_.size();
   wobs_.resize(at + nobs_, 0.0);
+  wobs2_.resize(at + nobs_, 0.0);
   uobs_.resize(at + nobs_, 0.0);
   for (int j = 0; j < m; j++) {
     const double l = logw_[f.first + j];
@@ -226,8 +221,10 @@ void WeightSet::add_frame(const FrameKey &key, int m, const double *logw, const 
     f.sum += w;
     f.sum2 += w * w;
     for (int k = 0; k < nobs_; k++) {
-      wobs_[at + k] += w * obs[static_cast<std::size_t>(j) * nobs_ + k];
-      uobs_[at + k] += obs[static_cast<std::size_t>(j) * nobs_ + k];
+      const double o = obs[static_cast<std::size_t>(j) * nobs_ + k];
+      wobs_[at + k] += w * o;
+      wobs2_[at + k] += w * (o * o);
+      uobs_[at + k] += o;
     }
   }
   const bool late = !frames_.empty() && key < frames_.back().key;
@@ -248,6 +245,7 @@ void WeightSet::merge(const WeightSet &other)
   }
   logw_.insert(logw_.end(), other.logw_.begin(), other.logw_.end());
   wobs_.insert(wobs_.end(), other.wobs_.begin(), other.wobs_.end());
+  wobs2_.insert(wobs2_.end(), other.wobs2_.begin(), other.wobs2_.end());
   uobs_.insert(uobs_.end(), other.uobs_.begin(), other.uobs_.end());
   nzero_ += other.nzero_;
   nnan_ += other.nnan_;
@@ -265,7 +263,7 @@ void WeightSet::sort()
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return frames_[a].key < frames_[b].key; });
   std::vector<Frame> frames;
-  std::vector<double> logw, wobs, uobs;
+  std::vector<double> logw, wobs, wobs2, uobs;
   logw.reserve(logw_.size());
   for (std::size_t i : order) {
     Frame f = frames_[i];
@@ -274,6 +272,7 @@ void WeightSet::sort()
     logw.insert(logw.end(), from, from + f.m);
     for (int k = 0; k < nobs_; k++) {
       wobs.push_back(wobs_[i * nobs_ + k]);
+      wobs2.push_back(wobs2_[i * nobs_ + k]);
       uobs.push_back(uobs_[i * nobs_ + k]);
     }
     frames.push_back(f);
@@ -281,6 +280,7 @@ void WeightSet::sort()
   frames_.swap(frames);
   logw_.swap(logw);
   wobs_.swap(wobs);
+  wobs2_.swap(wobs2);
   uobs_.swap(uobs);
 }
 
@@ -382,83 +382,168 @@ double WeightSet::conditional_ess(double q) const
 
 ParetoTail WeightSet::khat() const
 {
-  return pareto_khat(logw_);
+  return pareto_khat(logw_, weight_estimate().r_eff_samples);
 }
 
 ParetoTail WeightSet::khat_marginal() const
 {
-  return pareto_khat(log_marginal());
+  return pareto_khat(log_marginal(), weight_estimate().r_eff_frames);
+}
+
+/* ----------------------------------------------------------------------
+   each series to the first run that has none of its timesteps
+------------------------------------------------------------------------- */
+
+std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
+{
+  if (!runs_.empty() || frames_.empty()) return runs_;
+  const std::int64_t first = frames_[0].key.series;
+  if (std::all_of(frames_.begin(), frames_.end(), [&](const Frame &f) { return f.key.series == first; }))
+    return {{first, 0}};
+  std::map<std::int64_t, std::vector<std::int64_t>> steps;
+  for (const Frame &f : frames_) {
+    auto &s = steps[f.key.series];
+    if (s.empty() || s.back() != f.key.step) s.push_back(f.key.step);
+  }
+  std::map<std::int64_t, std::int64_t> run_of;
+  std::vector<std::unordered_set<std::int64_t>> taken;
+  for (const auto &s : steps) {
+    std::size_t r = 0;
+    const auto shares = [&](std::int64_t step) { return taken[r].count(step) > 0; };
+    while (r < taken.size() && std::any_of(s.second.begin(), s.second.end(), shares)) r++;
+    if (r == taken.size()) taken.emplace_back();
+    taken[r].insert(s.second.begin(), s.second.end());
+    run_of[s.first] = static_cast<std::int64_t>(r);
+  }
+  return run_of;
+}
+
+/* ----------------------------------------------------------------------
+   frames of each walker in time order; a timestep that comes twice in a series is another run appended to it
+------------------------------------------------------------------------- */
+
+std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
+{
+  const auto run_of = find_runs();
+  std::map<std::tuple<std::int64_t, std::int64_t, std::size_t>, std::vector<std::size_t>> walkers;
+  std::size_t again = 0;
+  for (std::size_t i = 0; i < frames_.size(); i++) {
+    const FrameKey &key = frames_[i].key;
+    again = i > 0 && !(frames_[i - 1].key < key) ? again + 1 : 0;
+    const auto run = run_of.find(key.series);
+    walkers[{run == run_of.end() ? -1 : run->second, key.molecule, again}].push_back(i);
+  }
+  std::vector<std::vector<std::size_t>> list;
+  for (auto &w : walkers) list.push_back(std::move(w.second));
+  return list;
+}
+
+int WeightSet::runs() const
+{
+  std::set<std::int64_t> different;
+  for (const auto &r : find_runs()) different.insert(r.second);
+  return static_cast<int>(different.size());
+}
+
+int WeightSet::walkers() const
+{
+  return static_cast<int>(walker_frames().size());
+}
+
+/* ----------------------------------------------------------------------
+   of each frame of each walker: sum of w, in units of the largest one, and number of samples
+------------------------------------------------------------------------- */
+
+std::vector<std::vector<RatioTerm>> WeightSet::weight_terms() const
+{
+  const double t = top();
+  std::vector<std::vector<RatioTerm>> terms;
+  for (const auto &walker : walker_frames()) {
+    terms.emplace_back();
+    for (std::size_t i : walker) {
+      const Frame &f = frames_[i];
+      terms.back().push_back({f.top == -INF ? 0.0 : std::exp(f.top - t) * f.sum, static_cast<double>(f.m)});
+    }
+  }
+  return terms;
 }
 
 /* ---------------------------------------------------------------------- */
 
-std::vector<ReweightedMean> WeightSet::means(int nblocks, int replicates) const
+WeightEstimate WeightSet::weight_estimate(const BlockRule &rule) const
 {
-  std::vector<ReweightedMean> result(nobs_, {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER});
+  const double t = top();
+  WeightEstimate w{ratio_estimate({}, RatioOf::Log), NOT_A_NUMBER, 1.0, 1.0};
+  if (frames_.empty() || t == -INF) return w;
+  const auto terms = weight_terms();
+  w.log_mean = ratio_estimate(terms, RatioOf::Log, rule);
+  for (double *v : {&w.log_mean.value, &w.log_mean.plain, &w.log_mean.lower, &w.log_mean.upper}) *v += t;
+
+  // variances of w_ij and of W_i about the mean weight, in units of its square
+  const double n = static_cast<double>(frames_.size()), s = static_cast<double>(logw_.size());
+  const double mean = std::exp(log_mean_weight() - t);
+  double of_samples = 0.0, of_frames = 0.0;
+  for (const Frame &f : frames_) {
+    const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t);
+    of_samples += scale * scale * f.sum2 / (s * mean * mean);
+    of_frames += std::pow(scale * f.sum / (f.m * mean) - 1.0, 2) / n;
+  }
+  of_samples -= 1.0;
+  if (of_frames > 1e-28) {
+    w.neff = of_frames / (w.log_mean.error * w.log_mean.error);
+    w.r_eff_frames = 1.0 / w.log_mean.tau;
+    w.r_eff_samples = std::min(1.0, of_samples / s / (of_frames * w.log_mean.tau / n));
+  }
+  return w;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) const
+{
+  const Estimate none = ratio_estimate({}, RatioOf::Mean);
+  std::vector<ObservableEstimate> result(nobs_, {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, none});
   const double t = top();
   if (frames_.empty() || t == -INF || nobs_ == 0) return result;
 
-  // units that are never torn apart: all molecules and partitions of one timestep
-
-  std::vector<std::size_t> unit{0};
-  for (std::size_t i = 1; i < frames_.size(); i++)
-    if (frames_[i].key.step != frames_[i - 1].key.step) unit.push_back(i);
-  if (unit.size() < static_cast<std::size_t>(std::max(nblocks, 4))) {
-    unit.resize(frames_.size());
-    std::iota(unit.begin(), unit.end(), std::size_t(0));
-  }
-  const std::size_t nunits = unit.size();
-  unit.push_back(frames_.size());
-  const std::size_t nb = std::min(nunits, static_cast<std::size_t>(std::max(nblocks, 1)));
-
-  // sums of each block: w, w O_k; totals over all of them, and plain sums
-
-  const int width = 1 + nobs_;
-  std::vector<double> block(nb * width, 0.0), plain(nobs_, 0.0);
-  std::size_t nvalid = 0;
-  for (std::size_t b = 0; b < nb; b++)
-    for (std::size_t i = unit[b * nunits / nb]; i < unit[(b + 1) * nunits / nb]; i++) {
-      const Frame &f = frames_[i];
-      if (f.top == -INF) continue;
-      const double scale = std::exp(f.top - t);
-      block[b * width] += scale * f.sum;
-      nvalid += f.nvalid;
-      for (int k = 0; k < nobs_; k++) {
-        block[b * width + 1 + k] += scale * wobs_[i * nobs_ + k];
-        plain[k] += uobs_[i * nobs_ + k];
+  const auto walkers = walker_frames();
+  for (int k = 0; k < nobs_; k++) {
+    ObservableEstimate &r = result[k];
+    std::vector<std::vector<RatioTerm>> terms;
+    double sum = 0.0, square = 0.0, plain = 0.0;
+    std::size_t nvalid = 0;
+    r.indicator = true;
+    for (const auto &walker : walkers) {
+      terms.emplace_back();
+      for (std::size_t i : walker) {
+        const Frame &f = frames_[i];
+        const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t), o = wobs_[i * nobs_ + k];
+        terms.back().push_back({scale * o, scale * f.sum});
+        // the sums of w O and w O^2 are the same numbers only where O is 0 or 1
+        if (wobs2_[i * nobs_ + k] != o) r.indicator = false;
+        sum += scale * f.sum;
+        square += scale * wobs2_[i * nobs_ + k];
+        plain += uobs_[i * nobs_ + k];
+        nvalid += f.nvalid;
       }
     }
-  std::vector<double> total(width, 0.0);
-  for (std::size_t b = 0; b < nb; b++)
-    for (int k = 0; k < width; k++) total[k] += block[b * width + k];
-  for (int k = 0; k < nobs_; k++) {
-    result[k].mean = total[1 + k] / total[0];
-    result[k].unweighted = plain[k] / nvalid;
+    r.mean = ratio_estimate(terms, RatioOf::Mean, rule);
+    r.unweighted = plain / nvalid;
+    r.variance = std::max(0.0, square / sum - r.mean.value * r.mean.value);
+    if (r.mean.error > 0.0) r.neff = r.variance / (r.mean.error * r.mean.error);
+    if (r.indicator) r.delta_f = ratio_estimate(terms, RatioOf::NegLogOdds, rule);
   }
-  if (nb < 4) return result;
+  return result;
+}
 
-  std::vector<double> sum(width), mean(nobs_, 0.0), square(nobs_, 0.0);
-  std::uint64_t draw = 0;
-  int used = 0;
-  for (int r = 0; r < replicates; r++) {
-    std::fill(sum.begin(), sum.end(), 0.0);
-    for (std::size_t i = 0; i < nb; i++) {
-      const std::size_t b = splitmix(draw++) % nb;
-      for (int k = 0; k < width; k++) sum[k] += block[b * width + k];
-    }
-    if (!(sum[0] > 0.0)) continue;
-    used++;
-    for (int k = 0; k < nobs_; k++) {
-      const double d = sum[1 + k] / sum[0] - result[k].mean;
-      mean[k] += d;
-      square[k] += d * d;
-    }
-  }
-  // a bootstrap of nb blocks sees a variance too small by (nb-1)/nb
-  for (int k = 0; k < nobs_ && used > 1; k++) {
-    const double var = (square[k] - mean[k] * mean[k] / used) / (used - 1);
-    result[k].error = std::sqrt(std::max(var, 0.0) * nb / (nb - 1.0));
-  }
+/* ---------------------------------------------------------------------- */
+
+std::vector<ReweightedMean> WeightSet::means(int nblocks) const
+{
+  BlockRule rule;
+  rule.fixed = nblocks;
+  std::vector<ReweightedMean> result;
+  for (const auto &e : estimates(rule)) result.push_back({e.mean.value, e.mean.error, e.unweighted});
   return result;
 }
 
@@ -475,8 +560,17 @@ std::vector<double> WeightSet::pack() const
       s.push_back(v);
   s.insert(s.end(), logw_.begin(), logw_.end());
   s.insert(s.end(), wobs_.begin(), wobs_.end());
+  s.insert(s.end(), wobs2_.begin(), wobs2_.end());
   s.insert(s.end(), uobs_.begin(), uobs_.end());
   return s;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::size_t WeightSet::packed_size(const double *state)
+{
+  const auto nobs = static_cast<std::size_t>(state[0]), frames = static_cast<std::size_t>(state[1]);
+  return 5 + frames * (8 + 3 * nobs) + static_cast<std::size_t>(state[2]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -489,7 +583,7 @@ void WeightSet::unpack(const std::vector<double> &s)
   const auto nf = static_cast<std::size_t>(s[1]), ns = static_cast<std::size_t>(s[2]);
   w.nzero_ = static_cast<std::size_t>(s[3]);
   w.nnan_ = static_cast<std::size_t>(s[4]);
-  if (s.size() != 5 + 8 * nf + ns + 2 * nf * w.nobs_) bad();
+  if (s.size() != packed_size(s.data())) bad();
   const double *p = s.data() + 5;
   std::size_t first = 0;
   for (std::size_t i = 0; i < nf; i++, p += 8) {
@@ -502,6 +596,8 @@ void WeightSet::unpack(const std::vector<double> &s)
   w.logw_.assign(p, p + ns);
   p += ns;
   w.wobs_.assign(p, p + nf * w.nobs_);
+  p += nf * w.nobs_;
+  w.wobs2_.assign(p, p + nf * w.nobs_);
   p += nf * w.nobs_;
   w.uobs_.assign(p, p + nf * w.nobs_);
   *this = w;

@@ -4,8 +4,11 @@
 #ifndef BACKMAP_WEIGHTS_H
 #define BACKMAP_WEIGHTS_H
 
+#include "backmap_series.h"
+
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -36,6 +39,7 @@ struct ParetoTail {
   double khat;         ///< NaN where the tail has fewer than 5 values or no two distinct ones
   double threshold;    ///< min(1 - 1/log10 S, 0.7): above it the estimate cannot be trusted
   int tail;            ///< number of weights fitted, ceil(min(0.2 S, 3 sqrt(S / r_eff)))
+  double r_eff;        ///< relative efficiency: 1 for independent weights, smaller if they are correlated
 };
 ParetoTail pareto_khat(const std::vector<double> &logw, double r_eff = 1.0);
 
@@ -44,6 +48,7 @@ struct FreeEnergy {
   double raw;      ///< plain estimate
   double value;    ///< its bias removed by the jackknife over samples; raw where fewer than two are non-zero
   double error;    ///< jackknife standard error; NaN where fewer than two are non-zero
+  double lower, upper;    ///< 95 % interval, value -+ t(0.975, n - 1) error; NaN as the error
 };
 FreeEnergy free_energy(const double *logf, std::size_t n);
 
@@ -58,14 +63,36 @@ struct FrameKey {
 };
 bool operator<(const FrameKey &a, const FrameKey &b);
 
-/// A reweighted mean, its standard error (block bootstrap over CG frames) and the mean without weights.
+/// A reweighted mean, its standard error (blocks of CG frames) and the mean without weights.
 struct ReweightedMean {
   double mean, error, unweighted;
 };
 
+/// All that is known of an observable.
+struct ObservableEstimate {
+  Estimate mean;        ///< reweighted mean
+  double unweighted;    ///< mean over the samples that have a weight
+  double variance;      ///< of O under the weights
+  double neff;          ///< effective number of independent samples of the target: variance / error^2
+  bool indicator;       ///< O is 0 or 1 for all samples
+  Estimate delta_f;     ///< -ln[p / (1 - p)], p = mean, of an indicator: free energy in kT of the state O = 1; else NaN
+};
+
+/// The mean weight with its errors.
+struct WeightEstimate {
+  Estimate log_mean;       ///< log of the mean weight: -ln(Z_CG / Z) up to the constant of U and F, in kT
+  double neff;             ///< effective number of independent frames: variance of W_i / error^2 of their mean
+  double r_eff_samples;    ///< variance of a mean over as many independent weights w_ij / that of their mean; at most 1
+  double r_eff_frames;     ///< the same for W_i: 1 / autocorrelation time
+};
+
 /// Everything a run has to remember of its weights; mergeable, and written to restart files as numbers.
 /// A frame is one CG configuration of one molecule with m samples.  Memory: 8 bytes a sample plus about
-/// 80 + 16 nobs bytes a frame.  Methods that average return NaN while there is nothing to average.
+/// 80 + 24 nobs bytes a frame.  Methods that average return NaN while there is nothing to average.
+///
+/// For errors, frames are sorted into walkers, which are independent of each other.  Series (partitions, tables) that
+/// share no timestep are one run, as under replica exchange; those that share one are independent runs: each series
+/// goes, in ascending order, to the first run with which it shares no timestep.  A molecule of a run is a walker.
 class WeightSet {
  public:
   explicit WeightSet(int nobs = 0);
@@ -94,14 +121,23 @@ class WeightSet {
   /// Frames whose F(z) has a jackknife error above limit (kT), or fewer than two samples with weight.
   std::size_t uncertain_frames(double limit) const;
   double conditional_ess(double q = 0.5) const;    ///< quantile over frames of (sum_j w)^2 / (m sum_j w^2)
-  ParetoTail khat() const;            ///< all samples
-  ParetoTail khat_marginal() const;   ///< W_i
+  ParetoTail khat() const;            ///< all samples, the tail set by their autocorrelation
+  ParetoTail khat_marginal() const;   ///< W_i, the same
 
-  /// Self-normalised means of all observables. nblocks: contiguous blocks of timesteps (of frames, if there are
-  /// fewer timesteps than blocks), resampled `replicates` times with a fixed seed; error is NaN below 4 blocks.
-  std::vector<ReweightedMean> means(int nblocks = 32, int replicates = 1000) const;
+  /// Say which run each series belongs to, instead of finding out from the timesteps; -1 is a series not in the map.
+  void set_runs(const std::map<std::int64_t, std::int64_t> &run_of_series) { runs_ = run_of_series; }
+  int runs() const;       ///< independent runs, told or found
+  int walkers() const;    ///< independent walkers
+
+  /// Self-normalised means of all observables with errors, effective numbers of samples and free energies.
+  std::vector<ObservableEstimate> estimates(const BlockRule &rule = {}) const;
+  WeightEstimate weight_estimate(const BlockRule &rule = {}) const;
+  /// Means, errors and unweighted means alone. nblocks > 0: that number of blocks instead of the rule.
+  std::vector<ReweightedMean> means(int nblocks = 0) const;
 
   std::vector<double> pack() const;
+  /// Length of the result of pack() that starts with these numbers; at least 5 are needed.
+  static std::size_t packed_size(const double *state);
   void unpack(const std::vector<double> &state);    ///< throws std::runtime_error if not the result of pack()
 
  private:
@@ -115,9 +151,14 @@ class WeightSet {
   std::size_t nzero_ = 0, nnan_ = 0;
   std::vector<Frame> frames_;
   std::vector<double> logw_;
-  std::vector<double> wobs_, uobs_;    // [frame][nobs]: sum of exp(log w - top) O, and of O over valid samples
+  // [frame][nobs]: sums of exp(log w - top) O and exp(log w - top) O^2, and of O over valid samples
+  std::vector<double> wobs_, wobs2_, uobs_;
+  std::map<std::int64_t, std::int64_t> runs_;
   double top() const;
   std::vector<double> log_marginal() const;
+  std::map<std::int64_t, std::int64_t> find_runs() const;
+  std::vector<std::vector<std::size_t>> walker_frames() const;
+  std::vector<std::vector<RatioTerm>> weight_terms() const;
   void sort();
 };
 

@@ -544,8 +544,7 @@ void FixBackmap::restart(char *buf)
 {
   double head[10];
   memcpy(head, buf, sizeof(head));
-  const double nobs = head[5], frames = head[6], samples = head[7];
-  restored.resize(static_cast<std::size_t>(10 + 8 * frames + samples + 2 * frames * nobs));
+  restored.resize(5 + WeightSet::packed_size(head + 5));
   memcpy(restored.data(), buf, restored.size() * sizeof(double));
 }
 

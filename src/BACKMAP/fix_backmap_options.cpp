@@ -89,7 +89,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   if (o.sampler.samples < 1)
     lmp->error->all(FLERR, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
   if (o.batch < 1) lmp->error->all(FLERR, "{}: batch, expected at least 1, got {}", what, o.batch);
-  if (o.blocks < 4) lmp->error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
+  if (o.blocks != 0 && o.blocks < 4) lmp->error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
   if (o.sampler.script.empty() && !o.observables.empty())
     lmp->error->all(FLERR, "{}: observables need a fine script, got NONE", what);
   if (!o.thermostat.empty() && o.temperature > 0.0)

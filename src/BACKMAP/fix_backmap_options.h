@@ -19,7 +19,7 @@ struct BackmapOptions {
   double temperature = 0.0;        // stated with temp, or 0
   std::string table, xyz;          // files, or empty
   bool append = false;
-  int batch = 1, blocks = 32;
+  int batch = 1, blocks = 0;    // 0: number of blocks by the rule
   double histogram = std::numeric_limits<double>::quiet_NaN();    // constant of the histogram weights, NaN: not given
   std::vector<std::string> observables;
   std::vector<std::string> beads;    // [types + 1], or empty

@@ -77,7 +77,7 @@ TEST(FixBackmap, FreeEnergyOfAToyIsExact)
 }
 
 // The CG model is a bonded one with another constant: reweighted means are those of the all-atom model, unweighted
-// ones those of the CG model. 4 standard errors of the block bootstrap each; controls: the two means are not the same.
+// ones those of the CG model. 4 standard errors each; controls: the two means are not the same.
 TEST(FixBackmap, BondedCoarsePotential)
 {
   const Toy toy;

@@ -48,6 +48,41 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   EXPECT_EQ(a["observables"]["b"].size(), 3u);
   EXPECT_TRUE(a["weighted_samples_per_s"].is_number());
 
+  // what is known of an observable, and of the mean weight
+  EXPECT_EQ(b["runs"], 1);
+  EXPECT_EQ(b["walkers"], 1);
+  const auto &bond = a["estimates"]["b"];
+  EXPECT_EQ(bond["value"], a["observables"]["b"][0]);
+  EXPECT_EQ(bond["error"], a["observables"]["b"][1]);
+  EXPECT_LT(bond["interval_95"][0], bond["value"]);
+  EXPECT_GE(bond["autocorrelation_time"], 1.0);
+  EXPECT_GT(bond["effective_samples"], 10.0);
+  EXPECT_FALSE(bond.contains("delta_f"));
+  EXPECT_EQ(bond, b["estimates"]["b"]);
+  EXPECT_NEAR(a["log_mean_weight_estimate"]["value"], a["log_mean_weight"], 0.05);
+  EXPECT_GT(a["log_mean_weight_estimate"]["error"], 0.0);
+
+  // the same table twice is two runs of the same timesteps, with the error of one over sqrt 2; told to be one, it is one
+  const auto twice = json(whole + " " + whole);
+  EXPECT_EQ(twice["runs"], 2);
+  EXPECT_EQ(twice["estimates"]["b"]["walkers"], 2);
+  EXPECT_EQ(json(whole + " " + whole, " runs 1")["runs"], 1);
+  EXPECT_EQ(json(first + " " + second, " runs 2")["estimates"]["b"]["walkers"], 2);
+
+  // an observable that is 0 or 1 has a free energy: that of bonds beyond the all-atom minimum
+  SampleTable state = SampleTable::parse(read_file(whole), whole);
+  std::string text = state.header();
+  for (std::size_t i = 0; i < state.rows.size(); i++) {
+    const double obs[] = {state.values[2 * i] > toy.b0 ? 1.0 : 0.0, state.values[2 * i + 1]};
+    text += state.line(state.rows[i], obs);
+  }
+  const auto c = json(write_file("state", text));
+  const auto &delta = c["estimates"]["b"]["delta_f"];
+  const double p = c["observables"]["b"][0], error = c["observables"]["b"][1];
+  EXPECT_NEAR(delta["value"], -toy.kt * std::log(p / (1.0 - p)), toy.kt * error);
+  EXPECT_NEAR(delta["error"], toy.kt * error / (p * (1.0 - p)), 0.2 * delta["error"].get<double>());
+  EXPECT_NEAR(c["estimates"]["b"]["delta_f_kT"][0].get<double>() * toy.kt, delta["value"], 1e-9);
+
   // an empty table is a partition that never had the temperature
   const auto empty = write_file("empty", SampleTable::parse(read_file(whole), whole).header());
   EXPECT_EQ(json(whole + " " + empty)["joint_ess"], a["joint_ess"]);
@@ -63,6 +98,8 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   refused("backmap_report no-such-table", "no-such-table");
   refused("backmap_report " + whole + " json", "keyword json");
   refused("backmap_report " + whole + " blocks 2", "blocks");
+  refused("backmap_report " + whole + " " + whole + " runs 3", "runs, expected a divisor");
+  refused("backmap_report " + whole + " runs 0", "runs");
   SampleTable other = SampleTable::parse(read_file(whole), whole);
   other.samples = 5;
   refused("backmap_report " + whole + " " + write_file("other", other.header()), "samples per frame");

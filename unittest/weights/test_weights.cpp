@@ -209,9 +209,9 @@ TEST(Weights, ForwardSeesAMissedMode)
 }
 
 // u_i follows an autoregressive chain, rho = 0.9; the reweighted mean of u is a.  Over 200 seeds the deviation in units
-// of the block-bootstrap error must have a spread near 1 (it is 1.0 to 1.2); control: errors from independent samples
+// of the block error must have a spread near 1 (it is 1.0 to 1.2); control: errors from independent samples
 // would give about sqrt((1+rho)/(1-rho)) sqrt(m) = 12.  False alarm rate below 1e-4.
-TEST(Weights, BootstrapErrorsCoverCorrelatedFrames)
+TEST(Weights, BlockErrorsCoverCorrelatedFrames)
 {
   const double a = 0.3, rho = 0.9;
   const int seeds = 200, frames = 3000, m = 8;
