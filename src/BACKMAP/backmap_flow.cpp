@@ -148,9 +148,8 @@ FlowView<S> FlowParameters<S>::view(const int *geometry_ints, const double *geom
 template <class S>
 FlowBackend<S>::FlowBackend(const FlowSpec &spec) :
     parameters(spec), features(spec.features), feature_mean(spec.feature_mean),
-    feature_std(spec.feature_std), tables_natoms(spec.natoms)
+    feature_std(spec.feature_std), map(spec.beads), tables_natoms(spec.natoms)
 {
-  for (const auto &bead : spec.beads) bead_atom.push_back(bead.atoms[0]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -205,12 +204,13 @@ template <class S> void FlowBackend<S>::log_prob(int n, const double *x, double 
   for (int first = 0; first < n; first += MAX_FRAMES) {
     const int m = std::min(MAX_FRAMES, n - first);
     const double *here = x + (std::size_t) first * n3;
-    beads.resize((std::size_t) m * nb3);
+    beads.assign((std::size_t) m * nb3, 0.0);
     for (int i = 0; i < m; i++)
-      for (std::size_t j = 0; j < bead_atom.size(); j++)
-        for (int d = 0; d < 3; d++)
-          beads[(std::size_t) i * nb3 + 3 * j + d] =
-              here[(std::size_t) i * n3 + 3 * bead_atom[j] + d];
+      for (std::size_t j = 0; j < map.size(); j++)
+        for (std::size_t k = 0; k < map[j].atoms.size(); k++)
+          for (int d = 0; d < 3; d++)
+            beads[(std::size_t) i * nb3 + 3 * j + d] +=
+                map[j].weights[k] * here[(std::size_t) i * n3 + 3 * map[j].atoms[k] + d];
     FlowBatch<S> b{};
     b.nframes = m;
     b.samples = 1;

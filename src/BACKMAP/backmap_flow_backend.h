@@ -67,7 +67,7 @@ template <class S> class FlowBackend : public Flow {
  private:
   FeatureSpec features;
   std::vector<double> feature_mean, feature_std;
-  std::vector<int> bead_atom;
+  std::vector<MoleculeSpec::Bead> map;
   int tables_natoms;
   std::vector<S> standardised;
   std::vector<double> beads, values, points;

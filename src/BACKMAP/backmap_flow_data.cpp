@@ -90,10 +90,19 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   FlowSpec &spec = out.spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
   if ((int64_t) valid.size() != n) throw std::runtime_error("flow training: marks of validation");
-  ZMatrix zm = derive_zmatrix(topology, mapping);
+  ZMatrix zm = derive_zmatrix(topology, mapping, n, x);
   const int rows = zm.rows.size(), m = 3 * topology.natoms;
   if (rows == 0)
     throw std::runtime_error("flow training: every atom is a bead, nothing is left to place");
+
+  // raw variables in the order of their slots: no rotors, nothing circular, means 0
+  FlowSpec plain;
+  static_cast<MoleculeSpec &>(plain) = spec;
+  plain.zmatrix = zm.rows;
+  plain.bodies = zm.bodies;
+  plain.linear = plain.derive_linear();
+  const InternalCoords raw(plain);
+  double raw_volume;
 
   // torsions of the training frames
   std::vector<double> y(3 * rows), torsions, rsum(rows, 0.0), rsum2(rows, 0.0);
@@ -106,7 +115,7 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
                              " training frames, expected at least 100");
   torsions.reserve(nt * rows);
   for (int64_t i : which) {
-    raw_internal(zm.rows, x + i * m, y.data());
+    raw.to_internal(x + i * m, y.data(), nullptr, &raw_volume);
     torsions.insert(torsions.end(), y.begin() + 2 * rows, y.end());
     for (int k = 0; k < rows; k++) {
       rsum[k] += y[k];
@@ -123,6 +132,7 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   }
   const TorsionClasses classes = classify_torsions(zm, nt, torsions);
   spec.zmatrix = zm.rows;
+  spec.bodies = zm.bodies;
   spec.rotors = zm.rotors;
   spec.circular = classes.circular;
   // the first torsion of a rotor belongs to the rotor
@@ -154,7 +164,7 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   std::map<int, int64_t> left_out;
   std::vector<double> all_f;
   for (int64_t i = 0; i < n; i++) {
-    raw_internal(zm.rows, x + i * m, y.data());
+    raw.to_internal(x + i * m, y.data(), nullptr, &raw_volume);
     const int bad = other_branch(y.data());
     if (bad >= 0) {
       left_out[bad]++;

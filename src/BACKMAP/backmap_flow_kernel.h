@@ -63,14 +63,14 @@ template <class S, int W, int N> struct FlowKernel {
   /// Scratch of one tile of np packs, T = np*W lanes; every row holds T numbers.
   struct Scratch {
     double *logq, *volume, *bad;                // [1]
-    double *latent, *circular, *shift, *y, *x;  // [nl] [nc] [nrotors] [3 nrows] [3 natoms]
+    double *latent, *circular, *shift, *y, *x;  // [nl] [nc] [nrotors] [3 nrows] [3 npoints]
     S *l, *c, *q, *h1, *h2, *logdet;            // [nl] [nc] inputs, hidden, hidden, [nl+nc]
   };
 
   BACKMAP_FUNCTION static int double_rows(const FlowView<S> &f)
   {
     const InternalView &g = f.geometry;
-    return 3 + g.nl + g.nc + g.nrotors + 3 * g.nrows + 3 * g.natoms;
+    return 3 + g.nl + g.nc + g.nrotors + 3 * g.nrows + 3 * g.npoints;
   }
 
   BACKMAP_FUNCTION static int network_rows(const FlowView<S> &f)
@@ -99,7 +99,7 @@ template <class S, int W, int N> struct FlowKernel {
     s.shift = s.circular + g.nc * lanes;
     s.y = s.shift + g.nrotors * lanes;
     s.x = s.y + 3 * g.nrows * lanes;
-    S *n = reinterpret_cast<S *>(s.x + 3 * g.natoms * lanes);
+    S *n = reinterpret_cast<S *>(s.x + 3 * g.npoints * lanes);
     s.l = n;
     s.c = s.l + g.nl * lanes;
     s.q = s.c + g.nc * lanes;
@@ -305,6 +305,7 @@ template <class S, int W, int N> struct FlowKernel {
     const int npd = lanes / WD;
     for (int p = member.rank(); p < npd; p += member.size()) {
       D *l = packs(s.latent, 0) + p;
+      place_sites<D>(g, packs(s.x, 0) + p, npd);
       to_internal<D>(g, packs(s.x, 0) + p, packs(s.y, 0) + p, l, packs(s.circular, 0) + p, npd,
                      packs(s.volume, 0) + p, packs(s.bad, 0) + p);
       whiten<D>(g, l, npd);

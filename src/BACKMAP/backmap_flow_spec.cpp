@@ -93,30 +93,125 @@ struct Checker {
 };
 
 /* ----------------------------------------------------------------------
-   beads and Z-matrix place every atom exactly once, each after its references
+   beads and Z-matrix place every atom exactly once, each after its references; the rows of a body
+   refer to its own atoms, but for the points that orient it
 ------------------------------------------------------------------------- */
+
+struct ZMatrixChecker {
+  const FlowSpec &s;
+  const Checker &c;
+  std::vector<char> placed;      // points
+  std::vector<int> bead_of;      // of atoms, -1 outside of beads of several atoms
+
+  void references(int k, int from, int to, int bead) const
+  {
+    for (int i = from; i < to; i++) {
+      const int point = s.zmatrix[k][i];
+      const std::string what = "zmatrix row " + std::to_string(k) + ": reference " + std::to_string(point);
+      c.require(placed[point], what + " is not placed before");
+      if (bead >= 0)
+        c.require(point < s.natoms && bead_of[point] == bead, what + " is not an atom of the same bead");
+    }
+  }
+
+  void place(int k)
+  {
+    const int atom = s.zmatrix[k][0];
+    c.require(atom < s.natoms, "zmatrix row " + std::to_string(k) + ": " + std::to_string(atom) + " is no atom");
+    c.require(!placed[atom], "zmatrix row " + std::to_string(k) + ": atom " + std::to_string(atom) + " is placed twice");
+    placed[atom] = 1;
+  }
+
+  void body(const FlowSpec::Body &b)
+  {
+    const int k = b.row, m = (int) s.beads[b.bead].atoms.size() - 1;
+    const std::string what = "body of bead " + std::to_string(b.bead);
+    c.require(k + m <= s.nrows(), what + ": there are not enough rows");
+    const auto inside = [&](int atom) { return atom >= 0 && atom < s.natoms && bead_of[atom] == b.bead; };
+    const auto outside = [&](int point) {
+      return placed[point] && point != s.natoms + b.bead && !inside(point);
+    };
+    const int root = s.zmatrix[k][1];
+    c.require(inside(root) && inside(s.zmatrix[k][0]), what + ": root or first atom is not in the bead");
+    c.require(inside(b.axis) && inside(b.spin) && b.axis != b.spin,
+              what + ": axis and spin must be two atoms of the bead");
+    c.require(outside(s.zmatrix[k][2]) && outside(s.zmatrix[k][3]) && (m < 2 || outside(s.zmatrix[k + 1][3])),
+              what + ": it must be oriented against points that are placed before, outside of the bead");
+    placed[root] = 1;
+    place(k);
+    for (int i = 1; i < m; i++) {
+      references(k + i, 1, i == 1 ? 3 : 4, b.bead);
+      c.require(inside(s.zmatrix[k + i][0]), what + ": row " + std::to_string(k + i) + " places another atom");
+      place(k + i);
+    }
+  }
+};
 
 void check_zmatrix(const FlowSpec &s, const Checker &c)
 {
   const int n = s.nrows();
   c.require(n > 0, "zmatrix: there is no atom to place");
-  std::vector<char> placed(s.natoms, 0);
-  for (const auto &bead : s.beads) placed[bead.atoms[0]] = 1;
-  for (int k = 0; k < n; k++) {
-    const std::string what = "zmatrix row " + std::to_string(k);
-    const auto &row = s.zmatrix[k];
-    for (int i = 0; i < 4; i++) {
-      c.range(what, row[i], 0, s.natoms - 1);
-      for (int j = 0; j < i; j++) c.require(row[i] != row[j], what + ": an atom appears twice");
-    }
-    for (int i = 1; i < 4; i++)
-      c.require(placed[row[i]],
-                what + ": reference atom " + std::to_string(row[i]) + " is not placed before");
-    c.require(!placed[row[0]], what + ": atom " + std::to_string(row[0]) + " is placed twice");
-    placed[row[0]] = 1;
+  ZMatrixChecker z{s, c, std::vector<char>(s.natoms + s.nbeads(), 0), std::vector<int>(s.natoms, -1)};
+  std::size_t several = 0;
+  for (int b = 0; b < s.nbeads(); b++) {
+    const auto &atoms = s.beads[b].atoms;
+    z.placed[atoms.size() == 1 ? atoms[0] : s.natoms + b] = 1;
+    if (atoms.size() == 1) continue;
+    several++;
+    for (const int a : atoms) z.bead_of[a] = b;
+    for (const double w : s.beads[b].weights) c.require(w > 0.0, "beads: weights must be positive");
   }
+  c.require(s.bodies.size() == several, "bodies: expected one for each of the " + std::to_string(several) +
+                                            " beads of several atoms, got " + std::to_string(s.bodies.size()));
+  for (int k = 0; k < n; k++)
+    for (int i = 0; i < 4; i++) {
+      const std::string what = "zmatrix row " + std::to_string(k);
+      c.range(what, s.zmatrix[k][i], 0, s.natoms + (several ? s.nbeads() : 0) - 1);
+      for (int j = 0; j < i; j++) c.require(s.zmatrix[k][i] != s.zmatrix[k][j], what + ": an atom appears twice");
+    }
+  std::size_t next = 0;
+  for (int k = 0; k < n;) {
+    if (next < several && s.bodies[next].row == k) {
+      const auto &b = s.bodies[next++];
+      c.range("body", b.bead, 0, s.nbeads() - 1);
+      c.require(s.beads[b.bead].atoms.size() > 1, "bodies: bead " + std::to_string(b.bead) + " is one atom");
+      z.body(b);
+      k += (int) s.beads[b.bead].atoms.size() - 1;
+      continue;
+    }
+    z.references(k, 1, 4, -1);
+    z.place(k);
+    c.require(z.bead_of[s.zmatrix[k][0]] < 0,
+              "zmatrix row " + std::to_string(k) + ": its atom belongs to a body that does not begin here");
+    k++;
+  }
+  c.require(next == several, "bodies: rows must be ascending and exist");
   for (int i = 0; i < s.natoms; i++)
-    c.require(placed[i], "zmatrix: atom " + std::to_string(i) + " is never placed");
+    c.require(z.placed[i], "zmatrix: atom " + std::to_string(i) + " is never placed");
+}
+
+/* ----------------------------------------------------------------------
+   exchanging the members of a rotor must leave its body, and the bead, where they are
+------------------------------------------------------------------------- */
+
+void check_rotor_body(const FlowSpec &s, const FlowSpec::Rotor &rotor, const std::string &what, const Checker &c)
+{
+  const auto member = [&](int atom) {
+    return std::any_of(rotor.rows.begin(), rotor.rows.end(), [&](int k) { return s.zmatrix[k][0] == atom; });
+  };
+  for (const auto &b : s.bodies) {
+    const auto &bead = s.beads[b.bead];
+    std::vector<double> weights;
+    for (std::size_t i = 0; i < bead.atoms.size(); i++)
+      if (member(bead.atoms[i])) weights.push_back(bead.weights[i]);
+    if (weights.empty()) continue;
+    c.require(weights.size() == rotor.rows.size(), what + ": some of its atoms belong to another bead");
+    for (const double w : weights)
+      c.require(std::fabs(w - weights[0]) < 1.0e-12, what + ": its atoms have different weights in the bead");
+    c.require(!member(b.axis) && !member(b.spin), what + ": one of its atoms orients the bead");
+    for (const int k : rotor.rows)
+      c.require(k > b.row + 1, what + ": row " + std::to_string(k) + " orients the bead");
+  }
 }
 
 /* ----------------------------------------------------------------------
@@ -142,6 +237,8 @@ void check_variables(const FlowSpec &s, const Checker &c)
       c.require(row[1] == first[1] && row[2] == first[2] && row[3] == first[0],
                 what + ": row " + std::to_string(rotor.rows[j]) + " does not share the references");
     }
+    check_rotor_body(s, rotor, what, c);
+
     // relabelling moves the members before other atoms refer to them, so nothing may refer to them
 
     for (int k = 0; k < n; k++) {
@@ -226,7 +323,7 @@ void write_layer(ModelFile &file, const std::string &name, const FlowSpec::Layer
   file.add(name + ".bias", {l.nout}, l.bias);
 }
 
-const std::vector<std::string> FIELDS = {"features", "zmatrix",   "rotors", "circular",
+const std::vector<std::string> FIELDS = {"features", "zmatrix",   "bodies", "rotors",  "circular",
                                          "linear",   "couplings", "flow",   "training"};
 
 }    // namespace
@@ -268,7 +365,6 @@ void FlowSpec::validate(const std::string &where) const
 {
   MoleculeSpec::validate(where);
   const Checker c{where};
-  c.require(slicing(), "beads: a flow needs a map in which every bead is one atom");
   c.require(nbeads() >= 3, "beads: at least 3 are needed as references of the first placed atom");
   c.require(features.nbeads == nbeads(), "features: made for another number of beads");
   features.validate(where + ": features");
@@ -295,8 +391,18 @@ FlowSpec FlowSpec::from_model(const ModelFile &file)
   const json j = JsonObject::parse(text, where);
   JsonObject o(j, where);
   s.features = FeatureSpec::from_json(o.value("features").dump(), s.nbeads(), where);
-  s.zmatrix = o.tuples<4>("zmatrix", 0, s.natoms - 1);
+  s.zmatrix = o.tuples<4>("zmatrix", 0, s.natoms + s.nbeads() - 1);
   const int n = s.nrows();
+  if (o.has("bodies")) {
+    const json &bodies = o.value("bodies");
+    if (!bodies.is_array()) o.fail("bodies", "a list");
+    for (const auto &one : bodies) {
+      JsonObject r(one, where + ", body " + std::to_string(s.bodies.size()));
+      s.bodies.push_back({r.integer("bead", 0, s.nbeads() - 1), r.integer("row", 0, n - 1),
+                          r.integer("axis", 0, s.natoms - 1), r.integer("spin", 0, s.natoms - 1)});
+      r.finish();
+    }
+  }
   const json &rotors = o.value("rotors");
   if (!rotors.is_array()) o.fail("rotors", "a list");
   for (const auto &one : rotors) {
@@ -377,6 +483,9 @@ ModelFile FlowSpec::to_model() const
   json j = json::parse(MoleculeSpec::to_json());
   j["features"] = json::parse(features.to_json());
   j["zmatrix"] = zmatrix;
+  if (!bodies.empty()) j["bodies"] = json::array();    // absent where every bead is one atom
+  for (const auto &b : bodies)
+    j["bodies"].push_back({{"bead", b.bead}, {"row", b.row}, {"axis", b.axis}, {"spin", b.spin}});
   j["rotors"] = json::array();
   for (const auto &rotor : rotors)
     j["rotors"].push_back({{"rows", rotor.rows}, {"sign", rotor.sign}});

@@ -21,7 +21,8 @@ class ModelFile;
 
 /// Architecture and parameters of a conditional flow q(x_R|z), independent of how it is evaluated.
 ///
-/// Placed atoms: row k of the Z-matrix, n rows. "Slots" number the raw internal variables:
+/// Placed atoms: row k of the Z-matrix, n rows. Points are the atoms and, natoms + b, the positions
+/// of the beads b of several atoms. "Slots" number the raw internal variables:
 /// bond lengths 0..n-1, angles n..2n-1, torsions 2n..3n-1. Lengths in the model's units, angles in
 /// radians. Everything counts from 0; matrices are row-major.
 struct FlowSpec : public MoleculeSpec {
@@ -35,6 +36,12 @@ struct FlowSpec : public MoleculeSpec {
   struct Rotor {
     std::vector<int> rows;
     int sign = 1;
+  };
+
+  /// The atoms of a bead of several atoms, see backmap_internal_coords.h: all but one have
+  /// consecutive rows, the first of them `row`; axis and spin are atoms that orient the body.
+  struct Body {
+    int bead, row, axis, spin;
   };
 
   /// y = weight x + bias
@@ -55,6 +62,7 @@ struct FlowSpec : public MoleculeSpec {
 
   FeatureSpec features;
   std::vector<std::array<int, 4>> zmatrix;    // atom, bond, angle and torsion reference
+  std::vector<Body> bodies;                   // one for each bead of several atoms, rows ascending
   std::vector<Rotor> rotors;
   std::vector<int> circular;    // slots of circular torsions that belong to no rotor
   std::vector<int> linear;      // all remaining slots, ascending

@@ -32,6 +32,8 @@ InternalTables::InternalTables(const FlowSpec &spec)
   layout.nl = nl;
   layout.nc = spec.nc();
   layout.nrotors = (int) spec.rotors.size();
+  layout.nbodies = (int) spec.bodies.size();
+  layout.npoints = spec.natoms + (spec.bodies.empty() ? 0 : spec.nbeads());
   need("linear", spec.linear.size(), spec.derive_linear().size());
   if (!spec.linear_mean.empty()) need("linear.mean", spec.linear_mean.size(), nl);
   if (!spec.linear_chol.empty())
@@ -39,10 +41,8 @@ InternalTables::InternalTables(const FlowSpec &spec)
 
   // same order as in view()
 
-  for (const auto &bead : spec.beads) {
-    need("atoms of a bead", bead.atoms.size(), 1);
-    ints.push_back(bead.atoms[0]);
-  }
+  for (int b = 0; b < spec.nbeads(); b++)
+    ints.push_back(spec.beads[b].atoms.size() == 1 ? spec.beads[b].atoms[0] : spec.natoms + b);
   std::vector<int> torsion_ref(n);
   for (int k = 0; k < n; k++) torsion_ref[k] = spec.zmatrix[k][3];
   for (const auto &rotor : spec.rotors)
@@ -59,6 +59,16 @@ InternalTables::InternalTables(const FlowSpec &spec)
     for (int j = 0; j < InternalView::MAX_ROTOR; j++) ints.push_back(j < m ? rotor.rows[j] : 0);
   }
   ints.insert(ints.end(), spec.circular.begin(), spec.circular.end());
+  std::vector<int> members;
+  std::vector<double> weights;
+  for (const auto &body : spec.bodies) {
+    const auto &bead = spec.beads[body.bead];
+    ints.insert(ints.end(), {spec.natoms + body.bead, spec.zmatrix[body.row][1], body.axis, body.spin,
+                             body.row, (int) bead.atoms.size() - 1, (int) members.size()});
+    members.insert(members.end(), bead.atoms.begin(), bead.atoms.end());
+    weights.insert(weights.end(), bead.weights.begin(), bead.weights.end());
+  }
+  ints.insert(ints.end(), members.begin(), members.end());
 
   reals = spec.linear_mean;
   reals.resize(nl, 0.0);
@@ -70,6 +80,7 @@ InternalTables::InternalTables(const FlowSpec &spec)
       reals.push_back(value);
       if (i == j) layout.log_chol += std::log(value);
     }
+  reals.insert(reals.end(), weights.begin(), weights.end());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -84,6 +95,9 @@ InternalView InternalTables::view(const int *i, const double *r) const
   v.circular = v.rotor + InternalView::ROTOR_INTS * v.nrotors;
   v.mean = r;
   v.chol = v.mean + v.nl;
+  v.bodies = v.circular + (v.nc - v.nrotors);
+  v.member = v.bodies + InternalView::BODY_INTS * v.nbodies;
+  v.weight = v.chol + (std::size_t) v.nl * (v.nl + 1) / 2;
   return v;
 }
 
@@ -92,7 +106,13 @@ InternalView InternalTables::view(const int *i, const double *r) const
 bool InternalCoords::to_internal(const double *x, double *l, double *c, double *logdet) const
 {
   const InternalView g = tables.view();
-  std::vector<double> y(3 * (std::size_t) g.nrows);
+  std::vector<double> y(3 * (std::size_t) g.nrows), points;
+  if (g.nbodies) {
+    points.assign(x, x + 3 * (std::size_t) g.natoms);
+    points.resize(3 * (std::size_t) g.npoints);
+    place_sites<double>(g, points.data(), 1);
+    x = points.data();
+  }
   double bad = 0.0;
   BACKMAP_NS::to_internal<double>(g, x, y.data(), l, c, 1, logdet, &bad);
   return bad == 0.0;

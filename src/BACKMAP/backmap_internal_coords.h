@@ -17,6 +17,21 @@
 // draws the labels uniformly. The factors m of dc/dtau and 1/m of the labels cancel in the density.
 // All d_j (d_0 = 0) must lie within less than pi of each other: otherwise wrapping would make the
 // order of the atoms ambiguous, and the density is zero there.
+//
+// Bodies. The atoms of a bead of several atoms are built as a body in a frame of its own, by rows
+// that refer to each other only, and the body is then turned and put where its weighted mean is the
+// bead z. Its root is the atom without a row. Three variables orient it, in the slots that its first
+// two rows do not need inside: with A the atom `axis`, B the atom `spin` and R1, R2, R3 points that
+// stand already,
+//    angle slot of row 0:    s = |A R1|         instead of the angle A z R1
+//    torsion slot of row 0:  torsion A z R1 R2
+//    torsion slot of row 1:  torsion B A z R3   (a body of two atoms has no row 1)
+// Points 0..natoms-1 are atoms; natoms+b is the position of bead b, for beads of several atoms.
+// The measure delta(sum c_i x_i - z) dx is, for any atom d, the product of d(x_i - x_d): the factor
+// c_d^3 of moving the body onto its bead cancels the |c_d|^-3 of the measure. In the body's frame it
+// is r_0^2 dr_0 (r_1^2 sin t_1 dr_1 dt_1) ... times the uniform measure of rotations, which is the
+// same for every pair of axes fixed in the body: sin(A z R1) d(A z R1) d(torsion) d(torsion), and
+// sin d(A z R1) = s ds / (|A z| |R1 z|).
 
 #include "backmap_geometry.h"
 
@@ -31,16 +46,189 @@ struct InternalView {
   static constexpr int MAX_ROTOR = 3;
   static constexpr int ROTOR_INTS = 2 + MAX_ROTOR;
 
-  int natoms, nbeads, nrows, nl, nc, nrotors;
+  /// One body; its atoms and their weights are entries atoms.. of member and weight.
+  struct Body {
+    int site, root, axis, spin, row, nrows, atoms;
+  };
+  static constexpr int BODY_INTS = 7;
+
+  int natoms, nbeads, nrows, nl, nc, nrotors, nbodies;
+  int npoints;             // atoms, and nbeads more if there are bodies: rows of x are 3 npoints
   double log_chol;         // sum of the logarithms of the diagonal of chol
-  const int *bead_atom;    // [nbeads]
+  const int *bead_atom;    // [nbeads] the point that is the bead: an atom, or natoms + its number
   const int *place;        // [nrows][4] atom and references; rotor members share those of the first
   const int *linear;       // [nl] slots
   const int *rotor;        // [nrotors][ROTOR_INTS] m, sign, rows
   const int *circular;     // [nc-nrotors] slots
   const double *mean;      // [nl]
   const double *chol;      // lower triangle, row after row
+  const int *bodies;       // [nbodies][BODY_INTS] in the order of their rows
+  const int *member;       // atoms of all bodies
+  const double *weight;    // their weights in the beads
+
+  BACKMAP_FUNCTION Body body(int i) const
+  {
+    const int *b = bodies + i * BODY_INTS;
+    return {b[0], b[1], b[2], b[3], b[4], b[5], b[6]};
+  }
 };
+
+template <class P> BACKMAP_FUNCTION Vec3<P> load_point(const P *x, int point, int stride)
+{
+  const P *at = x + 3 * point * stride;
+  return {at[0], at[stride], at[2 * stride]};
+}
+
+template <class P> BACKMAP_FUNCTION void store_point(const Vec3<P> &pos, P *x, int point, int stride)
+{
+  P *to = x + 3 * point * stride;
+  to[0] = pos.x;
+  to[stride] = pos.y;
+  to[2 * stride] = pos.z;
+}
+
+/* ----------------------------------------------------------------------
+   adds log of a volume element, or counts it as no image
+------------------------------------------------------------------------- */
+
+template <class P> BACKMAP_FUNCTION void add_volume(const P &volume, P &sum, P &fail)
+{
+  const P one = P(1.0), tiny = P(1.0e-300);
+  sum = sum + p_log(p_select(volume > tiny, volume, one));
+  fail = p_select(volume > tiny, fail, one);
+}
+
+/* ----------------------------------------------------------------------
+   catches coordinates that are not finite, too: every comparison with them is false
+------------------------------------------------------------------------- */
+
+template <class P> BACKMAP_FUNCTION void check_point(const Vec3<P> &pos, P &fail)
+{
+  const P size = p_abs(pos.x) + p_abs(pos.y) + p_abs(pos.z);
+  fail = p_select(size < P(1.0e30), fail, P(1.0));
+}
+
+/* ----------------------------------------------------------------------
+   atom of row k by bond, angle and torsion against three points
+------------------------------------------------------------------------- */
+
+template <class P>
+BACKMAP_FUNCTION void place_row(const InternalView &g, int k, const P *y, P *x, int stride, P &sum,
+                                P &fail)
+{
+  const int n = g.nrows, *ref = g.place + 4 * k;
+  const P zero = P(0.0), one = P(1.0), pi = P(BACKMAP_PI);
+  const P r = y[k * stride], t = y[(n + k) * stride];
+  fail = p_select(r > zero, fail, one);
+  fail = p_select(t > zero, fail, one);
+  fail = p_select(t < pi, fail, one);
+  P sin_t, cos_t, sin_p, cos_p;
+  p_sincos(t, sin_t, cos_t);
+  p_sincos(y[(2 * n + k) * stride], sin_p, cos_p);
+  const Vec3<P> pos =
+      place(load_point(x, ref[1], stride), load_point(x, ref[2], stride),
+            load_point(x, ref[3], stride), r, sin_t, cos_t, sin_p, cos_p);
+  store_point(pos, x, ref[0], stride);
+  check_point(pos, fail);
+  add_volume(r * r * sin_t, sum, fail);
+}
+
+/* ----------------------------------------------------------------------
+   the first two rows of a body in its own frame: root at the origin, first atom on the x axis,
+   second in the xy plane
+------------------------------------------------------------------------- */
+
+template <class P>
+BACKMAP_FUNCTION void start_body(const InternalView &g, const InternalView::Body &b, const P *y,
+                                 P *x, int stride, P &sum, P &fail)
+{
+  const int n = g.nrows, k = b.row, *ref = g.place + 4 * k;
+  const P zero = P(0.0), one = P(1.0), pi = P(BACKMAP_PI);
+  const P r = y[k * stride];
+  fail = p_select(r > zero, fail, one);
+  store_point({zero, zero, zero}, x, b.root, stride);
+  store_point({r, zero, zero}, x, ref[0], stride);
+  if (b.nrows < 2) return;
+  ref += 4;
+  const P r1 = y[(k + 1) * stride], t1 = y[(n + k + 1) * stride];
+  fail = p_select(r1 > zero, fail, one);
+  fail = p_select(t1 > zero, fail, one);
+  fail = p_select(t1 < pi, fail, one);
+  P sin_t, cos_t;
+  p_sincos(t1, sin_t, cos_t);
+  store_point(place(load_point(x, ref[1], stride), load_point(x, ref[2], stride),
+                    Vec3<P>{zero, one, zero}, r1, sin_t, cos_t, zero, one),
+              x, ref[0], stride);
+  add_volume(r1 * r1 * sin_t, sum, fail);
+}
+
+/* ----------------------------------------------------------------------
+   turns a finished body and puts it onto its bead
+------------------------------------------------------------------------- */
+
+template <class P>
+BACKMAP_FUNCTION void orient_body(const InternalView &g, const InternalView::Body &b, const P *y,
+                                  P *x, int stride, P &sum, P &fail)
+{
+  const int n = g.nrows, k = b.row, *ref = g.place + 4 * k;
+  const int *member = g.member + b.atoms;
+  const double *weight = g.weight + b.atoms;
+  const P zero = P(0.0), one = P(1.0);
+  Vec3<P> centre = {zero, zero, zero};
+  for (int i = 0; i <= b.nrows; i++)
+    centre = centre + scale(P(weight[i]), load_point(x, member[i], stride));
+
+  // axis of the body: centre -> A; where it goes
+
+  Vec3<P> e1 = load_point(x, b.axis, stride) - centre, e2 = {zero, zero, zero}, e3 = e2;
+  const P rho = norm(e1);
+  e1 = scale(one / rho, e1);
+  const Vec3<P> z = load_point(x, b.site, stride), r1 = load_point(x, ref[2], stride);
+  const P r = y[k * stride], s = y[(n + k) * stride], far = distance(r1, z);
+  P cosine = (rho * rho + far * far - s * s) / (P(2.0) * rho * far);
+  fail = p_select(s > zero, fail, one);
+  fail = p_select(p_abs(cosine) < one, fail, one);    // |rho - far| < s < rho + far
+  cosine = p_select(p_abs(cosine) < one, cosine, zero);
+  P sin_p, cos_p;
+  p_sincos(y[(2 * n + k) * stride], sin_p, cos_p);
+  const Vec3<P> top = place(z, r1, load_point(x, ref[3], stride), rho,
+                            p_sqrt((one - cosine) * (one + cosine)), cosine, sin_p, cos_p);
+  const Vec3<P> t1 = scale(one / rho, top - z);
+  Vec3<P> t2 = e2, t3 = e2;
+  add_volume(r * r * s / (rho * far), sum, fail);
+
+  if (b.nrows > 1) {
+    e2 = load_point(x, b.spin, stride) - centre;
+    e2 = e2 - scale(dot(e1, e2), e1);
+    e2 = scale(one / norm(e2), e2);
+    e3 = cross(e1, e2);
+    p_sincos(y[(2 * n + k + 1) * stride], sin_p, cos_p);
+    t2 = place(top, z, load_point(x, ref[7], stride), one, one, zero, sin_p, cos_p) - top;
+    t3 = cross(t1, t2);
+  }
+  for (int i = 0; i <= b.nrows; i++) {
+    const Vec3<P> v = load_point(x, member[i], stride) - centre;
+    const Vec3<P> pos =
+        z + scale(dot(e1, v), t1) + scale(dot(e2, v), t2) + scale(dot(e3, v), t3);
+    store_point(pos, x, member[i], stride);
+    check_point(pos, fail);
+  }
+}
+
+/* ----------------------------------------------------------------------
+   positions of the beads of bodies from the atoms of x
+------------------------------------------------------------------------- */
+
+template <class P> BACKMAP_FUNCTION void place_sites(const InternalView &g, P *x, int stride)
+{
+  for (int i = 0; i < g.nbodies; i++) {
+    const InternalView::Body b = g.body(i);
+    Vec3<P> z = {P(0.0), P(0.0), P(0.0)};
+    for (int j = b.atoms; j <= b.atoms + b.nrows; j++)
+      z = z + scale(P(g.weight[j]), load_point(x, g.member[j], stride));
+    store_point(z, x, b.site, stride);
+  }
+}
 
 /* ----------------------------------------------------------------------
    c[i], r[i], t[i] of the members of a rotor in other labels:
@@ -64,7 +252,7 @@ template <class P> BACKMAP_FUNCTION void rotate_labels(P *value, int m, const P 
 /* ----------------------------------------------------------------------
    whitened deviations v, circular variables c, label shifts -> x
    every array holds one P per entry, `stride` apart; y is scratch [3 nrows]
-   x [3 natoms] holds the beads on entry and everything on return
+   x [3 npoints] holds the beads on entry (points bead_atom) and everything on return
    logdet: log|dx/dy| (without log|det L|); bad: 1 where the point has no image, else 0
 ------------------------------------------------------------------------- */
 
@@ -124,33 +312,15 @@ BACKMAP_KERNEL void from_internal(const InternalView &g, const P *v, const P *c,
     }
   }
 
-  for (int k = 0; k < n; k++) {
-    const int *ref = g.place + 4 * k;
-    const P r = y[k * stride], t = y[(n + k) * stride];
-    fail = p_select(r > zero, fail, one);
-    fail = p_select(t > zero, fail, one);
-    fail = p_select(t < pi, fail, one);
-    P sin_t, cos_t, sin_p, cos_p;
-    p_sincos(t, sin_t, cos_t);
-    p_sincos(y[(2 * n + k) * stride], sin_p, cos_p);
-    Vec3<P> a[3];
-    for (int j = 0; j < 3; j++) {
-      const P *at = x + 3 * ref[1 + j] * stride;
-      a[j] = {at[0], at[stride], at[2 * stride]};
-    }
-    const Vec3<P> pos = place(a[0], a[1], a[2], r, sin_t, cos_t, sin_p, cos_p);
-    P *to = x + 3 * ref[0] * stride;
-    to[0] = pos.x;
-    to[stride] = pos.y;
-    to[2 * stride] = pos.z;
-
-    // catches coordinates that are not finite, too: every comparison with them is false
-
-    const P size = p_abs(pos.x) + p_abs(pos.y) + p_abs(pos.z);
-    fail = p_select(size < P(1.0e30), fail, one);
-    const P volume = r * r * sin_t;
-    sum = sum + p_log(p_select(volume > P(1.0e-300), volume, one));
-    fail = p_select(volume > P(1.0e-300), fail, one);
+  for (int k = 0, body = 0; k < n; body++) {
+    const int next = body < g.nbodies ? g.body(body).row : n;
+    for (; k < next; k++) place_row(g, k, y, x, stride, sum, fail);
+    if (k == n) break;
+    const InternalView::Body b = g.body(body);
+    start_body(g, b, y, x, stride, sum, fail);
+    for (k += 2; k < b.row + b.nrows; k++) place_row(g, k, y, x, stride, sum, fail);
+    k = b.row + b.nrows;
+    orient_body(g, b, y, x, stride, sum, fail);
   }
   *logdet = sum;
   *bad = fail;
@@ -158,7 +328,7 @@ BACKMAP_KERNEL void from_internal(const InternalView &g, const P *v, const P *c,
 
 /* ----------------------------------------------------------------------
    x -> deviations from the means l (before whitening), circular variables c
-   arrays as above; y is scratch [3 nrows]
+   arrays as above, the beads of bodies by place_sites(); y is scratch [3 nrows]
 ------------------------------------------------------------------------- */
 
 template <class P>
@@ -169,21 +339,36 @@ BACKMAP_KERNEL void to_internal(const InternalView &g, const P *x, P *y, P *l, P
   const P pi = P(BACKMAP_PI), zero = P(0.0), one = P(1.0);
   P fail = zero, sum = zero;
 
+  int body = 0, first = g.nbodies ? g.body(0).row : n;
   for (int k = 0; k < n; k++) {
+    const int *ref = g.place + 4 * k;
     Vec3<P> a[4];
-    for (int j = 0; j < 4; j++) {
-      const P *at = x + 3 * g.place[4 * k + j] * stride;
-      a[j] = {at[0], at[stride], at[2 * stride]};
-    }
-    const P r = distance(a[0], a[1]), t = angle(a[0], a[1], a[2]);
+    for (int j = 0; j < 4; j++) a[j] = load_point(x, ref[j], stride);
+    const P r = distance(a[0], a[1]);
     y[k * stride] = r;
+    if (k == first) {
+      const InternalView::Body b = g.body(body);
+      const Vec3<P> top = load_point(x, b.axis, stride), z = load_point(x, b.site, stride);
+      const P s = distance(top, a[2]);
+      y[(n + k) * stride] = s;
+      y[(2 * n + k) * stride] = dihedral(top, z, a[2], a[3]);
+      add_volume(r * r * s / (distance(top, z) * distance(a[2], z)), sum, fail);
+      if (b.nrows == 1 && ++body < g.nbodies) first = g.body(body).row;
+      continue;
+    }
+    const P t = angle(a[0], a[1], a[2]);
     y[(n + k) * stride] = t;
-    y[(2 * n + k) * stride] = dihedral(a[0], a[1], a[2], a[3]);
+    if (k == first + 1 && body < g.nbodies) {
+      const InternalView::Body b = g.body(body);
+      y[(2 * n + k) * stride] =
+          dihedral(load_point(x, b.spin, stride), load_point(x, b.axis, stride),
+                   load_point(x, b.site, stride), a[3]);
+      if (++body < g.nbodies) first = g.body(body).row;
+    } else
+      y[(2 * n + k) * stride] = dihedral(a[0], a[1], a[2], a[3]);
     P sin_t, cos_t;
     p_sincos(t, sin_t, cos_t);
-    const P volume = r * r * sin_t;
-    sum = sum + p_log(p_select(volume > P(1.0e-300), volume, one));
-    fail = p_select(volume > P(1.0e-300), fail, one);
+    add_volume(r * r * sin_t, sum, fail);
   }
 
   for (int q = 0; q < g.nrotors; q++) {
@@ -256,7 +441,7 @@ struct InternalTables {
   std::vector<double> reals;
 
   InternalTables() = default;
-  /// Needs zmatrix, rotors, circular, linear and beads of spec; linear_mean and linear_chol may be
+  /// Needs zmatrix, bodies, rotors, circular, linear and beads of spec; linear_mean and linear_chol may be
   /// empty (means 0, unit matrix). Throws std::runtime_error if sizes disagree.
   explicit InternalTables(const FlowSpec &spec);
   /// View on copies of `ints` and `reals` wherever they are.
@@ -272,12 +457,16 @@ class InternalCoords {
  public:
   explicit InternalCoords(const FlowSpec &spec) : tables(spec) {}
 
+  /// Points of x in from_internal: atoms, and as many as there are beads if any has several atoms.
+  int npoints() const { return tables.view().npoints; }
+
   /// x [natoms][3] -> l [nl] deviations from linear_mean (not whitened), c [nc] in [-pi, pi),
   /// logdet = log|dx/dy|. False if the density is zero there by construction.
   bool to_internal(const double *x, double *l, double *c, double *logdet) const;
 
   /// Inverse. v [nl] whitened (l = linear_chol v), c [nc], shift [nrotors] label shifts 0..m-1;
-  /// x [natoms][3] holds the beads on entry. False: the point has no image, x is unspecified.
+  /// x [npoints][3] holds the beads on entry, each at its point bead_atom of the view.
+  /// False: the point has no image, x is unspecified.
   bool from_internal(const double *v, const double *c, const int *shift, double *x,
                      double *logdet) const;
 

@@ -4,7 +4,7 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-#include "backmap_zmatrix.h"
+#include "backmap_zmatrix_builder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,88 +14,78 @@ namespace BACKMAP_NS {
 
 static constexpr double PI = 3.14159265358979323846;
 
+/* ----------------------------------------------------------------------
+   equivalent atoms may exchange labels if no bead sees it: they belong to no bead of several atoms, or,
+   with their parent, to one in which they have the same weight and which has three other atoms
+------------------------------------------------------------------------- */
+
+static bool may_exchange(const Mapping &mapping, const std::vector<int> &bead_of, int parent,
+                         const std::vector<int> &group)
+{
+  const int k = bead_of[group[0]];
+  for (int i : group)
+    if (bead_of[i] != k) return false;
+  if (k < 0) return true;
+  const auto &bead = mapping.beads[k];
+  if (bead_of[parent] != k || bead.atoms.size() < group.size() + 3) return false;
+  std::vector<double> weights;
+  for (size_t j = 0; j < bead.atoms.size(); j++)
+    if (std::find(group.begin(), group.end(), bead.atoms[j]) != group.end()) weights.push_back(bead.weights[j]);
+  return std::all_of(weights.begin(), weights.end(),
+                     [&](double w) { return std::fabs(w - weights[0]) < 1.0e-12; });
+}
+
+/* ----------------------------------------------------------------------
+   inner atoms before end atoms; among them those best held first, then by number
+------------------------------------------------------------------------- */
+
+void ZMatrixBuilder::grow(const std::vector<char> &wanted, ZMatrix &out)
+{
+  for (;;) {
+    int best = -1, best_rank = 0;
+    for (size_t i = 0; i < built.size(); i++) {
+      if (built[i] || !wanted[i]) continue;
+      const auto own = preferred(near[i], {(int) i});
+      if (own.empty()) continue;
+      const int siblings = preferred(near[own[0]], {(int) i}).size();
+      int rank = rotor[i] >= 0 ? 0 : (end(i) ? 1000 : 2000);
+      rank += own.size() > 1 ? 100 : std::min(siblings, 2);
+      if (best < 0 || rank > best_rank) {
+        best = i;
+        best_rank = rank;
+      }
+    }
+    if (best < 0) break;
+    if (rotor[best] < 0) {
+      out.rows.push_back(row(best));
+      built[best] = 1;
+      continue;
+    }
+    FlowSpec::Rotor turning;
+    turning.sign = 0;
+    const auto &group = groups[rotor[best]];
+    const auto first = row(group[0]);
+    for (int i : group) {
+      turning.rows.push_back(out.rows.size());
+      out.rows.push_back(i == group[0] ? first
+                                       : std::array<int, 4>{i, first[1], first[2], group[0]});
+      built[i] = 1;
+    }
+    out.rotors.push_back(turning);
+  }
+}
+
 /* ---------------------------------------------------------------------- */
 
-namespace {
-  struct Builder {
-    const std::vector<std::vector<int>> near;
-    const std::vector<std::vector<int>> dist;
-    std::vector<char> built, bead;
-    std::vector<int> rotor;    // number of the rotor an atom belongs to, -1 = none
-    std::vector<std::vector<int>> groups;
-
-    Builder(const Topology &t) :
-        near(t.neighbors()), dist(t.bond_distances()), built(t.natoms, 0), bead(t.natoms, 0),
-        rotor(t.natoms, -1)
-    {
-    }
-
-    bool end(int i) const { return near[i].size() <= 1; }
-
-    // built atoms of a list, beads first, then inner atoms, then end atoms
-    std::vector<int> preferred(const std::vector<int> &list, const std::vector<int> &without) const
-    {
-      std::vector<int> out;
-      for (int i : list)
-        if (built[i] && std::find(without.begin(), without.end(), i) == without.end())
-          out.push_back(i);
-      std::stable_sort(out.begin(), out.end(), [&](int i, int j) {
-        const int a = bead[i] ? 0 : (end(i) ? 2 : 1), b = bead[j] ? 0 : (end(j) ? 2 : 1);
-        return a != b ? a < b : i < j;
-      });
-      return out;
-    }
-
-    // built atoms by the number of bonds from i
-    int nearest(int i, const std::vector<int> &without) const
-    {
-      int best = -1;
-      for (size_t j = 0; j < built.size(); j++) {
-        if (!built[j] || dist[i][j] < 0) continue;
-        if (std::find(without.begin(), without.end(), (int) j) != without.end()) continue;
-        if (best < 0 || dist[i][j] < dist[i][best]) best = j;
-      }
-      return best;
-    }
-
-    std::array<int, 4> row(int i) const
-    {
-      const auto own = preferred(near[i], {i});
-      const int a = own[0];
-      // a second built neighbor closes a ring or a gap between beads
-      int b = own.size() > 1 ? own[1] : -1;
-      if (b < 0) {
-        const auto side = preferred(near[a], {i});
-        b = side.empty() ? nearest(i, {i, a}) : side[0];
-      }
-      int c = -1;
-      const auto sibling = preferred(near[a], {i, b});
-      if (!sibling.empty())
-        c = sibling[0];
-      else {
-        const auto next = preferred(near[b], {i, a, b});
-        c = next.empty() ? nearest(i, {i, a, b}) : next[0];
-      }
-      if (b < 0 || c < 0)
-        throw std::runtime_error("z-matrix: atom " + std::to_string(i + 1) +
-                                 " has fewer than three atoms to be placed against; expected at "
-                                 "least three beads in its part of the molecule");
-      return {i, a, b, c};
-    }
-  };
-}    // namespace
-
-ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping)
+ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t nframes, const double *x)
 {
-  Builder b(topology);
-  if (!mapping.slicing())
-    throw std::runtime_error("z-matrix: beads of several atoms are not supported by the flow, "
-                             "expected one atom per bead");
+  ZMatrixBuilder b(topology);
   if (mapping.nbeads() < 3)
     throw std::runtime_error("z-matrix: the map has " + std::to_string(mapping.nbeads()) +
                              " beads, expected at least 3: an atom is placed by a bond, an angle "
                              "and a torsion");
-  for (const auto &bead : mapping.beads) b.built[bead.atoms[0]] = b.bead[bead.atoms[0]] = 1;
+  for (const auto &bead : mapping.beads)
+    if (bead.atoms.size() == 1) b.built[bead.atoms[0]] = b.bead[bead.atoms[0]] = 1;
 
   // rotors
   const auto &near = b.near;
@@ -106,6 +96,7 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping)
     }
     return 0;
   };
+  const auto bead_of = mapping.bead_of_atom(topology.natoms);
   for (int p = 0; p < topology.natoms; p++) {
     const int m = (int) near[p].size() - 1;
     if (m < 2 || m > FlowSpec::MAX_ROTOR) continue;
@@ -127,66 +118,21 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping)
       });
       const bool same_as_other = b.end(other) && !b.bead[other] &&
           topology.types[other] == topology.types[f];
-      if (!equal || same_as_other) continue;
+      if (!equal || same_as_other || !may_exchange(mapping, bead_of, p, group)) continue;
       for (int i : group) b.rotor[i] = b.groups.size();
       b.groups.push_back(group);
       break;
     }
   }
 
-  // build: inner atoms before end atoms; among them those best held first, then by number
   ZMatrix out;
-  for (;;) {
-    int best = -1, best_rank = 0;
-    for (int i = 0; i < topology.natoms; i++) {
-      if (b.built[i]) continue;
-      const auto own = b.preferred(near[i], {i});
-      if (own.empty()) continue;
-      const int siblings = b.preferred(near[own[0]], {i}).size();
-      int rank = b.rotor[i] >= 0 ? 0 : (b.end(i) ? 1000 : 2000);
-      rank += own.size() > 1 ? 100 : std::min(siblings, 2);
-      if (best < 0 || rank > best_rank) {
-        best = i;
-        best_rank = rank;
-      }
-    }
-    if (best < 0) break;
-    if (b.rotor[best] < 0) {
-      out.rows.push_back(b.row(best));
-      b.built[best] = 1;
-      continue;
-    }
-    FlowSpec::Rotor rotor;
-    rotor.sign = 0;
-    const auto &group = b.groups[b.rotor[best]];
-    const auto first = b.row(group[0]);
-    for (int i : group) {
-      rotor.rows.push_back(out.rows.size());
-      out.rows.push_back(i == group[0] ? first
-                                       : std::array<int, 4>{i, first[1], first[2], group[0]});
-      b.built[i] = 1;
-    }
-    out.rotors.push_back(rotor);
-  }
+  build_bodies(b, topology, mapping, nframes, x, out);
+  b.grow(std::vector<char>(topology.natoms, 1), out);
   for (int i = 0; i < topology.natoms; i++)
     if (!b.built[i])
       throw std::runtime_error("z-matrix: no bond leads from a bead to atom " +
                                std::to_string(i + 1));
   return out;
-}
-
-/* ---------------------------------------------------------------------- */
-
-void raw_internal(const std::vector<std::array<int, 4>> &rows, const double *x, double *y)
-{
-  const size_t n = rows.size();
-  for (size_t k = 0; k < n; k++) {
-    const double *i = x + 3 * rows[k][0], *a = x + 3 * rows[k][1], *b = x + 3 * rows[k][2],
-                 *c = x + 3 * rows[k][3];
-    y[k] = bead_distance(i, a);
-    y[n + k] = bead_angle(i, a, b);
-    y[2 * n + k] = wrap_angle(bead_dihedral(i, a, b, c));
-  }
 }
 
 /* ----------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include "backmap_mapping.h"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,22 +21,23 @@ namespace BACKMAP_NS {
 struct ZMatrix {
   std::vector<std::array<int, 4>> rows;    // atom, bond, angle and torsion reference
   std::vector<FlowSpec::Rotor> rotors;     // sign 0: not known without data
+  std::vector<FlowSpec::Body> bodies;      // of beads of several atoms
 };
 
-/** Order and references from the bonds and the beads (each one atom). Every reference is a bead or
-    an earlier row. An atom with two built neighbors is held by both (rings, gaps between beads);
+/** Order and references from the bonds and the beads. Every reference is a bead or an earlier row;
+    beads of several atoms are built first, as bodies (see FlowSpec::Body), each oriented against a
+    neighbor that stands already or against other beads; frames x [nframes][natoms*3] are needed for
+    them, to know which points lie on a line. An atom with two built neighbors is held by both (rings, gaps between beads);
     otherwise the angle is measured against a built neighbor of its parent, and the torsion against
     another one if there is one (siblings: a narrow, improper-like torsion), else over the next
     bond. Chains are built before the atoms at their sides, ends last.
     A rotor is a group of two or three end atoms of equal type, charge and bond type that have a
-    parent with exactly one other neighbor.
-    Throws std::runtime_error: fewer than three beads, beads of several atoms, an atom that no
-    bond connects to a bead. */
-ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping);
-
-/** Bond, angle and torsion of every row [3*nrows], torsions in [-pi,pi) and of rotor members
-    relative to the first member as the rows say; x [natoms*3]. */
-void raw_internal(const std::vector<std::array<int, 4>> &rows, const double *x, double *y);
+    parent with exactly one other neighbor; all of it with equal weights in one bead of several atoms,
+    or outside of them.
+    Throws std::runtime_error: fewer than three beads, beads in a line, an atom that no bond connects
+    to a bead. */
+ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t nframes = 0,
+                       const double *x = nullptr);
 
 /** What the data say about the torsions. */
 struct TorsionClasses {

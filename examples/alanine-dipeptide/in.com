@@ -1,0 +1,15 @@
+# Three beads that are centres of mass (ACE, ALA, NME) instead of six atoms: training and validation of a flow.
+# Umbrella frames would not do here: phi is no function of these beads.
+#   lmp -in in.com
+include         in.forcefield
+
+train_flow      ala2.com.map.json ala2.com.flow.safetensors temperature 300 seed 1 epochs 10 minutes 15 threads 1 &
+                rate 2e-3 hidden 64 &
+                files allatom.minus.0.dump allatom.minus.1.dump allatom.minus.2.dump allatom.minus.3.dump allatom.minus.4.dump &
+                  temper log.allatom.minus 0 last 7200000 &
+                files allatom.plus.0.dump allatom.plus.1.dump allatom.plus.2.dump allatom.plus.3.dump allatom.plus.4.dump &
+                  temper log.allatom.plus 0 last 7200000 &
+                dump x y z box no
+
+backmap_validate ala2.com.flow.safetensors in.fine temp 300.0 samples 500 frames 200 &
+                files ala2.heldout.dump dump x y z box no
