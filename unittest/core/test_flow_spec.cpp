@@ -230,7 +230,7 @@ TEST(FlowSpec, BeadErrors)
                          s.beads[0].atoms = {4, 5};
                          s.beads[0].weights = {0.5, 0.5};
                        }),
-                       "one atom"));
+                       "bodies"));
   EXPECT_NE(error_of_spec([](S &s) { s.beads.pop_back(); }), "");
   EXPECT_NE(error_of_spec([](S &s) { s.beads.clear(); }), "");
   EXPECT_NE(error_of_spec([](S &s) { s.features.nbeads = 5; }), "");

@@ -351,6 +351,48 @@ TEST(TrainFlow, another_molecule_with_the_same_commands)
   EXPECT_EQ(CgnetSpec::from_model(ModelFile::parse(read_file(cg), cg)).nbeads(), 14);
 }
 
+// Centres of mass from training to weighted samples: every stage takes the same map.
+
+TEST(TrainFlow, beads_of_several_atoms)
+{
+  const std::string map = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.com.map.json",
+                    flow = scratch("com.flow"), cg = scratch("com.cgnet"), table = scratch("com.txt");
+  Script s(setup());
+  s.commands("train_flow " + map + " " + flow + small_flow + "files " + dump_of_md() + " dump x y z box no");
+  s.commands("train_cgnet " + map + " " + cg + " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 files " +
+             dump_of_md() + forces);
+  std::string beads;
+  if (rank() == 0) {
+    const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(flow), flow));
+    EXPECT_EQ(spec.bodies.size(), 3u);
+    EXPECT_EQ(spec.nl() + spec.nc(), 57);
+    EXPECT_EQ(CgnetSpec::from_model(ModelFile::parse(read_file(cg), cg)).prior.bonds.size(), 2u);
+    const auto x = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 1);
+    std::ostringstream text;
+    text << "three beads\n\n3 atoms\n3 atom types\n\n-50 50 xlo xhi\n-50 50 ylo yhi\n-50 50 zlo zhi\n\nMasses\n\n"
+            "1 43\n2 71\n3 30\n\nAtoms # molecular\n\n";
+    for (int b = 0; b < 3; b++) {
+      double z[3] = {0.0, 0.0, 0.0};
+      for (size_t k = 0; k < spec.beads[b].atoms.size(); k++)
+        for (int d = 0; d < 3; d++) z[d] += spec.beads[b].weights[k] * x[3 * spec.beads[b].atoms[k] + d];
+      text << b + 1 << " 1 " << b + 1 << " " << z[0] << " " << z[1] << " " << z[2] << "\n";
+    }
+    beads = text.str();
+  }
+  beads = write_file("com.data", beads);
+  const std::string fine = write_file("com.fine", setup());
+  Script c("units real\natom_style molecular\nread_data " + beads + "\npair_style cgnet\npair_coeff * * " + cg +
+           " ACE ALA NME\ntimestep 1.0\nvelocity all create 300 4711 loop geom\nfix 1 all nve\n"
+           "fix 2 all langevin 300 300 100 4711\nfix bm all backmap 10 " + flow + " " + fine +
+           " samples 8 thermostat 2 seed 3 table " + table + "\nrun 100\n");
+  if (rank()) return;
+  const SampleTable t = SampleTable::parse(read_file(table), table);
+  EXPECT_EQ(t.rows.size(), 11u * 8u);
+  int good = 0;
+  for (const auto &row : t.rows) good += std::isfinite(row.logq) && std::isfinite(row.u);
+  EXPECT_GT(good, 0);
+}
+
 TEST(TrainFlow, names_what_is_wrong)
 {
   const std::string out = " " + scratch("none.safetensors") + " ";

@@ -40,7 +40,6 @@ TEST(Mapping, reads_beads_in_order)
   const Mapping m = parse(R"({"molecule":"x","beads":[{"name":"N","atoms":[7]},
     {"name":"CO","atoms":[5,6]},{"name":"W","atoms":[1,2],"weights":[3,1]}]})");
   ASSERT_EQ(m.nbeads(), 3);
-  EXPECT_FALSE(m.slicing());
   EXPECT_EQ(m.beads[0].atoms, std::vector<int>({6}));
   EXPECT_DOUBLE_EQ(m.beads[1].weights[0], 12.01 / 28.01);    // center of mass
   EXPECT_DOUBLE_EQ(m.beads[2].weights[0], 0.75);
@@ -82,4 +81,40 @@ TEST(Mapping, force_groups_follow_the_bonds)
   EXPECT_DOUBLE_EQ(F[0], 6.0);
   EXPECT_DOUBLE_EQ(F[17], 6.0);
   EXPECT_DOUBLE_EQ(F[4], 2.0);
+}
+
+// Independent harmonic atoms: the mean force on z = sum c x is -(z - sum c a)/sum c^2 s^2, and the sum of the atoms' forces
+// has that mean; a control with the weighted sum does not.
+
+TEST(Mapping, forces_on_centres_of_mass)
+{
+  const Topology t = data_topology(data + "/ala2/ala2.data");
+  const Mapping m = Mapping::parse(read_file(std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.com.map.json"), t, "com");
+  ASSERT_EQ(m.nbeads(), 3);
+  const auto groups = m.force_groups(t);
+  EXPECT_EQ(groups, m.bead_of_atom(22));
+  const std::vector<std::array<int, 2>> bonds = {{0, 1}, {1, 2}};
+  EXPECT_EQ(m.bead_bonds(t), bonds);
+
+  std::vector<double> s(22), f(66), F(9), z(9), var(3, 0.0), weighted(9, 0.0);
+  for (int i = 0; i < 22; i++) s[i] = 0.1 + 0.01 * i;
+  for (int k = 0; k < 9; k++) z[k] = 0.1 * k - 0.3;
+  for (int b = 0; b < 3; b++)
+    for (size_t j = 0; j < m.beads[b].atoms.size(); j++)
+      var[b] += std::pow(m.beads[b].weights[j] * s[m.beads[b].atoms[j]], 2);
+  for (int b = 0; b < 3; b++)
+    for (size_t j = 0; j < m.beads[b].atoms.size(); j++)
+      for (int k = 0; k < 3; k++) {
+        const int i = m.beads[b].atoms[j];
+        const double c = m.beads[b].weights[j], mean = s[i] * s[i] * c / var[b] * z[3 * b + k];    // of x given z
+        f[3 * i + k] = -mean / (s[i] * s[i]);
+        weighted[3 * b + k] += c * f[3 * i + k];
+      }
+  Mapping::apply_forces(groups, 3, f.data(), F.data());
+  for (int k = 0; k < 9; k++) {
+    EXPECT_NEAR(F[k], -z[k] / var[k / 3], 1e-12 / var[k / 3]);
+    if (std::fabs(z[k]) > 0.05) {
+      EXPECT_GT(std::fabs(weighted[k] - F[k]), 0.1 * std::fabs(F[k])) << "the control is not noticed";
+    }
+  }
 }
