@@ -127,6 +127,7 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t
 
   ZMatrix out;
   build_bodies(b, topology, mapping, nframes, x, out);
+  out.body_rows = (int) out.rows.size();
   b.grow(std::vector<char>(topology.natoms, 1), out);
   for (int i = 0; i < topology.natoms; i++)
     if (!b.built[i])
@@ -199,6 +200,10 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
       }
     }
     const double mean = wrap_angle(opposite + s / std::max(used, 1));
+    // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns
+    double s2 = 0.0;
+    for (int f = 0; f < nframes; f++) s2 += std::pow(wrap_angle(torsions[(int64_t) f * n + k] - mean), 2);
+    const bool soft = k < zm.body_rows && std::sqrt(s2 / nframes) > 0.35;
     // branch: everything nearer than the middle of the free arc, at most pi from the centre
     double lo = wrap_angle(middle - mean), hi = lo;
     if (lo > 0)
@@ -215,6 +220,14 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
         out.outliers[k]++;
         out.outside[k].push_back(f);
       }
+    }
+    if (soft && out.outliers[k] && !in_rotor[k]) {
+      out.circular.push_back(2 * n + k);
+      out.centre[k] = 0.0;
+      out.low[k] = -PI;
+      out.high[k] = PI;
+      out.outliers[k] = 0;
+      out.outside[k].clear();
     }
   }
   for (auto &r : zm.rotors) {

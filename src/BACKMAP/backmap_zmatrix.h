@@ -22,6 +22,7 @@ struct ZMatrix {
   std::vector<std::array<int, 4>> rows;    // atom, bond, angle and torsion reference
   std::vector<FlowSpec::Rotor> rotors;     // sign 0: not known without data
   std::vector<FlowSpec::Body> bodies;      // of beads of several atoms
+  int body_rows = 0;                       // their rows, which come first
 };
 
 /** Order and references from the bonds and the beads. Every reference is a bead or an earlier row;
@@ -50,7 +51,8 @@ struct TorsionClasses {
 
 /** Sorts the torsions of rows into narrow ones (all but a share `rare` of the frames leave an arc
     of more than `gap` radians free; a rare cis peptide bond does not make omega circular) and
-    circular ones; sets the sign of the rotors.
+    circular ones; in bodies a soft torsion (deviating by more than 0.35 radians) with any frame outside
+    of its branch is circular. Sets the sign of the rotors.
     torsions [nframes][nrows]. Throws std::runtime_error if the members of a rotor change their
     order (handedness) in the data. */
 TorsionClasses classify_torsions(ZMatrix &zmatrix, int nframes, const std::vector<double> &torsions,

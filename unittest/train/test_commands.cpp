@@ -387,7 +387,7 @@ TEST(TrainFlow, beads_of_several_atoms)
            " samples 8 thermostat 2 seed 3 table " + table + "\nrun 100\n");
   if (rank()) return;
   const SampleTable t = SampleTable::parse(read_file(table), table);
-  EXPECT_EQ(t.rows.size(), 11u * 8u);
+  EXPECT_EQ(t.rows.size(), 10u * 8u);
   int good = 0;
   for (const auto &row : t.rows) good += std::isfinite(row.logq) && std::isfinite(row.u);
   EXPECT_GT(good, 0);

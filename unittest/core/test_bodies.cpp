@@ -7,14 +7,16 @@
 // Flows for beads of several atoms: the bodies that build them, their density in the measure
 // delta(sum c x - z) dx, and F(z) of a molecule for which it is known.
 
+#include "backmap_torch_flow.h"
+
 #include "backmap_flow.h"
 #include "backmap_flow_data.h"
 #include "backmap_internal_coords.h"
 #include "backmap_model_file.h"
 #include "backmap_zmatrix.h"
-#include "core/test_dual.h"
-#include "core/test_support.h"
-#include "train_test_support.h"
+#include "test_dual.h"
+#include "test_support.h"
+#include "train/train_test_support.h"
 
 #include "gtest/gtest.h"
 
