@@ -319,7 +319,8 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
         const double *top = xi + 3 * b.axis;
         const int r1 = spec.zmatrix[b.row][2];
         const double *far = r1 < 22 ? xi + 3 * r1 : &z[3 * (r1 - 22)];
-        const double factor = bead_distance(top, far) / bead_distance(top, &z[3 * b.bead]) / bead_distance(far, &z[3 * b.bead]);
+        const double *site = &z[3 * b.bead];
+        const double factor = bead_distance(top, far) / bead_distance(top, site) / bead_distance(far, site);
         sum[SWING] += w * factor;
         const auto &row = spec.zmatrix.back();
         sum[SIN] += w * std::sin(bead_angle(xi + 3 * row[0], xi + 3 * row[1], xi + 3 * row[2]));

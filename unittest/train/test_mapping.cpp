@@ -83,13 +83,14 @@ TEST(Mapping, force_groups_follow_the_bonds)
   EXPECT_DOUBLE_EQ(F[4], 2.0);
 }
 
-// Independent harmonic atoms: the mean force on z = sum c x is -(z - sum c a)/sum c^2 s^2, and the sum of the atoms' forces
-// has that mean; a control with the weighted sum does not.
+// Independent harmonic atoms: the mean force on z = sum c x is -(z - sum c a)/sum c^2 s^2, and the sum of
+// the atoms' forces has that mean; a control with the weighted sum does not.
 
 TEST(Mapping, forces_on_centres_of_mass)
 {
   const Topology t = data_topology(data + "/ala2/ala2.data");
-  const Mapping m = Mapping::parse(read_file(std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.com.map.json"), t, "com");
+  const std::string file = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.com.map.json";
+  const Mapping m = Mapping::parse(read_file(file), t, file);
   ASSERT_EQ(m.nbeads(), 3);
   const auto groups = m.force_groups(t);
   EXPECT_EQ(groups, m.bead_of_atom(22));
