@@ -20,15 +20,13 @@ namespace {
   }
 }    // namespace
 
-/* ---------------------------------------------------------------------- */
+/* ----------------------------------------------------------------------
+   networks with given weights; rows of numbers as tensors
+------------------------------------------------------------------------- */
 
-std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
-                                        const std::map<std::string, FlowTensor> &weights,
-                                        int64_t n, const double *l, const double *c,
-                                        const double *f, bool double_precision)
+static FlowNet given_net(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
+                         torch::ScalarType dtype)
 {
-  torch::NoGradGuard no_grad;
-  const auto dtype = double_precision ? torch::kDouble : torch::kFloat;
   FlowNet net(shape, dtype);
   for (size_t k = 0; k < net.params.size(); k++) {
     auto it = weights.find(net.names[k]);
@@ -39,10 +37,37 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
                                      net.params[k].sizes(), torch::kDouble)
                         .to(dtype, false, true);
   }
-  auto matrix = [&](const double *p, int64_t m) {
-    return torch::from_blob(const_cast<double *>(p), {n, m}, torch::kDouble).to(dtype, false, true);
-  };
-  Tensor lp = net.log_prob(matrix(l, shape.nl), matrix(c, shape.nc), matrix(f, shape.nf))
+  return net;
+}
+
+static Tensor given_rows(const double *p, int64_t n, int64_t m, torch::ScalarType dtype)
+{
+  return torch::from_blob(const_cast<double *>(p), {n, m}, torch::kDouble).to(dtype, false, true);
+}
+
+static std::map<std::string, FlowTensor> named(const FlowNet &net, const std::vector<Tensor> &set)
+{
+  std::map<std::string, FlowTensor> out;
+  for (size_t k = 0; k < set.size(); k++) {
+    const Tensor t = set[k].to(torch::kDouble).contiguous();
+    out[net.names[k]] = FlowTensor{t.sizes().vec(), std::vector<double>(t.data_ptr<double>(),
+                                                                        t.data_ptr<double>() + t.numel())};
+  }
+  return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
+                                        const std::map<std::string, FlowTensor> &weights,
+                                        int64_t n, const double *l, const double *c,
+                                        const double *f, bool double_precision)
+{
+  torch::NoGradGuard no_grad;
+  const auto dtype = double_precision ? torch::kDouble : torch::kFloat;
+  const FlowNet net = given_net(shape, weights, dtype);
+  Tensor lp = net.log_prob(given_rows(l, n, shape.nl, dtype), given_rows(c, n, shape.nc, dtype),
+                           given_rows(f, n, shape.nf, dtype))
                   .to(torch::kDouble)
                   .contiguous();
   return std::vector<double>(lp.data_ptr<double>(), lp.data_ptr<double>() + n);
@@ -50,19 +75,80 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
 
 /* ---------------------------------------------------------------------- */
 
+std::map<std::string, FlowTensor>
+torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
+                         int64_t n, const double *l, const double *c, const double *f,
+                         const double *score, const double *weight)
+{
+  FlowNet net = given_net(shape, weights, torch::kDouble);
+  for (auto &p : net.params) p.set_requires_grad(true);
+  net.add_path_gradient(given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
+                        given_rows(f, n, shape.nf, torch::kDouble),
+                        given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
+                        given_rows(weight, n, 1, torch::kDouble).squeeze(1));
+  std::vector<Tensor> gradients;
+  for (const auto &p : net.params)
+    gradients.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
+  return named(net, gradients);
+}
+
+/* ---------------------------------------------------------------------- */
+
 struct FlowTrainer::Impl {
   FlowTrainOptions opt;
   FlowNet net;
-  Tensor tl, tc, tf, vl, vc, vf;
+  Tensor tl, tc, tf, tscore, tweight, vl, vc, vf;
   double tgeo, vgeo;    // mean geometry and constant terms
   int64_t ntrain, nvalid;
+  Criterion criterion;
   TorchOptimizer optimizer;
   TorchSchedule schedule;
 
   Impl(const FlowNetShape &s, const FlowTrainOptions &o) : opt(o), net(s, torch::kFloat) {}
 
+  static double offset(const FlowFrames &d)
+  {
+    return d.constant - std::accumulate(d.geometry.begin(), d.geometry.end(), 0.0) / d.n;
+  }
+
+  void take_training(const FlowFrames &train)
+  {
+    const auto &shape = net.shape;
+    if (train.n < opt.batch)
+      throw std::runtime_error("flow training: fewer frames (" + std::to_string(train.n) +
+                               ") than a batch has (" + std::to_string(opt.batch) + ")");
+    ntrain = train.n;
+    tl = rows(train.l, train.n, shape.nl, "l");
+    tc = rows(train.c, train.n, shape.nc, "c");
+    tf = rows(train.f, train.n, shape.nf, "f");
+    tscore = tweight = Tensor();
+    if (!train.score.empty()) {
+      tscore = rows(train.score, train.n, shape.nl + shape.nc, "score");
+      tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
+    }
+    tgeo = offset(train);
+  }
+
+  // gradients of the parameters for some frames; returns the mean negative log-likelihood
+  double gradient(const Tensor &which)
+  {
+    const Tensor l = tl.index_select(0, which), c = tc.index_select(0, which),
+                 f = tf.index_select(0, which);
+    optimizer.clear_gradients();
+    if (tscore.defined()) {
+      const Tensor w = tweight.index_select(0, which);
+      const Tensor lp =
+          net.add_path_gradient(l, c, f, tscore.index_select(0, which), w / which.size(0));
+      return -(lp * w).mean().item<double>();
+    }
+    Tensor loss = -net.log_prob(l, c, f).mean();
+    loss.backward();
+    return loss.item<double>();
+  }
+
   double validate()
   {
+    if (criterion) return criterion(named(net, optimizer.average));
     torch::NoGradGuard no_grad;
     optimizer.swap_average();
     double sum = 0.0;
@@ -79,7 +165,7 @@ struct FlowTrainer::Impl {
 
   std::vector<TorchCheckpoint::Check> checks() const
   {
-    return {{"training frames", ntrain},
+    return {{"training frames", criterion ? 0 : ntrain},
             {"validation frames", nvalid},
             {"seed", opt.seed},
             {"batch", opt.batch}};
@@ -91,28 +177,19 @@ FlowTrainer::FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &opti
     impl(new Impl(shape, options))
 {
   auto &s = *impl;
-  if (train.n < options.batch)
-    throw std::runtime_error("flow training: fewer frames (" + std::to_string(train.n) +
-                             ") than a batch has (" + std::to_string(options.batch) + ")");
   if (valid.n < 1) throw std::runtime_error("flow training: no validation frames");
   torch::set_num_threads(options.threads);
-  s.ntrain = train.n;
+  s.take_training(train);
   s.nvalid = valid.n;
-  s.tl = rows(train.l, train.n, shape.nl, "l");
-  s.tc = rows(train.c, train.n, shape.nc, "c");
-  s.tf = rows(train.f, train.n, shape.nf, "f");
   s.vl = rows(valid.l, valid.n, shape.nl, "l");
   s.vc = rows(valid.c, valid.n, shape.nc, "c");
   s.vf = rows(valid.f, valid.n, shape.nf, "f");
-  auto mean = [](const FlowFrames &d) {
-    return std::accumulate(d.geometry.begin(), d.geometry.end(), 0.0) / d.n;
-  };
-  s.tgeo = train.constant - mean(train);
-  s.vgeo = valid.constant - mean(valid);
+  s.vgeo = s.offset(valid);
   s.net.initialise(options.seed);
   s.optimizer.ema = options.ema;
   s.optimizer.decay = options.decay;
   s.optimizer.clip = options.clip;
+  s.optimizer.surprise = options.surprise;
   s.optimizer.start(s.net.params);
   s.schedule.epochs = options.epochs;
   s.schedule.warmup = options.warmup;
@@ -122,6 +199,36 @@ FlowTrainer::FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &opti
 }
 
 FlowTrainer::~FlowTrainer() = default;
+
+/* ---------------------------------------------------------------------- */
+
+void FlowTrainer::start_from(const Weights &weights)
+{
+  torch::NoGradGuard no_grad;
+  auto &s = *impl;
+  for (size_t k = 0; k < s.net.params.size(); k++) {
+    const auto w = weights.find(s.net.names[k]);
+    if (w == weights.end() || (int64_t) w->second.data.size() != s.net.params[k].numel())
+      throw std::runtime_error("flow training: weights to start from: tensor " + s.net.names[k]);
+    const Tensor value = torch::from_blob(const_cast<double *>(w->second.data.data()),
+                                          s.net.params[k].sizes(), torch::kDouble);
+    for (auto *set : {&s.net.params, &s.optimizer.average, &s.optimizer.best})
+      (*set)[k].copy_(value);
+  }
+}
+
+void FlowTrainer::set_criterion(Criterion criterion, double start)
+{
+  impl->criterion = std::move(criterion);
+  impl->schedule.best = start;
+}
+
+void FlowTrainer::set_training(FlowFrames train)
+{
+  impl->take_training(train);
+}
+
+/* ---------------------------------------------------------------------- */
 
 bool FlowTrainer::finished() const
 {
@@ -144,13 +251,8 @@ FlowEpoch FlowTrainer::epoch()
   for (int64_t b = 0; b < nb; b++) {
     rate = plan.learning_rate((double) b / nb, s.optimizer.step);
     Tensor idx = torch::from_blob(&order[b * s.opt.batch], {s.opt.batch}, torch::kInt64);
-    Tensor lp = s.net.log_prob(s.tl.index_select(0, idx), s.tc.index_select(0, idx),
-                               s.tf.index_select(0, idx));
-    Tensor loss = -lp.mean();
-    s.optimizer.clear_gradients();
-    loss.backward();
+    const double value = s.gradient(idx);
     s.optimizer.update(rate);
-    const double value = loss.item<double>();
     if (std::isfinite(value)) {
       sum += value;
       count++;
@@ -181,15 +283,14 @@ FlowEpoch FlowTrainer::epoch()
 
 /* ---------------------------------------------------------------------- */
 
-std::map<std::string, FlowTensor> FlowTrainer::best() const
+FlowTrainer::Weights FlowTrainer::average() const
 {
-  std::map<std::string, FlowTensor> out;
-  for (size_t k = 0; k < impl->net.params.size(); k++) {
-    Tensor t = impl->optimizer.best[k].to(torch::kDouble).contiguous();
-    out[impl->net.names[k]] = FlowTensor{t.sizes().vec(), std::vector<double>(t.data_ptr<double>(),
-                                                              t.data_ptr<double>() + t.numel())};
-  }
-  return out;
+  return named(impl->net, impl->optimizer.average);
+}
+
+FlowTrainer::Weights FlowTrainer::best() const
+{
+  return named(impl->net, impl->optimizer.best);
 }
 
 std::string FlowTrainer::checkpoint() const
@@ -197,9 +298,10 @@ std::string FlowTrainer::checkpoint() const
   return TorchCheckpoint::write("train_flow", impl->checks(), impl->optimizer, impl->schedule);
 }
 
-void FlowTrainer::restore(const std::string &bytes)
+int FlowTrainer::restore(const std::string &bytes)
 {
   TorchCheckpoint::read(bytes, "train_flow", impl->checks(), impl->optimizer, impl->schedule);
+  return impl->schedule.epoch;
 }
 
 }    // namespace BACKMAP_NS

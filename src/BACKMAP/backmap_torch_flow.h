@@ -27,11 +27,14 @@ struct FlowNetShape {
 
 /** Frames in the variables of the flow: l whitened [n][nl], c in [-pi,pi) [n][nc], f standardised
  *  features [n][nf]. constant is added to every log-density (-log|det L|), geometry [n] is the
- *  log|dx/dy| of each frame: log q = log q_flow(l,c|f) + constant - geometry. */
+ *  log|dx/dy| of each frame: log q = log q_flow(l,c|f) + constant - geometry.
+ *  For training on the energy: score [n][nl+nc] = d log p/d(l,c) of the Boltzmann density p of
+ *  these variables, and weight [n] (mean 1); both empty for maximum likelihood. */
 struct FlowFrames {
   int64_t n = 0;
   std::vector<float> l, c, f;
   std::vector<float> geometry;
+  std::vector<float> score, weight;
   double constant = 0.0;
 };
 
@@ -49,12 +52,14 @@ struct FlowTrainOptions {
   double ema = 0.999;      // decay of the averaged weights per step
   double decay = 0.0;      // decoupled weight decay
   double clip = 20.0;      // largest norm of the gradient
+  double surprise = 0.0;   // and its largest multiple of the usual norm, 0 = no limit
   int warmup = 200;        // steps of linear increase of the rate
   int patience = 0;        // stop after that many epochs without improvement, 0 = never
   int threads = 2;
 };
 
-/** What one epoch did; nll in nats per frame of the Cartesian density of the placed atoms. */
+/** What one epoch did; nll in nats per frame of the Cartesian density of the placed atoms; valid
+ *  and best are what the criterion gives, if there is one. */
 struct FlowEpoch {
   int epoch = 0;
   double train = 0.0, valid = 0.0, best = 0.0;
@@ -71,24 +76,47 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
                                         int64_t n, const double *l, const double *c,
                                         const double *f, bool double_precision);
 
+/** Path gradient of sum_i weight_i (log q - log p)(l_i,c_i) by the weights, double arithmetic: see
+ *  FlowNet::add_path_gradient. score [n][nl+nc] = d log p/d(l,c), weight [n]. */
+std::map<std::string, FlowTensor>
+torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
+                         int64_t n, const double *l, const double *c, const double *f,
+                         const double *score, const double *weight);
+
 class FlowTrainer {
  public:
-  /** Throws std::runtime_error if frames or shape do not fit together. */
+  /** Tensors by their names in the model file. */
+  using Weights = std::map<std::string, FlowTensor>;
+  /** Figure of averaged weights that is to become small; NaN and infinity: not acceptable. */
+  using Criterion = std::function<double(const Weights &)>;
+
+  /** Throws std::runtime_error if frames or shape do not fit together. Frames with a score are
+   *  trained by the path gradient of the forward KL divergence, others by maximum likelihood. */
   FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &options, FlowFrames train,
               FlowFrames valid);
   ~FlowTrainer();
+
+  /** Start from these weights instead of random ones; before the first epoch. */
+  void start_from(const Weights &weights);
+  /** Replace the likelihood of the validation frames as what tells the best epoch. start: the
+   *  figure of the weights to start from, which stay the best until an epoch is better. */
+  void set_criterion(Criterion criterion, double start);
+  /** Other frames for the epochs to come. */
+  void set_training(FlowFrames train);
 
   /** Runs one epoch (shuffled by seed and epoch number) and evaluates the averaged weights. */
   FlowEpoch epoch();
   bool finished() const;
 
-  /** Averaged weights of the best epoch so far, by the tensor names of the model file. */
-  std::map<std::string, FlowTensor> best() const;
+  /** Averaged weights: now, and of the best epoch so far. */
+  Weights average() const;
+  Weights best() const;
 
   /** Complete state as bytes; a trainer of the same shape, options and frames continues from it
    *  as if it had not been interrupted. */
   std::string checkpoint() const;
-  void restore(const std::string &bytes);
+  /** Returns the number of epochs done. */
+  int restore(const std::string &bytes);
 
  private:
   struct Impl;

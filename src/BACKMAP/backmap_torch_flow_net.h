@@ -23,10 +23,12 @@ namespace BACKMAP_NS {
 
 using torch::Tensor;
 static constexpr double TORCH_PI = 3.14159265358979323846;
+static constexpr double PATH_LIMIT = 2.0;    // of d(log q - log p) a variable, root mean square
 
 /* ----------------------------------------------------------------------
  shift, scale and splines of one coupling, linear and circular variables together
- x [n][ntl], c [n][ntc], o [n][no] as the network gives it -> y, e, logdet [n]
+ x [n][ntl], c [n][ntc], o [n][no] as the network gives it -> y, e and the logarithms of their
+ slopes by x and c, ld [n][ntl+ntc]
 ------------------------------------------------------------------------- */
 
 struct SplineSizes {
@@ -54,22 +56,22 @@ void spline_forward(const SplineSizes &z, int64_t n, const Real *x, const Real *
     SplineElement<Real> sp;
     const Real B = Real(z.bound);
     for (int64_t i = from; i < to; i++) {
-      Real sum = 0;
+      Real *slope = ld + i * (z.ntl + z.ntc);
       const Real *p = o + i * z.outputs();
-      for (int64_t j = 0; j < z.ntl; j++, p += z.linear()) {
+      for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), slope++) {
         const Real sc = 2 * std::tanh(p[1] / 2);
         const Real v = (x[i * z.ntl + j] - p[0]) * spline_exp(-sc);
-        sum -= sc;
+        *slope = -sc;
         const bool in = v > -B && v < B;
         y[i * z.ntl + j] =
-            in ? sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, sum) : v;
+            in ? sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, *slope) : v;
       }
-      for (int64_t j = 0; j < z.ntc; j++, p += z.circular()) {
+      for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), slope++) {
         const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
+        *slope = 0;
         e[i * z.ntc + j] = sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI),
-                                      Real(TORCH_PI), true, sum);
+                                      Real(TORCH_PI), true, *slope);
       }
-      ld[i] = sum;
     }
   });
 }
@@ -85,9 +87,10 @@ void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real 
     const Real B = Real(z.bound);
     for (int64_t i = from; i < to; i++) {
       Real unused = 0;
-      const Real *p = o + i * z.outputs(), gl = gld[i];
+      const Real *p = o + i * z.outputs(), *gslope = gld + i * (z.ntl + z.ntc);
       Real *g = go + i * z.outputs();
-      for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), g += z.linear()) {
+      for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), g += z.linear(), gslope++) {
+        const Real gl = *gslope;
         const Real th = std::tanh(p[1] / 2), ex = spline_exp(-2 * th);
         const Real v = (x[i * z.ntl + j] - p[0]) * ex;
         Real gv = gy[i * z.ntl + j];
@@ -100,11 +103,11 @@ void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real 
         g[0] = -gv * ex;
         g[1] = (-gv * v - gl) * (1 - th * th);    // d sc/d raw = 1 - tanh^2
       }
-      for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), g += z.circular()) {
+      for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), g += z.circular(), gslope++) {
         const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
         sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI), Real(TORCH_PI), true, unused);
         const Real gv =
-            sp.backward(ge[i * z.ntc + j], gl, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
+            sp.backward(ge[i * z.ntc + j], *gslope, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
         gc[i * z.ntc + j] = gv;
         g[0] = -gv;
       }
@@ -124,7 +127,7 @@ struct SplineFunction : public torch::autograd::Function<SplineFunction> {
     TORCH_CHECK(o.size(1) == z.outputs(), "coupling outputs, expected ", z.outputs(), ", got ",
                 o.size(1));
     Tensor y = torch::empty_like(x), e = torch::empty_like(c),
-           ld = torch::empty({x.size(0)}, x.options());
+           ld = torch::empty({x.size(0), z.ntl + z.ntc}, x.options());
     if (x.scalar_type() == torch::kDouble)
       spline_forward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
                              o.data_ptr<double>(), y.data_ptr<double>(), e.data_ptr<double>(),
@@ -153,7 +156,7 @@ struct SplineFunction : public torch::autograd::Function<SplineFunction> {
     };
     Tensor gy = dense(grad[0], x), ge = dense(grad[1], c);
     Tensor gld = grad[2].defined() ? grad[2].contiguous()
-                                   : torch::zeros({x.size(0)}, x.options());
+                                   : torch::zeros({x.size(0), z.ntl + z.ntc}, x.options());
     Tensor gx = torch::empty_like(x), gc = torch::empty_like(c), go = torch::empty_like(o);
     if (x.scalar_type() == torch::kDouble)
       spline_backward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
@@ -265,18 +268,31 @@ struct FlowNet {
     }
   }
 
-  // log q_flow(l,c|f) [n]
-  Tensor log_prob(Tensor l, Tensor c, const Tensor &f) const
+  /** The variables on their way to the base distribution: before the affine layer, before each
+      coupling, and at the end. slopes: of the variables that a layer transforms, by themselves (the
+      diagonal of its Jacobian, which is triangular), logarithms; linear ones first. */
+  struct Stages {
+    std::vector<Tensor> l, c;          // [number of couplings + 2][n][nl], [n][nc]
+    std::vector<Tensor> logslopes;     // [number of couplings + 1][n][transformed]
+    Tensor log_prob;                   // [n] log q_flow(l,c|f)
+  };
+
+  Stages normalise(const Tensor &l, const Tensor &c, const Tensor &f) const
   {
     using namespace torch;
+    Stages s;
+    s.l = {l};
+    s.c = {c, c};
     Tensor h = silu(addmm(params[1], f, params[0].t()));
     h = silu(addmm(params[3], h, params[2].t()));
     h = addmm(params[5], h, params[4].t());
     Tensor mean = h.slice(1, 0, shape.nl), scale = h.slice(1, shape.nl, 2 * shape.nl);
-    l = (l - mean) * exp(-scale);
+    s.l.push_back((l - mean) * exp(-scale));
+    s.logslopes = {-scale};
     Tensor logdet = -scale.sum(1);
     for (const auto &layer : layers) {
       const auto *p = &params[layer.first];
+      const Tensor &l = s.l.back(), &c = s.c.back();
       Tensor q = l.index_select(1, layer.lid);
       if (layer.cid.size(0)) {
         Tensor a = c.index_select(1, layer.cid).unsqueeze(2);
@@ -289,13 +305,88 @@ struct FlowNet {
       g = addmm(p[6], g, p[5].t());
       auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct),
                                        g, shape.bins, shape.circular_bins, shape.bound);
-      if (layer.lt.size(0)) l = l.index_copy(1, layer.lt, out[0]);
-      if (layer.ct.size(0)) c = c.index_copy(1, layer.ct, out[1]);
-      logdet = logdet + out[2];
+      logdet = logdet + out[2].sum(1);
+      s.logslopes.push_back(out[2]);
+      s.l.push_back(layer.lt.size(0) ? l.index_copy(1, layer.lt, out[0]) : l);
+      s.c.push_back(layer.ct.size(0) ? c.index_copy(1, layer.ct, out[1]) : c);
     }
     const double base =
         -0.5 * shape.nl * std::log(2 * TORCH_PI) - shape.nc * std::log(2 * TORCH_PI);
-    return logdet - 0.5 * (l * l).sum(1) + base;
+    const Tensor &end = s.l.back();
+    s.log_prob = logdet - 0.5 * (end * end).sum(1) + base;
+    return s;
+  }
+
+  // log q_flow(l,c|f) [n]
+  Tensor log_prob(const Tensor &l, const Tensor &c, const Tensor &f) const
+  {
+    return normalise(l, c, f).log_prob;
+  }
+
+  /** Adds to the gradients of the parameters that of sum_i weight_i KL-like terms whose path
+      derivative by the sample is g_i = d(log q - log p)/d(l,c):
+        sum_i weight_i g_i dT(u_i)/dparams,  T the generating direction, T(u_i) = (l_i,c_i).
+      With samples of p and weights 1/n this is the path gradient of the forward KL divergence,
+      with samples of q that of the reverse one; it vanishes sample by sample where q = p. Vaitl,
+      Nicoli, Nakajima, Kessel, Mach. Learn.: Sci. Technol. 3, 045006 (2022); recursion over the layers without inverting them: Vaitl,
+      Winkler, Richter, Kessel, ICLR 2024. score [n][nl+nc] = d log p/d(l,c), weight [n].
+      Returns log q_flow [n]. */
+  Tensor add_path_gradient(const Tensor &l0, const Tensor &c0, const Tensor &f, const Tensor &score,
+                           const Tensor &weight)
+  {
+    using namespace torch;
+    const Tensor l = l0.detach().requires_grad_(true), c = c0.detach().requires_grad_(true);
+    const Stages s = normalise(l, c, f);
+    auto gradient = [](const std::vector<Tensor> &of, const std::vector<Tensor> &by,
+                       const std::vector<Tensor> &cotangent) {
+      return autograd::grad(of, by, cotangent, true, false, true);
+    };
+    const auto q = gradient({s.log_prob.sum()}, {l, c}, {});
+    // h: cotangent of the variables at the stage reached, weight (d log q - d log p) dT/d(stage)
+    Tensor hl = q[0] - score.slice(1, 0, shape.nl),
+           hc = shape.nc ? q[1] - score.slice(1, shape.nl, shape.nl + shape.nc) : torch::zeros_like(c);
+    // atoms in contact have forces without limit: such a sample pulls as hard as others, no harder
+    const Tensor size = sqrt((hl * hl).sum(1) + (hc * hc).sum(1));
+    const Tensor w = (weight * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
+    hl = hl * w;
+    hc = hc * w;
+
+    auto add = [&](size_t first, const std::vector<Tensor> &grads, size_t at) {
+      NoGradGuard no_grad;
+      for (size_t k = 0; at + k < grads.size(); k++) {
+        auto &g = params[first + k].mutable_grad();
+        if (!grads[at + k].defined()) continue;
+        g = g.defined() ? g + grads[at + k] : grads[at + k];
+      }
+    };
+    hl = hl * exp(-s.logslopes[0].detach());
+    add(0, gradient({s.l[1]}, {params.begin(), params.begin() + 6}, {-hl}), 0);
+    for (size_t k = 0; k < layers.size(); k++) {
+      const Layer &layer = layers[k];
+      const int64_t ntl = layer.lt.size(0), ntc = layer.ct.size(0);
+      const Tensor stretch = exp(-s.logslopes[k + 1].detach());
+      std::vector<Tensor> of, cotangent, by = {s.l[k + 1], s.c[k + 1]};
+      Tensor tl, tc;    // cotangents of the transformed variables behind this layer
+      if (ntl) {
+        tl = hl.index_select(1, layer.lt) * stretch.slice(1, 0, ntl);
+        of.push_back(s.l[k + 2]);
+        cotangent.push_back(torch::zeros_like(hl).index_copy(1, layer.lt, -tl));
+      }
+      if (ntc) {
+        tc = hc.index_select(1, layer.ct) * stretch.slice(1, ntl, ntl + ntc);
+        of.push_back(s.c[k + 2]);
+        cotangent.push_back(torch::zeros_like(hc).index_copy(1, layer.ct, -tc));
+      }
+      by.insert(by.end(), params.begin() + layer.first, params.begin() + layer.first + 7);
+      const auto grads = gradient(of, by, cotangent);
+      add(layer.first, grads, 2);
+      // the identity set takes up what the transformed variables owe to it
+      if (grads[0].defined()) hl = hl + grads[0];
+      if (grads[1].defined()) hc = hc + grads[1];
+      if (ntl) hl = hl.index_copy(1, layer.lt, tl);
+      if (ntc) hc = hc.index_copy(1, layer.ct, tc);
+    }
+    return s.log_prob.detach();
   }
 };
 

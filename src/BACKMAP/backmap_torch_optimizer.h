@@ -24,9 +24,11 @@
 namespace BACKMAP_NS {
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), gradient clipping, a running
-    average of the weights and the best averages so far. float parameters. */
+    average of the weights and the best averages so far. float parameters. The norm of the gradient is
+    limited to clip, and to `surprise` times its own running average (0: no such limit): gradients of
+    low variance would otherwise be drowned by one rare large one. */
 struct TorchOptimizer {
-  double ema = 0.999, decay = 0.0, clip = 20.0;
+  double ema = 0.999, decay = 0.0, clip = 20.0, surprise = 0.0, typical = 0.0;
   std::vector<torch::Tensor> *params = nullptr;
   std::vector<torch::Tensor> m1, m2, average, best;
   int64_t step = 0, skipped = 0;
@@ -67,7 +69,12 @@ struct TorchOptimizer {
       skipped++;
       return;
     }
-    const float shrink = norm > clip ? clip / norm : 1.0;
+    double limit = clip;
+    if (surprise > 0.0) {
+      if (typical > 0.0) limit = std::min(clip, surprise * typical);
+      typical += (typical > 0.0 ? 0.02 : 1.0) * (std::min(norm, limit) - typical);
+    }
+    const float shrink = norm > limit ? limit / norm : 1.0;
     const double c1 = 1.0 - std::pow(0.9, (double) step), c2 = 1.0 - std::pow(0.999, (double) step);
     const float size = rate / c1, root = 1.0 / std::sqrt(c2), keep = 1.0 - rate * decay;
     const float mix = 1.0 - std::min(ema, (1.0 + step) / (10.0 + step));
@@ -178,7 +185,7 @@ class TorchCheckpoint {
   std::string bytes;
   size_t at = 0;
 
-  static std::string magic(const std::string &kind) { return "backmap checkpoint 1 " + kind + "\n"; }
+  static std::string magic(const std::string &kind) { return "backmap checkpoint 2 " + kind + "\n"; }
 
   void item(void *p, size_t n, bool out)
   {
@@ -207,6 +214,7 @@ class TorchCheckpoint {
     for (const auto &p : *opt.params) same("size of the networks", p.numel());
     item(&opt.step, sizeof(opt.step), out);
     item(&opt.skipped, sizeof(opt.skipped), out);
+    item(&opt.typical, sizeof(opt.typical), out);
     item(&s.epoch, sizeof(s.epoch), out);
     item(&s.best_epoch, sizeof(s.best_epoch), out);
     item(&s.best, sizeof(s.best), out);

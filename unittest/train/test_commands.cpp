@@ -393,6 +393,68 @@ TEST(TrainFlow, beads_of_several_atoms)
   EXPECT_GT(good, 0);
 }
 
+/* the shipped flow knows the molecule: all that is tried here is the way through the command */
+
+TEST(TrainFlow, fine_tunes_on_the_energy)
+{
+  Script s(setup());
+  const std::string shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors", fine = write_file("in.fine", setup()),
+                    a = scratch("tuned.a"), b = scratch("tuned.b"),
+                    rest = " temperature 300 threads 1 epochs 2 batch 32 validation 0.2 samples 3 frames 40 init " + shipped +
+      " energy " + fine + " files " + dump_of_md() + " dump x y z box no";
+  s.commands("train_flow " + map_file() + " " + a + rest);
+  s.commands("train_flow " + map_file() + " " + b + rest);
+  if (rank()) return;
+  EXPECT_EQ(read_file(a), read_file(b));
+  const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
+                 start = FlowSpec::from_model(ModelFile::parse(read_file(shipped), shipped));
+  EXPECT_EQ(spec.zmatrix, start.zmatrix);
+  EXPECT_EQ(spec.linear_chol, start.linear_chol);
+  EXPECT_EQ(spec.hidden, start.hidden);
+  EXPECT_NE(spec.training.find("start_forward_ess"), std::string::npos);
+}
+
+TEST(TrainFlow, goes_on_with_the_likelihood)
+{
+  Script s(setup());
+  const std::string a = scratch("first.safetensors"), b = scratch("second.safetensors"),
+                    files = " files " + dump_of_md() + " dump x y z box no";
+  s.commands("train_flow " + map_file() + " " + a + small_flow + files);
+  s.commands("train_flow " + map_file() + " " + b + small_flow + "init " + a + files);
+  if (rank()) return;
+  const FlowSpec first = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
+                 second = FlowSpec::from_model(ModelFile::parse(read_file(b), b));
+  EXPECT_EQ(second.hidden, 8);
+  EXPECT_EQ(second.linear_mean, first.linear_mean);
+  EXPECT_NE(second.affine[0].weight, first.affine[0].weight);
+}
+
+TEST(TrainFlow, fine_tuning_names_what_is_wrong)
+{
+  Script s(setup());
+  const std::string shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors", fine = write_file("in.fine", setup()),
+                    files = " files " + dump_of_md() + " dump x y z box no", init = " init " + shipped,
+                    start = "train_flow " + map_file() + " " + scratch("none.safetensors") + " threads 1 temperature ";
+  auto expect = [&](const std::string &command, const std::string &part) {
+    const std::string e = s.error_of(command);
+    EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
+  };
+  const auto ala3 = setup();
+  std::string other = ala3;
+  other.replace(other.find("/ala2/ala2.data"), 15, "/ala3/ala3.data");
+  expect(start + "300 energy " + fine + files, "expected init MODEL");
+  expect(start + "310 energy " + fine + init + files, "temperature, expected 310");
+  expect(start + "300 energy none.in" + init + files, "none.in");
+  expect(start + "300 energy " + fine + " samples 1" + init + files, "keyword samples, expected at least 2");
+  expect(start + "300 init " + map_file() + files, "ala2.map.json");
+  expect(start + "300 energy " + write_file("in.other", other) + init + files, "number of atoms, expected 22, got 42");
+  expect(start + "300 frames 40 validation 0.01 energy " + fine + init + files, "validation frames, expected at least 50");
+  expect("train_flow " + write_file("swapped.json", "{\"molecule\":\"x\",\"beads\":[{\"name\":\"C\",\"atoms\":[5]},"
+                                    "{\"name\":\"N\",\"atoms\":[7]},{\"name\":\"CA\",\"atoms\":[9]}]}") +
+             " x temperature 300" + init + files, "beads differ");
+  EXPECT_FALSE(std::ifstream(scratch("none.safetensors")).good());
+}
+
 TEST(TrainFlow, names_what_is_wrong)
 {
   const std::string out = " " + scratch("none.safetensors") + " ";
