@@ -189,10 +189,12 @@ FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const doub
       const std::size_t s = (std::size_t) i * m + j;
       logw[j] = -INF;
       if (logq[s] < INF && score(&y[s * stride], point[j]))
-        logw[j] = options.power * (-point[j].energy / kt - logq[s]);
+        logw[j] = -point[j].energy / kt - logq[s];
     }
     const double norm = log_sum_exp(logw.data(), m);
-    for (int j = 0; j < m; j++) share[j] = norm > -INF ? std::exp(logw[j] - norm) * m / (m + 1.0) : 0.0;
+    for (int j = 0; j < m; j++)
+      share[j] = logw[j] > -INF ? ((1.0 - options.reverse) * std::exp(logw[j] - norm) * m + options.reverse) / (m + 1.0)
+                                : 0.0;
     share[m] = score(chosen[i], point[m]) ? (norm > -INF ? 1.0 / (m + 1.0) : 1.0) : 0.0;
 
     const auto f = standard_features(spec, &z[3 * spec.nbeads() * (std::size_t) i]);

@@ -61,7 +61,7 @@ class FlowEnergy {
   struct Options {
     int samples = 8;          // of the flow for each frame
     std::int64_t seed = 1;
-    double power = 1.0;       // of the weights of the samples
+    double reverse = 0.5;     // share of the reverse divergence
     std::string backend = "serial";
   };
 
@@ -69,8 +69,9 @@ class FlowEnergy {
   FlowEnergy(const FlowSpec &spec, double kt, EnergyFunction energy, const Options &options);
 
   /** `count` of the n frames, drawn by seed and epoch, and the samples that the flow draws for their
-      beads, weighted by the Boltzmann factor (self-normalised over the samples of a frame; all frames
-      count alike, and a frame counts as much as one sample of it). */
+      beads. All frames count alike, and a frame counts as much as one sample of it. Samples count by
+      the Boltzmann weights, normalised within the frame (forward divergence), and for the share
+      `reverse` equally (reverse divergence: it sees what the flow draws where nothing should be). */
   FlowFrames training(const FlowSpec &flow, std::int64_t n, const double *x, std::int64_t count,
                       int epoch) const;
 

@@ -85,7 +85,7 @@ torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, 
   net.add_path_gradient(given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
                         given_rows(f, n, shape.nf, torch::kDouble),
                         given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
-                        given_rows(weight, n, 1, torch::kDouble).squeeze(1));
+                        given_rows(weight, n, 1, torch::kDouble).squeeze(1), 0.0);
   std::vector<Tensor> gradients;
   for (const auto &p : net.params)
     gradients.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
@@ -138,7 +138,8 @@ struct FlowTrainer::Impl {
     if (tscore.defined()) {
       const Tensor w = tweight.index_select(0, which);
       const Tensor lp =
-          net.add_path_gradient(l, c, f, tscore.index_select(0, which), w / which.size(0));
+          net.add_path_gradient(l, c, f, tscore.index_select(0, which), w / which.size(0),
+                                opt.likelihood);
       return -(lp * w).mean().item<double>();
     }
     Tensor loss = -net.log_prob(l, c, f).mean();

@@ -53,6 +53,7 @@ struct FlowTrainOptions {
   double decay = 0.0;      // decoupled weight decay
   double clip = 20.0;      // largest norm of the gradient
   double surprise = 0.0;   // and its largest multiple of the usual norm, 0 = no limit
+  double likelihood = 0.2; // share of the plain gradient in that of frames with a score
   int warmup = 200;        // steps of linear increase of the rate
   int patience = 0;        // stop after that many epochs without improvement, 0 = never
   int threads = 2;

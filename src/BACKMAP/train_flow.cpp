@@ -168,7 +168,7 @@ void fit_likelihood(FlowSpec &spec, const Settings &set, FlowFrames train, FlowF
   const FlowEpoch e = run_epochs(trainer, set, log, [](int) {}, likelihood_row);
   set_weights(spec, trainer.best());
   figures.add("frames", ntrain).add("validation_frames", nvalid).add("validation_nats", e.best)
-      .add("best_epoch", e.best_epoch).add("epochs", e.epoch).add("seconds", e.seconds);
+      .add("best_epoch", e.best_epoch).add("epochs", e.epoch);
 }
 
 /* ----------------------------------------------------------------------
@@ -234,8 +234,7 @@ void fit_energy(FlowSpec &spec, const Settings &set, double kt, const Split &fra
              "rate, more samples a frame, or more training frames");
   figures.add("frames", n).add("tuned_conditional_ess", -e.best).add("tuned_best_epoch", e.best_epoch)
       .add("start_conditional_ess", start.conditional).add("start_forward_ess", start.forward)
-      .add("tuned_epochs", e.epoch).add("samples", set.energy.samples).add("power", set.energy.power)
-      .add("seconds", e.seconds);
+      .add("tuned_epochs", e.epoch).add("samples", set.energy.samples).add("reverse", set.energy.reverse);
 }
 
 }    // namespace
@@ -315,8 +314,10 @@ void TrainFlow::command(int narg, char **arg)
       set.energy.samples = args.integer(k, v, 2);
     else if (key == "frames")
       set.frames = args.integer(k, v, 10);
-    else if (key == "power")
-      set.energy.power = args.real(k, v, 0.0, 2.0);
+    else if (key == "likelihood")
+      set.train.likelihood = args.real(k, v, 0.0, 1.0);
+    else if (key == "reverse")
+      set.energy.reverse = args.real(k, v, 0.0, 1.0);
     else
       error->all(FLERR, "train_flow: unknown keyword " + key);
     iarg += 2;

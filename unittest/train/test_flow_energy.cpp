@@ -73,8 +73,8 @@ struct Small {
   // a chain of five atoms, every second one a bead, with an atom at each side
   explicit Small(int seed) :
       Small(make_topology(7, {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {1, 5}, {3, 6}}, {5, 6}),
-            {0, 0, 0, 1.4, 0.3, 0.2, 2.1, 1.6, 0, 3.5, 1.8, 0.4, 4.3, 3.0, -0.2, 1.7, -0.4, 1.0, 4.0, 1.0, 1.1}, 0.15,
-            {0, 2, 4}, 1500, seed)
+            {0, 0, 0, 1.4, 0.3, 0.2, 2.1, 1.6, 0, 3.5, 1.8, 0.4, 4.3, 3.0, -0.2, 1.7, -0.4, 1.0, 4.0, 1.0, 1.1}, 0.11,
+            {0, 2, 4}, 3000, seed)
   {
   }
 
@@ -307,7 +307,7 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   Tuned t;
   FlowSpec now = start;
   t.before = source.quality(now, 200, check, 30);
-  FlowTrainer trainer(net_shape(start), o, source.training(now, small.ntrain, small.x.data(), 600, 0),
+  FlowTrainer trainer(net_shape(start), o, source.training(now, small.ntrain, small.x.data(), 800, 0),
                       FlowEnergy::variables(start, 200, check));
   trainer.start_from(get_weights(start));
   trainer.set_criterion(
@@ -321,7 +321,7 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   while (!trainer.finished()) {
     if (e.epoch) {
       set_weights(now, trainer.average());
-      trainer.set_training(source.training(now, small.ntrain, small.x.data(), 600, e.epoch));
+      trainer.set_training(source.training(now, small.ntrain, small.x.data(), 800, e.epoch));
     }
     e = trainer.epoch();
   }
