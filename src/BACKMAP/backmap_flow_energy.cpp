@@ -192,26 +192,27 @@ FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const doub
         logw[j] = -point[j].energy / kt - logq[s];
     }
     const double norm = log_sum_exp(logw.data(), m);
-    for (int j = 0; j < m; j++)
-      share[j] = logw[j] > -INF ? ((1.0 - options.reverse) * std::exp(logw[j] - norm) * m + options.reverse) / (m + 1.0)
-                                : 0.0;
-    share[m] = score(chosen[i], point[m]) ? (norm > -INF ? 1.0 / (m + 1.0) : 1.0) : 0.0;
+    const bool any = norm > -INF, own = score(chosen[i], point[m]);
+    for (int j = 0; j < m; j++) share[j] = any ? std::exp(logw[j] - norm) * m / (m + 1.0) : 0.0;
+    share[m] = own ? (any ? 1.0 / (m + 1.0) : 1.0) : 0.0;
 
     const auto f = standard_features(spec, &z[3 * spec.nbeads() * (std::size_t) i]);
     for (int j = 0; j <= m; j++) {
-      // overlapping atoms: forces without limit on a sample that does not count
-      if (share[j] < 1.0e-3 / (m + 1.0)) continue;
+      if (j < m ? logw[j] == -INF : !own) continue;
+      const double plain = j < m ? 1.0 / (m + 1.0) : share[m];
       const auto &p = point[j];
       out.l.insert(out.l.end(), p.l.begin(), p.l.end());
       out.c.insert(out.c.end(), p.c.begin(), p.c.end());
       out.f.insert(out.f.end(), f.begin(), f.end());
       out.score.insert(out.score.end(), p.score.begin(), p.score.end());
       out.weight.push_back((float) share[j]);
+      out.path.push_back((float) ((1.0 - options.reverse) * share[j] + options.reverse * plain));
       out.geometry.push_back((float) p.geometry);
       out.n++;
     }
   }
-  for (float &w : out.weight) w *= (float) out.n / count;
+  for (auto *set : {&out.weight, &out.path})
+    for (float &w : *set) w *= (float) out.n / count;
   return out;
 }
 

@@ -85,7 +85,8 @@ torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, 
   net.add_path_gradient(given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
                         given_rows(f, n, shape.nf, torch::kDouble),
                         given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
-                        given_rows(weight, n, 1, torch::kDouble).squeeze(1), 0.0);
+                        given_rows(weight, n, 1, torch::kDouble).squeeze(1),
+                        torch::zeros({n}, torch::kDouble));
   std::vector<Tensor> gradients;
   for (const auto &p : net.params)
     gradients.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
@@ -97,7 +98,7 @@ torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, 
 struct FlowTrainer::Impl {
   FlowTrainOptions opt;
   FlowNet net;
-  Tensor tl, tc, tf, tscore, tweight, vl, vc, vf;
+  Tensor tl, tc, tf, tscore, tweight, tpath, vl, vc, vf;
   double tgeo, vgeo;    // mean geometry and constant terms
   int64_t ntrain, nvalid;
   Criterion criterion;
@@ -121,10 +122,11 @@ struct FlowTrainer::Impl {
     tl = rows(train.l, train.n, shape.nl, "l");
     tc = rows(train.c, train.n, shape.nc, "c");
     tf = rows(train.f, train.n, shape.nf, "f");
-    tscore = tweight = Tensor();
+    tscore = tweight = tpath = Tensor();
     if (!train.score.empty()) {
       tscore = rows(train.score, train.n, shape.nl + shape.nc, "score");
       tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
+      tpath = rows(train.path, train.n, 1, "path").squeeze(1);
     }
     tgeo = offset(train);
   }
@@ -137,9 +139,9 @@ struct FlowTrainer::Impl {
     optimizer.clear_gradients();
     if (tscore.defined()) {
       const Tensor w = tweight.index_select(0, which);
-      const Tensor lp =
-          net.add_path_gradient(l, c, f, tscore.index_select(0, which), w / which.size(0),
-                                opt.likelihood);
+      const Tensor lp = net.add_path_gradient(l, c, f, tscore.index_select(0, which),
+                                              tpath.index_select(0, which) * ((1.0 - opt.likelihood) / which.size(0)),
+                                              w * (opt.likelihood / which.size(0)));
       return -(lp * w).mean().item<double>();
     }
     Tensor loss = -net.log_prob(l, c, f).mean();
@@ -270,6 +272,9 @@ FlowEpoch FlowTrainer::epoch()
     plan.best = r.valid;
     plan.best_epoch = plan.epoch;
     s.optimizer.keep_best();
+  } else if (s.criterion) {
+    s.optimizer.return_to_best();
+    plan.scale *= 0.5;
   }
   plan.used = plan.elapsed();
   r.best = plan.best;

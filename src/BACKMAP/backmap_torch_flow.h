@@ -29,12 +29,13 @@ struct FlowNetShape {
  *  features [n][nf]. constant is added to every log-density (-log|det L|), geometry [n] is the
  *  log|dx/dy| of each frame: log q = log q_flow(l,c|f) + constant - geometry.
  *  For training on the energy: score [n][nl+nc] = d log p/d(l,c) of the Boltzmann density p of
- *  these variables, and weight [n] (mean 1); both empty for maximum likelihood. */
+ *  these variables; weight [n] (mean 1) makes the frames samples of p, path [n] (mean 1) is that of the
+ *  path gradient, which may count samples of the flow for themselves; all empty for maximum likelihood. */
 struct FlowFrames {
   int64_t n = 0;
   std::vector<float> l, c, f;
   std::vector<float> geometry;
-  std::vector<float> score, weight;
+  std::vector<float> score, weight, path;
   double constant = 0.0;
 };
 
@@ -100,7 +101,8 @@ class FlowTrainer {
   /** Start from these weights instead of random ones; before the first epoch. */
   void start_from(const Weights &weights);
   /** Replace the likelihood of the validation frames as what tells the best epoch. start: the
-   *  figure of the weights to start from, which stay the best until an epoch is better. */
+   *  figure of the weights to start from, which stay the best until an epoch is better. After an epoch that
+   *  is not, training goes on from the best weights at half the rate. */
   void set_criterion(Criterion criterion, double start);
   /** Other frames for the epochs to come. */
   void set_training(FlowFrames train);

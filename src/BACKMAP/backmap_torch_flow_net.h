@@ -330,12 +330,12 @@ struct FlowNet {
       with samples of q that of the reverse one; it vanishes sample by sample where q = p. Vaitl,
       Nicoli, Nakajima, Kessel, Mach. Learn.: Sci. Technol. 3, 045006 (2022); recursion over the
       layers without inverting them: Vaitl, Winkler, Richter, Kessel, ICLR 2024.
-      score [n][nl+nc] = d log p/d(l,c), weight [n]. The share `likelihood` of the gradient is that
-      of -sum_i weight_i log q instead, which has the same mean for samples of p: where p ends at a
-      wall, what flows behind it shows in the likelihood of all samples, but in the path derivative
-      only of the rare ones at the wall. Returns log q_flow [n]. */
+      score [n][nl+nc] = d log p/d(l,c), weight [n]. Added is also the gradient of
+      -sum_i likelihood_i log q, which for samples of p has the same mean, and which sees what the
+      path derivative cannot: what leaks behind walls, and the jump of p where rotors exchange
+      labels. likelihood [n]. Returns log q_flow [n]. */
   Tensor add_path_gradient(const Tensor &l0, const Tensor &c0, const Tensor &f, const Tensor &score,
-                           const Tensor &weight, double likelihood)
+                           const Tensor &weight, const Tensor &likelihood)
   {
     using namespace torch;
     const Tensor l = l0.detach().requires_grad_(true), c = c0.detach().requires_grad_(true);
@@ -350,7 +350,7 @@ struct FlowNet {
            hc = shape.nc ? q[1] - score.slice(1, shape.nl, shape.nl + shape.nc) : torch::zeros_like(c);
     // atoms in contact have forces without limit: such a sample pulls as hard as others, no harder
     const Tensor size = sqrt((hl * hl).sum(1) + (hc * hc).sum(1));
-    const Tensor w = (weight * (1.0 - likelihood) * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
+    const Tensor w = (weight * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
     hl = hl * w;
     hc = hc * w;
 
@@ -362,7 +362,7 @@ struct FlowNet {
         g = g.defined() ? g + grads[at + k] : grads[at + k];
       }
     };
-    if (likelihood > 0.0) add(0, gradient({(s.log_prob * weight).sum() * -likelihood}, params, {}), 0);
+    add(0, gradient({-(s.log_prob * likelihood).sum()}, params, {}), 0);
     hl = hl * exp(-s.logslopes[0].detach());
     add(0, gradient({s.l[1]}, {params.begin(), params.begin() + 6}, {-hl}), 0);
     for (size_t k = 0; k < layers.size(); k++) {

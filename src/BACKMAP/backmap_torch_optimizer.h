@@ -101,6 +101,19 @@ struct TorchOptimizer {
     for (size_t k = 0; k < best.size(); k++) best[k].copy_(average[k]);
   }
 
+  // go on from the best averages as from a start
+  void return_to_best()
+  {
+    torch::NoGradGuard no_grad;
+    for (size_t k = 0; k < best.size(); k++) {
+      (*params)[k].copy_(best[k]);
+      average[k].copy_(best[k]);
+      m1[k].zero_();
+      m2[k].zero_();
+    }
+    step = 0;
+  }
+
   // evaluate with the averaged weights: call before and after
   void swap_average() { params->swap(average); }
 };
@@ -111,6 +124,7 @@ struct TorchSchedule {
   double minutes = 0.0, rate = 1.0e-3;
   int epoch = 0, best_epoch = 0;
   double best = INFINITY, used = 0.0, started = 0.0;
+  double scale = 1.0;    // of the rate
 
   static double now()
   {
@@ -127,7 +141,7 @@ struct TorchSchedule {
     if (minutes > 0.0) part = std::max(part, elapsed() / (60.0 * minutes));
     part = std::min(part, 1.0);
     const double ramp = std::min(1.0, (step + 1.0) / warmup);
-    return rate * ramp * std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
+    return rate * scale * ramp * std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
   }
 
   bool over() const
@@ -219,6 +233,7 @@ class TorchCheckpoint {
     item(&s.best_epoch, sizeof(s.best_epoch), out);
     item(&s.best, sizeof(s.best), out);
     item(&s.used, sizeof(s.used), out);
+    item(&s.scale, sizeof(s.scale), out);
     torch::NoGradGuard no_grad;
     for (auto *set : {opt.params, &opt.m1, &opt.m2, &opt.average, &opt.best})
       for (auto &t : *set) item(t.data_ptr<float>(), t.numel() * sizeof(float), out);

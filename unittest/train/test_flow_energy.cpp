@@ -373,6 +373,6 @@ TEST(FlowEnergy, samples_and_frames_share_the_weight)
   EXPECT_EQ(a.weight, b.weight);
   EXPECT_NE(a.l, source.training(spec, 500, small.x.data(), 40, 4).l);
   const double sum = std::accumulate(a.weight.begin(), a.weight.end(), 0.0);
-  EXPECT_NEAR(sum, (double) a.n, 0.01 * a.n);    // what is too small to count is left out
+  EXPECT_NEAR(sum, (double) a.n, 1.0e-3 * a.n);
   EXPECT_EQ(a.score.size(), (std::size_t) a.n * (spec.nl() + spec.nc()));
 }
