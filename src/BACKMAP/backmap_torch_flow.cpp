@@ -102,6 +102,7 @@ struct FlowTrainer::Impl {
   double tgeo, vgeo;    // mean geometry and constant terms
   int64_t ntrain, nvalid;
   Criterion criterion;
+  double slack = 0.0;
   TorchOptimizer optimizer;
   TorchSchedule schedule;
 
@@ -149,7 +150,7 @@ struct FlowTrainer::Impl {
     return loss.item<double>();
   }
 
-  double validate()
+  Verdict validate()
   {
     if (criterion) return criterion(named(net, optimizer.average));
     torch::NoGradGuard no_grad;
@@ -163,7 +164,7 @@ struct FlowTrainer::Impl {
                  .item<double>();
     }
     optimizer.swap_average();
-    return -(sum / nvalid) - vgeo;
+    return {-(sum / nvalid) - vgeo, true};
   }
 
   std::vector<TorchCheckpoint::Check> checks() const
@@ -220,8 +221,9 @@ void FlowTrainer::start_from(const Weights &weights)
   }
 }
 
-void FlowTrainer::set_criterion(Criterion criterion, double start)
+void FlowTrainer::set_criterion(Criterion criterion, double start, double slack)
 {
+  impl->slack = slack;
   impl->criterion = std::move(criterion);
   impl->schedule.best = start;
 }
@@ -267,12 +269,13 @@ FlowEpoch FlowTrainer::epoch()
   FlowEpoch r;
   r.epoch = ++plan.epoch;
   r.train = sum / count - s.tgeo;
-  r.valid = s.validate();
-  if (r.valid < plan.best) {
+  const Verdict verdict = s.validate();
+  r.valid = verdict.figure;
+  if (verdict.acceptable && r.valid < plan.best) {
     plan.best = r.valid;
     plan.best_epoch = plan.epoch;
     s.optimizer.keep_best();
-  } else if (s.criterion) {
+  } else if (s.criterion && !(r.valid < plan.best + s.slack)) {
     s.optimizer.return_to_best();
     plan.scale *= 0.5;
   }

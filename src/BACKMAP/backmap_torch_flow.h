@@ -89,8 +89,12 @@ class FlowTrainer {
  public:
   /** Tensors by their names in the model file. */
   using Weights = std::map<std::string, FlowTensor>;
-  /** Figure of averaged weights that is to become small; NaN and infinity: not acceptable. */
-  using Criterion = std::function<double(const Weights &)>;
+  /** How good averaged weights are: the figure is to become small, but only acceptable weights are kept. */
+  struct Verdict {
+    double figure;
+    bool acceptable;
+  };
+  using Criterion = std::function<Verdict(const Weights &)>;
 
   /** Throws std::runtime_error if frames or shape do not fit together. Frames with a score are
    *  trained by the path gradient of the forward KL divergence, others by maximum likelihood. */
@@ -100,10 +104,10 @@ class FlowTrainer {
 
   /** Start from these weights instead of random ones; before the first epoch. */
   void start_from(const Weights &weights);
-  /** Replace the likelihood of the validation frames as what tells the best epoch. start: the
-   *  figure of the weights to start from, which stay the best until an epoch is better. After an epoch that
-   *  is not, training goes on from the best weights at half the rate. */
-  void set_criterion(Criterion criterion, double start);
+  /** Replace the likelihood of the validation frames as what tells the best epoch. start: the figure of the
+   *  weights to start from, which stay the best until an epoch is better. After an epoch that is worse than
+   *  the best by more than `slack`, training goes on from the best weights at half the rate. */
+  void set_criterion(Criterion criterion, double start, double slack);
   /** Other frames for the epochs to come. */
   void set_training(FlowFrames train);
 

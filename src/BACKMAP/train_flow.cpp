@@ -203,10 +203,9 @@ void fit_energy(FlowSpec &spec, const Settings &set, double kt, const Split &fra
       [&](const FlowTrainer::Weights &weights) {
         set_weights(now, weights);
         quality = source.quality(now, ncheck, check.data(), CHECK_SAMPLES);
-        return quality.forward >= start.forward ? -quality.conditional
-                                                : std::numeric_limits<double>::quiet_NaN();
+        return FlowTrainer::Verdict{-quality.conditional, quality.forward >= start.forward};
       },
-      -start.conditional);
+      -start.conditional, 0.01);
 
   const auto row = [&](const FlowEpoch &e) {
     char text[200];
@@ -249,6 +248,18 @@ void TrainFlow::command(int narg, char **arg)
   (void) arg;
   error->all(FLERR, "train_flow: this LAMMPS was built without LibTorch, which training needs");
 #else
+  std::vector<char *> args(arg, arg + narg);
+  const bool whole = backmap_universe_keyword(lmp, "train_flow", args);
+  backmap_universe_run(lmp, whole, [&] { train((int) args.size(), args.data(), whole); });
+#endif
+}
+
+#ifdef BACKMAP_TORCH
+
+/* ---------------------------------------------------------------------- */
+
+void TrainFlow::train(int narg, char **arg, bool whole)
+{
   if (narg < 4) error->all(FLERR, "Illegal train_flow command: expected map, output file, keywords");
   Settings set;
   set.map_file = arg[0];
@@ -334,7 +345,7 @@ void TrainFlow::command(int narg, char **arg)
     set.train.warmup = 100;
   }
 
-  TrainLog log(lmp, "train_flow");
+  TrainLog log(lmp, "train_flow", whole);
   const Topology topology = trajectory.topology();
   const std::string map_text = backmap_read_file(lmp, set.map_file, "train_flow: map");
   const std::string start = set.init.empty() ? "" : backmap_read_file(lmp, set.init, "train_flow: init");
@@ -390,13 +401,14 @@ void TrainFlow::command(int narg, char **arg)
         const Split frames = split(fr, set.validation);
         fr = BackmapTrajectory::Frames();
         const int64_t stride = 3 * spec.natoms;
+        FlowFrames train = FlowEnergy::variables(spec, frames.train.size() / stride, frames.train.data()),
+                   valid = FlowEnergy::variables(spec, frames.valid.size() / stride, frames.valid.data());
+        if (!spec.range.known()) spec.range = FeatureRange::build(train.f, valid.f, spec.nf());
         if (set.tuning())
           fit_energy(spec, set, force->boltz * spec.temperature, frames,
                      [&](const double *x, double *f) { return sampler->energy(x, f); }, log, figures);
         else
-          fit_likelihood(spec, set, FlowEnergy::variables(spec, frames.train.size() / stride, frames.train.data()),
-                         FlowEnergy::variables(spec, frames.valid.size() / stride, frames.valid.data()), log,
-                         figures);
+          fit_likelihood(spec, set, std::move(train), std::move(valid), log, figures);
       }
       spec.temperature = set.temperature;
       spec.units = update->unit_style;
@@ -411,5 +423,6 @@ void TrainFlow::command(int narg, char **arg)
     }
   }
   backmap_agree(lmp, problem);
-#endif
 }
+
+#endif

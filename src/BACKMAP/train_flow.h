@@ -18,11 +18,14 @@ CommandStyle(train_flow,TrainFlow);
 namespace LAMMPS_NS {
 
 /** train_flow map.json out.safetensors keyword values ... : fits the conditional flow q(x_R|z) to an
-    all-atom dump by maximum likelihood; see doc/src/train_flow.rst. */
+    all-atom dump by maximum likelihood, or goes on with one on the energy; see doc/src/train_flow.rst. */
 class TrainFlow : public Command {
  public:
   TrainFlow(class LAMMPS *lmp) : Command(lmp) {}
   void command(int, char **) override;
+
+ private:
+  void train(int, char **, bool whole);
 };
 
 }    // namespace LAMMPS_NS

@@ -314,9 +314,9 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
       [&](const FlowTrainer::Weights &w) {
         set_weights(now, w);
         const auto q = source.quality(now, 200, check, 30);
-        return q.forward >= t.before.forward ? -q.conditional : NAN;
+        return FlowTrainer::Verdict{-q.conditional, q.forward >= t.before.forward};
       },
-      -t.before.conditional);
+      -t.before.conditional, 0.01);
   FlowEpoch e;
   while (!trainer.finished()) {
     if (e.epoch) {
