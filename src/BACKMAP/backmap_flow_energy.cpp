@@ -22,17 +22,6 @@ static constexpr double INF = std::numeric_limits<double>::infinity();
 
 namespace {
 
-/* ---------------------------------------------------------------------- */
-
-void beads_of(const FlowSpec &spec, const double *x, double *z)
-{
-  std::fill(z, z + 3 * spec.nbeads(), 0.0);
-  for (int b = 0; b < spec.nbeads(); b++)
-    for (std::size_t k = 0; k < spec.beads[b].atoms.size(); k++)
-      for (int d = 0; d < 3; d++)
-        z[3 * b + d] += spec.beads[b].weights[k] * x[3 * spec.beads[b].atoms[k] + d];
-}
-
 std::vector<double> standard_features(const FlowSpec &spec, const double *z)
 {
   std::vector<double> f(spec.nf());
@@ -75,9 +64,9 @@ struct InternalScore::Work {
     c.resize(g.nc);
     shift.assign(g.nrotors, Adjoint(0.0));
     y.resize(3 * (std::size_t) g.nrows);
-    x.resize(3 * (std::size_t) g.natoms);
-    plain.resize(x.size());
-    force.resize(x.size());
+    x.resize(3 * (std::size_t) g.npoints);
+    plain.resize(3 * (std::size_t) g.natoms);
+    force.resize(plain.size());
   }
 
   InternalCoords coords;
@@ -108,7 +97,7 @@ bool InternalScore::operator()(const double *x, Point &p)
   for (int i = 0; i < g.nl; i++) w.v[i] = Adjoint::variable(p.l[i]);
   for (int i = 0; i < g.nc; i++) w.c[i] = Adjoint::variable(p.c[i]);
   std::vector<double> z(3 * spec.nbeads());
-  beads_of(spec, x, z.data());
+  MoleculeSpec::apply(spec.beads, x, z.data());
   for (int b = 0; b < spec.nbeads(); b++)
     for (int d = 0; d < 3; d++) w.x[3 * g.bead_atom[b] + d] = z[3 * b + d];
   Adjoint logdet, bad;
@@ -151,7 +140,7 @@ FlowFrames FlowEnergy::variables(const FlowSpec &spec, std::int64_t n, const dou
     double geometry;
     if (!coords.to_internal(at, l.data(), c.data(), &geometry)) continue;
     coords.whiten(l.data());
-    beads_of(spec, at, z.data());
+    MoleculeSpec::apply(spec.beads, at, z.data());
     const auto f = standard_features(spec, z.data());
     out.l.insert(out.l.end(), l.begin(), l.end());
     out.c.insert(out.c.end(), c.begin(), c.end());
@@ -174,7 +163,7 @@ FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const doub
   std::vector<double> z(3 * spec.nbeads() * (std::size_t) count), y, logq;
   for (std::int64_t i = 0; i < count; i++) {
     chosen.push_back(x + (gen() % (std::uint64_t) n) * stride);
-    beads_of(spec, chosen[i], &z[3 * spec.nbeads() * (std::size_t) i]);
+    MoleculeSpec::apply(spec.beads, chosen[i], &z[3 * spec.nbeads() * (std::size_t) i]);
   }
   draw(flow, options.backend, z, m, options.seed, epoch, y, logq);
 
@@ -223,7 +212,7 @@ FlowQuality FlowEnergy::quality(const FlowSpec &flow, std::int64_t n, const doub
   const std::size_t stride = 3 * (std::size_t) spec.natoms;
   std::vector<double> z(3 * spec.nbeads() * (std::size_t) n), y, logq, own(n), f(stride);
   for (std::int64_t i = 0; i < n; i++)
-    beads_of(spec, x + i * stride, &z[3 * spec.nbeads() * (std::size_t) i]);
+    MoleculeSpec::apply(spec.beads, x + i * stride, &z[3 * spec.nbeads() * (std::size_t) i]);
   draw(flow, options.backend, z, m, options.seed, -1, y, logq);
   Flow::create(flow, Flow::Precision::Double, options.backend)->log_prob((int) n, x, own.data());
 

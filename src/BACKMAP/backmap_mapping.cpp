@@ -118,13 +118,7 @@ Mapping Mapping::parse(const std::string &text, const Topology &topology,
 
 void Mapping::apply(const double *x, double *z) const
 {
-  for (int b = 0; b < nbeads(); b++)
-    for (int k = 0; k < 3; k++) {
-      double sum = 0.0;
-      for (size_t j = 0; j < beads[b].atoms.size(); j++)
-        sum += beads[b].weights[j] * x[3 * beads[b].atoms[j] + k];
-      z[3 * b + k] = sum;
-    }
+  MoleculeSpec::apply(beads, x, z);
 }
 
 std::vector<int> Mapping::force_groups(const Topology &topology) const

@@ -39,6 +39,18 @@ bool MoleculeSpec::slicing() const
 
 /* ---------------------------------------------------------------------- */
 
+void MoleculeSpec::apply(const std::vector<Bead> &beads, const double *x, double *z)
+{
+  for (const auto &bead : beads)
+    for (int d = 0; d < 3; d++) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < bead.atoms.size(); k++) sum += bead.weights[k] * x[3 * bead.atoms[k] + d];
+      *z++ = sum;
+    }
+}
+
+/* ---------------------------------------------------------------------- */
+
 void MoleculeSpec::validate(const std::string &where) const
 {
   const auto fail = [&where](const std::string &what) {

@@ -36,6 +36,9 @@ struct MoleculeSpec {
   /// true if every bead is one atom
   bool slicing() const;
 
+  /// z [beads][3] of x [atoms][3], a whole molecule.
+  static void apply(const std::vector<Bead> &beads, const double *x, double *z);
+
   /// Throws std::runtime_error, starting with `where`, for anything inconsistent.
   void validate(const std::string &where) const;
 

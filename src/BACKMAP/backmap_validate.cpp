@@ -122,12 +122,8 @@ void BackmapValidate::command(int narg, char **arg)
   for (int i = 0; i < wanted; i++) {
     frames[i].step = i;
     frames[i].molecule = 1;
-    frames[i].z.assign(3 * spec.nbeads(), 0.0);
-    for (int b = 0; b < spec.nbeads(); b++)
-      for (std::size_t k = 0; k < spec.beads[b].atoms.size(); k++)
-        for (int d = 0; d < 3; d++)
-          frames[i].z[3 * b + d] +=
-              spec.beads[b].weights[k] * x[i * stride + 3 * static_cast<std::size_t>(spec.beads[b].atoms[k]) + d];
+    frames[i].z.resize(3 * spec.nbeads());
+    MoleculeSpec::apply(spec.beads, &x[i * stride], frames[i].z.data());
   }
 
   const double kt = force->boltz * spec.temperature;

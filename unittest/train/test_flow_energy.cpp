@@ -117,20 +117,21 @@ struct Small {
 
 /* ---------------------------------------------------------------------- */
 
-TEST(InternalScore, against_differences)
+static void compare_with_differences(const FlowSpec &spec, const Wells &wells, const double *frame)
 {
-  Small small;
-  const FlowSpec &spec = small.data.spec;
   const InternalCoords coords(spec);
-  InternalScore score(spec, KT, small.wells);
+  InternalScore score(spec, KT, wells);
   InternalScore::Point p;
-  ASSERT_TRUE(score(small.frame(7), p));
-  std::vector<double> f(66), x(small.frame(7), small.frame(8));
+  ASSERT_TRUE(score(frame, p));
+  std::vector<double> f(3 * spec.natoms), z(3 * spec.nbeads()), x(3 * coords.npoints());
+  MoleculeSpec::apply(spec.beads, frame, z.data());
+  for (int b = 0; b < spec.nbeads(); b++) std::copy_n(&z[3 * b], 3, &x[3 * coords.view().bead_atom[b]]);
   const std::vector<int> shift(spec.rotors.size(), 0);
   const auto value = [&](const std::vector<double> &l, const std::vector<double> &c) {
     double logdet;
-    EXPECT_TRUE(coords.from_internal(l.data(), c.data(), shift.data(), x.data(), &logdet));
-    return -small.wells(x.data(), f.data()) / KT + logdet;
+    auto y = x;
+    EXPECT_TRUE(coords.from_internal(l.data(), c.data(), shift.data(), y.data(), &logdet));
+    return -wells(y.data(), f.data()) / KT + logdet;
   };
   const double h = 1.0e-5;
   for (int i = 0; i < spec.nl() + spec.nc(); i++) {
@@ -143,6 +144,31 @@ TEST(InternalScore, against_differences)
     const double down = value(l, c);
     EXPECT_NEAR(p.score[i], (up - down) / (2 * h), 1.0e-5 * (1.0 + std::fabs(p.score[i]))) << i;
   }
+}
+
+TEST(InternalScore, against_differences)
+{
+  Small small;
+  compare_with_differences(small.data.spec, small.wells, small.frame(7));
+}
+
+TEST(InternalScore, against_differences_with_beads_of_several_atoms)
+{
+  Small small;
+  Mapping map;
+  map.molecule = "test";
+  const std::vector<int> first = {0, 6, 16, 22};
+  for (int b = 0; b < 3; b++) {
+    Mapping::Bead bead{"B" + std::to_string(b), {}, {}};
+    for (int i = first[b]; i < first[b + 1]; i++) {
+      bead.atoms.push_back(i);
+      bead.weights.push_back(1.0 / (first[b + 1] - first[b]));
+    }
+    map.beads.push_back(bead);
+  }
+  const auto x = noisy(small.wells.x0, 500, 0.02, 8);
+  const auto data = prepare_flow(small.topology, map, FlowDesign(), 500, x.data(), std::vector<char>(500, 0));
+  compare_with_differences(data.spec, small.wells, &x[66 * 9]);
 }
 
 TEST(InternalScore, refuses_what_has_no_density)
@@ -295,7 +321,7 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   const double *check = small.frame(small.ntrain);
   const FlowEnergy source(start, kt, energy, eo);
   FlowTrainOptions o;
-  o.epochs = 20;
+  o.epochs = 12;
   o.batch = 100;
   o.warmup = 10;
   o.ema = 0.9;
@@ -307,7 +333,7 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   Tuned t;
   FlowSpec now = start;
   t.before = source.quality(now, 200, check, 30);
-  FlowTrainer trainer(net_shape(start), o, source.training(now, small.ntrain, small.x.data(), 800, 0),
+  FlowTrainer trainer(net_shape(start), o, source.training(now, small.ntrain, small.x.data(), 600, 0),
                       FlowEnergy::variables(start, 200, check));
   trainer.start_from(get_weights(start));
   trainer.set_criterion(
@@ -321,7 +347,7 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   while (!trainer.finished()) {
     if (e.epoch) {
       set_weights(now, trainer.average());
-      trainer.set_training(source.training(now, small.ntrain, small.x.data(), 800, e.epoch));
+      trainer.set_training(source.training(now, small.ntrain, small.x.data(), 600, e.epoch));
     }
     e = trainer.epoch();
   }
