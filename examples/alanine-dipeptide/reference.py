@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""All-atom reference: phi/psi free energy and population of phi > 0 from the windows of in.reference.
+"""All-atom reference: phi/psi free energy and population of phi > 0 from independent runs of in.umbrella.
 
-usage: reference.py OUT.txt RUN.1.txt [RUN.2.txt ...]
+usage: reference.py OUT.txt umbrella.*.dump umbrella1.*.dump umbrella2.*.dump
 
-Every run holds rows of phi0 psi0 phi psi (degrees) under the bias K_phi [1 - cos(phi - phi0)] + K_psi
-[1 - cos(psi - psi0)]. All windows are combined by WHAM (Kumar, Bouzida, Swendsen, Kollman and Rosenberg, J. Comput. Chem.
-13, 1011 (1992), equations 19 and 20) on bins of 1 degree. Writes rows of phi psi F/kT error/kT (centres of bins of 10 degrees), and
-as comments the population of phi > 0 and Delta F = -kT ln(p / (1 - p)). Errors: standard errors from the contiguous halves
-of all windows of every run, each combined on its own.
+The windows (bias K [1 - cos(phi - phi_0)], K = 20 kcal/mol, phi_0 = -180 + 15 w degrees) are combined by WHAM (Kumar, Bouzida,
+Swendsen, Kollman and Rosenberg, J. Comput. Chem. 13, 1011 (1992), equations 19 and 20) along phi. Between 122 and 143 degrees
+psi jumps by 150 degrees behind a barrier that a window does not cross in its time: overlap in phi is no overlap there, and a run
+that takes it for one is off by a factor of five. The circle is therefore cut there, and the windows are joined through phi = 0
+and phi = 180 alone, where psi turns freely (what lies in the cut, about 1e-4, is left out).
+Writes rows of phi psi F/kT error/kT (bin centres in degrees), and as comments the population of phi > 0 and Delta F =
+-kT ln(p / (1 - p)); standard errors from the independent runs (files of one name but for the number are one run).
 """
 import re
 import sys
@@ -15,83 +17,89 @@ import sys
 import numpy as np
 
 KT = 0.0019872067 * 300.0  # kcal/mol
-FINE = 360                 # bins of WHAM along an angle
-COARSE = 36                # bins of the table
+K_BIAS = 20.0              # kcal/mol
+STRIDE = 4                 # of the dumped frames: they are correlated
+CUT = (122.0, 143.0)       # degrees of phi; the window at 135 lies inside
+FINE, COARSE = 720, 36     # bins of WHAM and of the table
+PHI, PSI = (5, 7, 9, 15), (7, 9, 15, 17)
 
 
-def read_run(name):
-    """Rows phi0 psi0 phi psi, K_phi, K_psi and the header."""
-    with open(name) as f:
-        header = f.readline()
-    k = re.search(r'K ([\d.]+) ([\d.]+)', header)
-    return np.loadtxt(name, comments='#'), float(k.group(1)), float(k.group(2)), header
+def read_dump(name):
+    """Positions (frames, atoms, 3) of a dump sorted by id, every STRIDE-th frame."""
+    blocks = open(name).read().split('ITEM: TIMESTEP\n')[2::STRIDE]
+    rows = [np.array(b.split('ITEM: ATOMS')[1].split('\n', 1)[1].split(), float) for b in blocks]
+    natoms = int(blocks[0].split('ITEM: NUMBER OF ATOMS\n')[1].split()[0])
+    return np.array(rows).reshape(len(rows), natoms, -1)[:, :, 1:4]
 
 
-def estimate(rows, k_phi, k_psi):
-    """Population of phi > 0 and -ln of the populations [COARSE][COARSE]."""
-    centres, state = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    n = np.bincount(state.ravel()).astype(float)
+def dihedral(x, ids):
+    a, b, c, d = (x[:, i - 1] for i in ids)
+    b1, b2, b3 = b - a, c - b, d - c
+    m, n = np.cross(b1, b2), np.cross(b2, b3)
+    return np.degrees(np.arctan2(np.linalg.norm(b2, axis=1) * (b1 * n).sum(1), (m * n).sum(1)))
+
+
+def in_cut(phi):
+    return (phi > CUT[0]) & (phi < CUT[1])
+
+
+def estimate(rows):
+    """Population of phi > 0 and -ln of the populations [COARSE][COARSE] from rows of phi_0 phi psi."""
+    rows = rows[~in_cut(rows[:, 1])]
+    centres, state = np.unique(rows[:, 0], return_inverse=True)
+    n = np.bincount(state).astype(float)
     edges = np.linspace(-180.0, 180.0, FINE + 1)
-    count, _, _ = np.histogram2d(rows[:, 2], rows[:, 3], bins=[edges, edges])
-    mid = np.radians(0.5 * (edges[1:] + edges[:-1]))
-    # the bias factor of a window is a product over the two angles, so no table over windows and bins is needed
-    angles = [np.unique(centres[:, i]) for i in (0, 1)]
-    factor = [np.exp(-k * (1.0 - np.cos(mid[None, :] - np.radians(a)[:, None])) / KT)
-              for a, k in zip(angles, (k_phi, k_psi))]
-    at = tuple(np.searchsorted(angles[i], centres[:, i]) for i in (0, 1))
-    samples = np.zeros((len(angles[0]), len(angles[1])))
-    samples[at] = n
-    z = np.ones_like(samples)
-    p = np.full((FINE, FINE), 1.0 / FINE**2)
-    for _ in range(20000):
-        new = count / np.maximum(factor[0].T @ (samples / z) @ factor[1], 1.0e-300)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    count, _ = np.histogram(rows[:, 1], bins=edges)
+    factor = np.exp(-K_BIAS * (1.0 - np.cos(np.radians(middle - centres[:, None]))) / KT) * ~in_cut(middle)
+    z = np.ones(len(centres))
+    p = np.zeros(FINE)
+    for _ in range(30000):
+        new = count / np.maximum((n / z) @ factor, 1.0e-300)
         new /= new.sum()
-        z = factor[0] @ new @ factor[1].T
-        if np.abs(new - p).sum() < 1.0e-9:
+        z = factor @ new
+        if np.abs(new - p).sum() < 1.0e-10:
             break
         p = new
-    coarse = new.reshape(COARSE, FINE // COARSE, COARSE, FINE // COARSE).sum(axis=(1, 3))
+    at = np.clip(((rows[:, 1] + 180.0) * FINE / 360.0).astype(int), 0, FINE - 1)
+    weight = (new / np.maximum(count, 1))[at]
+    edges = np.linspace(-180.0, 180.0, COARSE + 1)
+    h, _, _ = np.histogram2d(rows[:, 1], rows[:, 2], bins=[edges, edges], weights=weight)
     with np.errstate(divide='ignore'):
-        return new[FINE // 2:].sum(), -np.log(coarse)
-
-
-def half(rows, which):
-    """The first or the second half of every window."""
-    _, state = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    keep = np.zeros(len(rows), bool)
-    for s in range(state.max() + 1):
-        at = np.flatnonzero(state.ravel() == s)
-        keep[at[:len(at) // 2] if which == 0 else at[len(at) // 2:]] = True
-    return rows[keep]
+        return new[FINE // 2:].sum(), -np.log(h)
 
 
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    runs = [read_run(name) for name in sys.argv[2:]]
-    k = runs[0][1:3]
-    p, f = estimate(np.concatenate([r[0] for r in runs]), *k)
-    parts = [estimate(half(r[0], i), *k) for r in runs for i in range(2)]
-    n = len(parts)
-    error = np.std([q[0] for q in parts], ddof=1) / np.sqrt(n)
+    runs = {}
+    for name in sys.argv[2:]:
+        run, window = re.match(r'(.*)\.(\d+)\.dump$', name).groups()
+        phi0 = (15.0 * int(window)) % 360.0 - 180.0
+        if in_cut(phi0):
+            continue
+        x = read_dump(name)
+        rows = np.stack([np.full(len(x), phi0), dihedral(x, PHI), dihedral(x, PSI)], axis=1)
+        runs.setdefault(run, []).append(rows)
+    runs = [np.concatenate(r) for r in runs.values()]
+    p, f = estimate(np.concatenate(runs))
+    parts = [estimate(r) for r in runs]
     delta = lambda q: -np.log(q / (1.0 - q))
-    delta_error = np.std([delta(q[0]) for q in parts], ddof=1) / np.sqrt(n)
+    spread = lambda v: np.std(v, axis=0, ddof=1) / np.sqrt(len(v)) if len(v) > 1 else np.full(np.shape(v[0]), np.nan)
     with np.errstate(invalid='ignore'):
-        spread = np.std([q[1] for q in parts], axis=0, ddof=1) / np.sqrt(n)
-
+        error = spread([q[1] for q in parts])
+    text = ('population of phi > 0: %.5f +- %.5f\n# Delta F(phi > 0): %.3f +- %.3f kT'
+            % (p, spread([q[0] for q in parts]), delta(p), spread([delta(q[0]) for q in parts])))
     f -= f.min()
     edges = np.linspace(-180.0, 180.0, COARSE + 1)
-    mid = 0.5 * (edges[1:] + edges[:-1])
-    dielectric = re.search(r'dielectric constant ([\d.]+)', runs[0][3]).group(1)
+    middle = 0.5 * (edges[1:] + edges[:-1])
     with open(sys.argv[1], 'w') as out:
-        out.write('# all-atom reference of alanine dipeptide, ff14SB, 300 K, dielectric constant %s: %d runs of in.reference\n'
-                  '# population of phi > 0: %.5f +- %.5f\n# Delta F(phi > 0): %.3f +- %.3f kT\n# phi psi F/kT error/kT\n'
-                  % (dielectric, len(runs), p, error, delta(p), delta_error))
-        for i, a in enumerate(mid):
-            for j, b in enumerate(mid):
-                out.write('%.0f %.0f %.3f %.3f\n' % (a, b, f[i, j], spread[i, j]))
-    print('population of phi > 0: %.5f +- %.5f; Delta F %.3f +- %.3f kT; parts %s'
-          % (p, error, delta(p), delta_error, ' '.join('%.5f' % q[0] for q in parts)))
+        out.write('# all-atom reference of alanine dipeptide, ff14SB, 300 K: %d run(s) of in.umbrella\n# %s\n# phi psi F/kT error/kT\n'
+                  % (len(runs), text))
+        for i, a in enumerate(middle):
+            for j, b in enumerate(middle):
+                out.write('%.0f %.0f %.3f %.3f\n' % (a, b, f[i, j], error[i, j]))
+    print(text, '(runs: %s)' % ' '.join('%.5f' % q[0] for q in parts))
 
 
 if __name__ == '__main__':
