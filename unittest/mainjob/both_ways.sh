@@ -30,7 +30,8 @@ for file in builtin/samples.*.txt builtin/structures.*.dump; do
     diff <(grep -v '^#' "$file") <(grep -v '^#' "$other") | head -n 10
     exit 1
   fi
-  rows=$((rows + $(grep -vc '^#' "$file")))
+  # a partition that never had the temperature of the model has no rows, which is no failure of grep
+  rows=$((rows + $(grep -vc '^#' "$file" || true)))
 done
 echo "$rows lines are the same both ways"
 test "$rows" -ge 40
