@@ -247,9 +247,7 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   spec.linear_chol = cov;
 
   const InternalCoords whitened(spec);
-  double constant = 0.0;
-  for (int j = 0; j < nl; j++) constant -= std::log(cov[j * nl + j]);
-  out.train.constant = out.valid.constant = constant;
+  out.train.constant = out.valid.constant = -whitened.view().log_chol;
   for (int64_t i = 0; i < total; i++) {
     FlowFrames &to = is_valid[i] ? out.valid : out.train;
     whitened.whiten(&l[i * nl]);

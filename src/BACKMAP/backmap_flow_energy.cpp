@@ -133,8 +133,7 @@ FlowFrames FlowEnergy::variables(const FlowSpec &spec, std::int64_t n, const dou
   const InternalCoords coords(spec);
   FlowFrames out;
   std::vector<double> l(spec.nl()), c(spec.nc()), z(3 * spec.nbeads());
-  for (int j = 0; j < spec.nl(); j++)
-    out.constant -= std::log(spec.linear_chol[(std::size_t) j * spec.nl() + j]);
+  out.constant = -coords.view().log_chol;
   for (std::int64_t i = 0; i < n; i++) {
     const double *at = x + 3 * i * spec.natoms;
     double geometry;
@@ -168,8 +167,7 @@ FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const doub
   draw(flow, options.backend, z, m, options.seed, epoch, y, logq);
 
   FlowFrames out;
-  for (int j = 0; j < spec.nl(); j++)
-    out.constant -= std::log(spec.linear_chol[(std::size_t) j * spec.nl() + j]);
+  out.constant = -InternalCoords(spec).view().log_chol;
   InternalScore score(spec, kt, energy);
   std::vector<InternalScore::Point> point(m + 1);
   std::vector<double> logw(m), share(m + 1);
@@ -230,8 +228,7 @@ FlowQuality FlowEnergy::quality(const FlowSpec &flow, std::int64_t n, const doub
   FlowQuality q;
   q.conditional = weights.conditional_ess();
   q.conditional_q10 = weights.conditional_ess(0.1);
-  const bool missed = std::any_of(logv.begin(), logv.end(), [](double v) { return !(v < INF); });
-  q.forward = missed ? 0.0 : forward_ess(logv.data(), logv.size());
+  q.forward = forward_ess(logv.data(), logv.size());
   return q;
 }
 

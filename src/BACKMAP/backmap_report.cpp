@@ -57,11 +57,11 @@ std::string marks(const Estimate &e)
 
 /* the report for the screen; an empty list of observables is allowed */
 
-std::string text_of(const WeightSet &weights, std::size_t tables, const SampleTable &first, const BlockRule &rule)
+std::string text_of(const WeightSet &weights, const std::vector<ObservableEstimate> &estimates, std::size_t tables,
+                    const SampleTable &first, const BlockRule &rule)
 {
   const auto tail = weights.khat();
   const auto mean = weights.weight_estimate(rule);
-  const auto estimates = weights.estimates(rule);
   std::string out = fmt::format(
       "BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
       "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), conditional {:.4f} (M = {}), entropy {:.4f}\n"
@@ -179,7 +179,7 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       const auto estimates = weights.estimates(rule);
       for (std::size_t k = 0; k < estimates.size(); k++)
         summary.set_observable(first.observables[k], estimates[k], first.kt);
-      output = text_of(weights, files.size(), first, rule);
+      output = text_of(weights, estimates, files.size(), first, rule);
       std::vector<std::string> warnings;
       for (const auto &d : diagnose_weights(weights)) {
         warnings.push_back(d.text);

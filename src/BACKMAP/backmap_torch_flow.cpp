@@ -210,15 +210,9 @@ void FlowTrainer::start_from(const Weights &weights)
 {
   torch::NoGradGuard no_grad;
   auto &s = *impl;
-  for (size_t k = 0; k < s.net.params.size(); k++) {
-    const auto w = weights.find(s.net.names[k]);
-    if (w == weights.end() || (int64_t) w->second.data.size() != s.net.params[k].numel())
-      throw std::runtime_error("flow training: weights to start from: tensor " + s.net.names[k]);
-    const Tensor value = torch::from_blob(const_cast<double *>(w->second.data.data()),
-                                          s.net.params[k].sizes(), torch::kDouble);
-    for (auto *set : {&s.net.params, &s.optimizer.average, &s.optimizer.best})
-      (*set)[k].copy_(value);
-  }
+  const FlowNet start = given_net(s.net.shape, weights, torch::kFloat);
+  for (auto *set : {&s.net.params, &s.optimizer.average, &s.optimizer.best})
+    for (size_t k = 0; k < set->size(); k++) (*set)[k].copy_(start.params[k]);
 }
 
 void FlowTrainer::set_criterion(Criterion criterion, double start, double slack)

@@ -158,10 +158,7 @@ void BackmapValidate::command(int narg, char **arg)
 
   Summary summary;
   if (comm->me == 0) {
-    bool missed = false;
-    for (double l : logv)
-      if (l == INF || std::isnan(l)) missed = true;
-    const double forward = missed ? 0.0 : forward_ess(logv.data(), logv.size());
+    const double forward = forward_ess(logv.data(), logv.size());
     const std::string key = fmt::format("conditional_ess_{}_m{}", name, options.samples);
     summary.set(key, weights.conditional_ess());
     summary.set(key + "_q10", weights.conditional_ess(0.1));

@@ -171,7 +171,10 @@ double forward_ess(const double *logv, std::size_t n)
 {
   if (n == 0) return NOT_A_NUMBER;
   std::vector<double> inverse(n);
-  for (std::size_t i = 0; i < n; i++) inverse[i] = -logv[i];
+  for (std::size_t i = 0; i < n; i++) {
+    if (!(logv[i] < INF)) return 0.0;
+    inverse[i] = -logv[i];
+  }
   const double l = std::log(static_cast<double>(n));
   return std::exp(-(log_sum_exp(logv, n) - l) - (log_sum_exp(inverse.data(), n) - l));
 }

@@ -52,7 +52,8 @@ struct FreeEnergy {
 };
 FreeEnergy free_energy(const double *logf, std::size_t n);
 
-/// Forward ESS 1 / (mean v  mean 1/v) from log v of samples of the target; unclipped.
+/// Forward ESS 1 / (mean v  mean 1/v) from log v of samples of the target; unclipped. 0 if one of them has no
+/// density (log v +inf) or no number: the flow misses it.
 double forward_ess(const double *logv, std::size_t n);
 
 /// Where a frame stands in the series: sums run in the order (step, series, molecule).

@@ -401,8 +401,11 @@ void TrainFlow::train(int narg, char **arg, bool whole)
         const Split frames = split(fr, set.validation);
         fr = BackmapTrajectory::Frames();
         const int64_t stride = 3 * spec.natoms;
-        FlowFrames train = FlowEnergy::variables(spec, frames.train.size() / stride, frames.train.data()),
-                   valid = FlowEnergy::variables(spec, frames.valid.size() / stride, frames.valid.data());
+        FlowFrames train, valid;
+        if (!set.tuning() || !spec.range.known()) {
+          train = FlowEnergy::variables(spec, frames.train.size() / stride, frames.train.data());
+          valid = FlowEnergy::variables(spec, frames.valid.size() / stride, frames.valid.data());
+        }
         if (!spec.range.known()) spec.range = FeatureRange::build(train.f, valid.f, spec.nf());
         if (set.tuning())
           fit_energy(spec, set, force->boltz * spec.temperature, frames,
