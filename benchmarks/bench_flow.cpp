@@ -9,8 +9,8 @@
 // them).
 //   bench_flow [serial|kokkos] [single|double] [hidden]
 
-#include "backmap_flow.h"
-#include "test_support.h"
+#include "flow/flow.h"
+#include "flow_test_support.h"
 
 #if __has_include(<Kokkos_Core.hpp>)
 #include <Kokkos_Core.hpp>

@@ -44,11 +44,8 @@ else()
 endif()
 
 # what the inner build links with
-set(backmap_exported backmap backmap_styles backmap_options backmap_lammps_headers)
-if(backmap_have_torch)
-  list(APPEND backmap_exported backmap_torch)
-endif()
-export(TARGETS ${backmap_exported} FILE ${CMAKE_CURRENT_BINARY_DIR}/backmap-targets.cmake)
+get_property(backmap_layers GLOBAL PROPERTY backmap_layers)
+export(TARGETS ${backmap_layers} backmap_styles backmap_options backmap_lammps_headers FILE ${CMAKE_CURRENT_BINARY_DIR}/backmap-targets.cmake)
 
 ExternalProject_Add(lmp
   SOURCE_DIR ${LAMMPS_DIR}/cmake

@@ -1,40 +1,18 @@
-# The libraries, by the name of each source file in src/BACKMAP (the rooms of the design):
+# The libraries: one for each layer of src/BACKMAP, named after its folder, linked in the direction in which the layers
+# may include each other (the table in doc/src/Developer_backmap.rst).
 #
-#   backmap         core: everything not named below; knows neither LAMMPS nor Torch
-#   backmap_torch   backmap_torch_*: LibTorch, a private dependency
-#   backmap_styles  the LAMMPS layer: styles, commands and what talks to LAMMPS for them
+#   backmap_statistics   statistics/                     plain C++, needs nothing else
+#   backmap_flow         core/ molecule/ flow/           Kokkos
+#   backmap_cgnet        cgnet/
+#   backmap_training     training/
+#   backmap_torch        libtorch/                       LibTorch, a private dependency
+#   backmap_styles       lammps/ and the styles at the top of src/BACKMAP
 #
 # Used by our own project and, through BackmapInLammps.cmake, inside a LAMMPS build. Expects the targets
 # backmap_lammps_headers and Kokkos::kokkos, and the options BACKMAP_TORCH and BACKMAP_NATIVE.
 
 get_filename_component(BACKMAP_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
-
-# LAMMPS layer: styles and commands by LAMMPS's prefixes, and these helpers of theirs
-set(backmap_lammps_layer
-  "^(pair|bond|angle|dihedral|improper|fix|compute|dump|train)_|^backmap_(molecules|io|fine_engine|report|validate|trajectory|train_log|universe)[_.]")
-
-file(GLOB backmap_all CONFIGURE_DEPENDS ${BACKMAP_SRC}/*.cpp)
-set(backmap_core_sources)
-set(backmap_torch_sources)
-set(backmap_style_sources)
-foreach(path IN LISTS backmap_all)
-  get_filename_component(name ${path} NAME)
-  if(name STREQUAL "backmapplugin.cpp")
-    continue()
-  elseif(name MATCHES "^backmap_torch_")
-    list(APPEND backmap_torch_sources ${path})
-  elseif(name MATCHES "_kokkos[.]cpp$" AND NOT backmap_lammps_kokkos)
-    continue()
-  elseif(name MATCHES "${backmap_lammps_layer}")
-    list(APPEND backmap_style_sources ${path})
-  else()
-    list(APPEND backmap_core_sources ${path})
-  endif()
-endforeach()
-# until the first file of a kind is written
-file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp.new "namespace BACKMAP_NS {}\n")
-configure_file(${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp.new ${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp COPYONLY)
 
 # one set of compile options for all; no -ffast-math: it deletes the checks for infinities and NaN
 add_library(backmap_options INTERFACE)
@@ -44,12 +22,32 @@ if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()
 
-# --- core -------------------------------------------------------------
+# backmap_layer(NAME folder...): the shared library of these folders
+function(backmap_layer name)
+  set(sources)
+  foreach(folder IN LISTS ARGN)
+    file(GLOB found CONFIGURE_DEPENDS ${BACKMAP_SRC}/${folder}/*.cpp)
+    list(APPEND sources ${found})
+  endforeach()
+  add_library(${name} SHARED ${sources})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${BACKMAP_SRC}>)
+  target_compile_features(${name} PUBLIC cxx_std_17)
+  target_link_libraries(${name} PRIVATE backmap_options)
+  set_property(GLOBAL APPEND PROPERTY backmap_layers ${name})
+endfunction()
 
-add_library(backmap SHARED ${backmap_core_sources} ${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp)
-target_include_directories(backmap PUBLIC $<BUILD_INTERFACE:${BACKMAP_SRC}>)
-target_compile_options(backmap PRIVATE -fno-math-errno)
-target_link_libraries(backmap PRIVATE backmap_options PUBLIC Kokkos::kokkos)
+# --- plain C++ --------------------------------------------------------
+
+backmap_layer(backmap_statistics statistics)
+backmap_layer(backmap_flow core molecule flow)
+target_link_libraries(backmap_flow PUBLIC backmap_statistics Kokkos::kokkos)
+backmap_layer(backmap_cgnet cgnet)
+target_link_libraries(backmap_cgnet PUBLIC backmap_flow)
+backmap_layer(backmap_training training)
+target_link_libraries(backmap_training PUBLIC backmap_cgnet)
+foreach(layer backmap_statistics backmap_flow backmap_cgnet backmap_training)
+  target_compile_options(${layer} PRIVATE -fno-math-errno)
+endforeach()
 
 # --- LibTorch ---------------------------------------------------------
 
@@ -59,10 +57,10 @@ if(BACKMAP_TORCH)
   if(NOT Torch_FOUND)
     message(WARNING "LibTorch not found: building without training and TorchScript models "
       "(Torch_DIR points to one, -D BACKMAP_TORCH=OFF silences this)")
-  elseif(backmap_torch_sources)
+  else()
     set(backmap_have_torch ON)
-    add_library(backmap_torch SHARED ${backmap_torch_sources})
-    target_link_libraries(backmap_torch PRIVATE backmap_options torch PUBLIC backmap)
+    backmap_layer(backmap_torch libtorch)
+    target_link_libraries(backmap_torch PRIVATE torch PUBLIC backmap_training)
     # the headers of LibTorch are not ours to keep free of warnings
     target_include_directories(backmap_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
     separate_arguments(backmap_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
@@ -70,11 +68,16 @@ if(BACKMAP_TORCH)
   endif()
 endif()
 
-# --- LAMMPS layer -----------------------------------------------------
+# --- LAMMPS -----------------------------------------------------------
 
-add_library(backmap_styles STATIC ${backmap_style_sources} ${CMAKE_CURRENT_BINARY_DIR}/backmap_empty.cpp)
+file(GLOB backmap_style_sources CONFIGURE_DEPENDS ${BACKMAP_SRC}/*.cpp ${BACKMAP_SRC}/lammps/*.cpp)
+list(FILTER backmap_style_sources EXCLUDE REGEX "/backmapplugin[.]cpp$")
+if(NOT backmap_lammps_kokkos)
+  list(FILTER backmap_style_sources EXCLUDE REGEX "_kokkos[.]cpp$")
+endif()
+add_library(backmap_styles STATIC ${backmap_style_sources})
 set_target_properties(backmap_styles PROPERTIES POSITION_INDEPENDENT_CODE ON)
-target_link_libraries(backmap_styles PRIVATE backmap_options PUBLIC backmap backmap_lammps_headers)
+target_link_libraries(backmap_styles PRIVATE backmap_options PUBLIC backmap_training backmap_lammps_headers)
 if(backmap_have_torch)
   target_link_libraries(backmap_styles PUBLIC backmap_torch)
   target_compile_definitions(backmap_styles PUBLIC BACKMAP_TORCH)

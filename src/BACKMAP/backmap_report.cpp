@@ -8,11 +8,11 @@
 
 #include "backmap_report.h"
 
-#include "backmap_diagnosis.h"
-#include "backmap_io.h"
-#include "backmap_sample_table.h"
-#include "backmap_summary.h"
-#include "backmap_universe.h"
+#include "statistics/diagnosis.h"
+#include "lammps/io.h"
+#include "statistics/sample_table.h"
+#include "statistics/summary.h"
+#include "lammps/partitions.h"
 
 #include "comm.h"
 #include "error.h"

@@ -8,14 +8,14 @@
 
 #include "backmap_validate.h"
 
-#include "backmap_diagnosis.h"
-#include "backmap_io.h"
-#include "backmap_model_file.h"
-#include "backmap_rng.h"
-#include "backmap_summary.h"
-#include "backmap_trajectory.h"
-#include "backmap_weights.h"
-#include "fix_backmap_sampler.h"
+#include "statistics/diagnosis.h"
+#include "lammps/io.h"
+#include "core/model_file.h"
+#include "core/rng.h"
+#include "statistics/summary.h"
+#include "lammps/trajectory.h"
+#include "statistics/weights.h"
+#include "lammps/sampler.h"
 
 #include "comm.h"
 #include "error.h"

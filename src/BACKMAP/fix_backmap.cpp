@@ -8,10 +8,10 @@
 
 #include "fix_backmap.h"
 
-#include "backmap_diagnosis.h"
-#include "backmap_io.h"
-#include "backmap_model_file.h"
-#include "backmap_rng.h"
+#include "statistics/diagnosis.h"
+#include "lammps/io.h"
+#include "core/model_file.h"
+#include "core/rng.h"
 
 #include "atom.h"
 #include "comm.h"

@@ -17,11 +17,11 @@ FixStyle(backmap,FixBackmap);
 
 #include "fix.h"
 
-#include "backmap_sample_table.h"
-#include "backmap_weights.h"
-#include "fix_backmap_coarse.h"
-#include "fix_backmap_options.h"
-#include "fix_backmap_sampler.h"
+#include "statistics/sample_table.h"
+#include "statistics/weights.h"
+#include "lammps/coarse.h"
+#include "lammps/fix_backmap_options.h"
+#include "lammps/sampler.h"
 
 #include <memory>
 #include <string>

@@ -6,11 +6,11 @@
 
 #include "pair_cgnet.h"
 
-#include "backmap_cgnet.h"
-#include "backmap_io.h"
-#include "backmap_molecules.h"
+#include "cgnet/cgnet.h"
+#include "lammps/io.h"
+#include "lammps/molecules.h"
 #ifdef BACKMAP_TORCH
-#include "backmap_torch_script.h"
+#include "libtorch/torch_script.h"
 #endif
 
 #include "atom.h"

@@ -6,23 +6,23 @@
 
 #include "train_cgnet.h"
 
-#include "backmap_io.h"
-#include "backmap_trajectory.h"
-#include "backmap_universe.h"
+#include "lammps/io.h"
+#include "lammps/trajectory.h"
+#include "lammps/partitions.h"
 
 #include "comm.h"
 #include "error.h"
 #include "update.h"
 
 #ifdef BACKMAP_TORCH
-#include "backmap_cgnet_data.h"
-#include "backmap_correction.h"
-#include "backmap_diagnosis.h"
-#include "backmap_flow_data.h"
-#include "backmap_model_file.h"
-#include "backmap_sample_table.h"
-#include "backmap_train_log.h"
-#include "backmap_training_figures.h"
+#include "training/cgnet_data.h"
+#include "training/correction.h"
+#include "statistics/diagnosis.h"
+#include "training/flow_data.h"
+#include "core/model_file.h"
+#include "statistics/sample_table.h"
+#include "lammps/train_log.h"
+#include "training/figures.h"
 
 #include <algorithm>
 #include <cmath>

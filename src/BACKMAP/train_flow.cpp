@@ -6,8 +6,8 @@
 
 #include "train_flow.h"
 
-#include "backmap_io.h"
-#include "backmap_trajectory.h"
+#include "lammps/io.h"
+#include "lammps/trajectory.h"
 
 #include "comm.h"
 #include "error.h"
@@ -15,14 +15,14 @@
 #include "update.h"
 
 #ifdef BACKMAP_TORCH
-#include "backmap_flow_data.h"
-#include "backmap_flow_energy.h"
-#include "backmap_flow_spec.h"
-#include "backmap_model_file.h"
-#include "backmap_torch_flow.h"
-#include "backmap_train_log.h"
-#include "backmap_training_figures.h"
-#include "fix_backmap_sampler.h"
+#include "training/flow_data.h"
+#include "training/flow_energy.h"
+#include "flow/flow_spec.h"
+#include "core/model_file.h"
+#include "libtorch/flow_trainer.h"
+#include "lammps/train_log.h"
+#include "training/figures.h"
+#include "lammps/sampler.h"
 
 #include <cmath>
 #include <cstdio>

@@ -4,7 +4,7 @@
 #ifndef BACKMAP_CGNET_SUPPORT_H
 #define BACKMAP_CGNET_SUPPORT_H
 
-#include "backmap_cgnet.h"
+#include "cgnet/cgnet.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The native CG network: forces against differences, independence of the batch, model file round
 // trip and bad models.
 
-#include "backmap_cgnet.h"
+#include "cgnet/cgnet.h"
 #include "cgnet_support.h"
 
 #include <nlohmann/json.hpp>

@@ -1,8 +1,8 @@
 // The shipped (corrected) CG model of alanine dipeptide, driven at twice its temperature: a correction must not make holes,
 // nor lose beads.  The same criteria must catch models that do.
 
-#include "backmap_cgnet.h"
-#include "backmap_model_file.h"
+#include "cgnet/cgnet.h"
+#include "core/model_file.h"
 
 #include "atom.h"
 #include "domain.h"

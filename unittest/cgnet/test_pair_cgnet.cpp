@@ -3,7 +3,7 @@
 // on every number of ranks the same.
 // ranks: 1 2 4
 
-#include "backmap_cgnet.h"
+#include "cgnet/cgnet.h"
 #include "cgnet_support.h"
 
 #include "library.h"

@@ -2,9 +2,9 @@
 // archives that break the contract are refused.  The archive is made here with LibTorch and, where
 // Python has torch, by the example's export script.
 
-#include "backmap_torch_script.h"
+#include "libtorch/torch_script.h"
 
-#include "backmap_cgnet.h"
+#include "cgnet/cgnet.h"
 #include "cgnet_support.h"
 
 #include <torch/script.h>

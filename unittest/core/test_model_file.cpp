@@ -4,8 +4,8 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-#include "backmap_model_file.h"
-#include "backmap_sha256.h"
+#include "core/model_file.h"
+#include "core/sha256.h"
 
 #include "gtest/gtest.h"
 

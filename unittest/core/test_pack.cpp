@@ -6,7 +6,7 @@
 
 // The elementary functions of packs against the library in long double.
 
-#include "backmap_geometry.h"
+#include "molecule/geometry.h"
 
 #include "gtest/gtest.h"
 

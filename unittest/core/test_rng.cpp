@@ -4,7 +4,7 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-#include "backmap_rng.h"
+#include "core/rng.h"
 
 #include "gtest/gtest.h"
 

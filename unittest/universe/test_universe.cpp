@@ -8,7 +8,7 @@
 // sleep until what it wrote is there.
 // ranks: 4
 
-#include "backmap_universe.h"
+#include "lammps/partitions.h"
 
 #include "exceptions.h"
 #include "input.h"

@@ -1,0 +1,123 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+// The coarse-grained network potential: its description (CgnetSpec) and its native evaluation
+// (Cgnet).  Plain C++.
+
+#ifndef BACKMAP_CGNET_CGNET_H
+#define BACKMAP_CGNET_CGNET_H
+
+#include "molecule/features.h"
+#include "core/model_file.h"
+#include "molecule/molecule_spec.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/// Boltzmann constant in energy units per K of a LAMMPS unit style, the values LAMMPS uses; throws
+/// for an unknown style
+double boltzmann_constant(const std::string &units);
+
+/// A potential of one molecule of beads; what pair cgnet evaluates, whatever computes it.
+class CgPotential {
+ public:
+  virtual ~CgPotential() = default;
+  virtual std::vector<std::string> bead_names() const = 0;
+  virtual std::string units() const = 0;
+  virtual double temperature() const = 0;    // K
+  /**
+     nmol molecules z[nmol][nbeads][3], each whole: energy[nmol] and force[nmol][nbeads][3], the
+     negative gradient.  Not finite where the potential is not.  Throws std::runtime_error only if
+     the evaluation itself fails.
+  */
+  virtual void evaluate(int nmol, const double *z, double *energy, double *force) const = 0;
+};
+
+/**
+   Everything a "backmap.cgnet" model holds.
+
+   U(z) = prior(z) + net((features(z) - feature_mean) / feature_std), in the energy unit of `units`;
+   net is a multilayer perceptron Linear, tanh, ..., Linear with one output (CGnet: Wang et al.,
+   ACS Cent. Sci. 5, 755 (2019)).
+   The prior is a Gaussian in its stiff coordinates d (bond lengths, angles in radians, narrow
+   dihedrals wrapped about their mean, minus prior.mean) with the Jacobian of the bond lengths, and
+   soft spheres that keep beads apart:
+   prior(z) = 1/2 d^T precision d + 2 kT sum_bonds ln r + kT sum_pairs (sigma / r)^12
+*/
+struct CgnetSpec : public MoleculeSpec {
+  struct Linear {
+    int in = 0, out = 0;
+    std::vector<double> weight;    // [out][in]
+    std::vector<double> bias;      // [out]
+  };
+
+  struct Prior {
+    std::vector<std::array<int, 2>> bonds;
+    std::vector<std::array<int, 3>> angles;
+    std::vector<std::array<int, 4>> dihedrals;
+    std::vector<std::array<int, 2>> repulsion;
+    std::vector<double> mean;         // [size()]
+    std::vector<double> precision;    // [size()][size()], energy units
+    std::vector<double> sigma;        // [repulsion.size()], length units
+    int size() const { return (int) (bonds.size() + angles.size() + dihedrals.size()); }
+  };
+
+  FeatureSpec features;
+  std::vector<int> hidden;                          // widths of the hidden layers
+  std::vector<double> feature_mean, feature_std;    // [features.size()]
+  std::vector<Linear> layers;                       // hidden.size() + 1, the last with out = 1
+  Prior prior;
+  std::string training = "{}";    // JSON text of an object, free-form figures of the training
+
+  /// Throws std::runtime_error, starting with `where`, for anything inconsistent.
+  void validate(const std::string &where) const;
+
+  /// Reads and checks a parsed model; errors name its origin and the field.
+  static CgnetSpec from_model(const ModelFile &model);
+  /// The inverse; network weights in `type`, everything else in double.
+  ModelFile to_model(ModelFile::DType type = ModelFile::DType::F32) const;
+};
+
+/**
+   Native evaluation in double arithmetic.
+
+   Const methods may be called from several threads.  The result of a molecule does not depend,
+   bitwise, on how many molecules are evaluated in one call.
+*/
+class Cgnet : public CgPotential {
+ public:
+  explicit Cgnet(const CgnetSpec &spec);
+
+  const CgnetSpec &spec() const { return model; }
+  std::vector<std::string> bead_names() const override { return model.bead_names(); }
+  std::string units() const override { return model.units; }
+  double temperature() const override { return model.temperature; }
+  void evaluate(int nmol, const double *z, double *energy, double *force) const override;
+
+ private:
+  // weights of a layer in both orders, rows padded with zeros to whole tiles
+  struct Layer {
+    int in, out, in_pad, out_pad;
+    std::vector<double> forward;     // [in][out_pad]
+    std::vector<double> backward;    // [out][in_pad]
+    std::vector<double> bias;        // [out_pad]
+  };
+
+  CgnetSpec model;
+  double kT;
+  std::vector<Layer> layers;
+
+  void evaluate_block(int n, const double *z, double *energy, double *force,
+                      std::vector<double> &scratch) const;
+  double add_prior(const double *z, double *gradient, double *d) const;
+};
+
+}    // namespace BACKMAP_NS
+
+#endif

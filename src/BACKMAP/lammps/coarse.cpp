@@ -1,0 +1,276 @@
+#include "lammps/coarse.h"
+
+#include "lammps/io.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "compute.h"
+#include "error.h"
+#include "fix.h"
+#include "fmt/format.h"
+#include "force.h"
+#include "kspace.h"
+#include "modify.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "pair.h"
+#include "pair_hybrid.h"
+#include "update.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace LAMMPS_NS;
+
+namespace BACKMAP_NS {
+
+namespace {
+
+/* the styles of a hybrid are protected, and it offers no way to walk over them */
+
+struct HybridStyles : public PairHybrid {
+  static std::vector<Pair *> of(PairHybrid &hybrid)
+  {
+    Pair **first = hybrid.*(&HybridStyles::styles);
+    return {first, first + hybrid.*(&HybridStyles::nstyles)};
+  }
+};
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+BackmapCoarse::BackmapCoarse(LAMMPS *lmp, const std::string &what, int groupbit, const FlowSpec &spec,
+                             const std::string &pe, const std::string &peatom) :
+    Pointers(lmp), what_(what), groupbit_(groupbit), spec_(spec), pe_(pe), peatom_(peatom),
+    molecules_(lmp, groupbit, spec.nbeads(), what)
+{
+}
+
+/* ---------------------------------------------------------------------- */
+
+Compute *BackmapCoarse::find(const std::string &id) const
+{
+  const int i = modify->find_compute(id);
+  if (i < 0) error->all(FLERR, "{}: its compute {} was deleted", what_, id);
+  return modify->compute[i];
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapCoarse::init()
+{
+  if (spec_.units != update->unit_style)
+    error->all(FLERR, "{}: units, the model has {}, this run has {}", what_, spec_.units, update->unit_style);
+
+  // a CG potential that knows its temperature and units must agree with the model
+
+  if (force->pair) {
+    int dim = 0;
+    const auto *t = static_cast<double *>(force->pair->extract("temperature", dim));
+    if (t && std::fabs(*t - spec_.temperature) > 1e-6 * spec_.temperature)
+      error->all(FLERR, "{}: temperature, the model has {}, the pair style has {}", what_, spec_.temperature, *t);
+  }
+
+  if (!pe_.empty())
+    for (int i = 0; i < modify->nfix; i++) {
+      const Fix *fix = modify->fix[i];
+      if (fix->energy_global_flag && !fix->thermo_energy)
+        error->all(FLERR,
+                   "{}: the energy of fix {} of style {} is not part of the potential energy of the CG run, "
+                   "expected: fix_modify {} energy yes",
+                   what_, fix->id, fix->style, fix->id);
+    }
+  checked_ = false;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapCoarse::addstep(bigint step)
+{
+  if (pe_.empty()) return;
+  find(pe_)->addstep(step);
+  find(peatom_)->addstep(step);
+}
+
+/* ----------------------------------------------------------------------
+   the name of each bead's type must be the name in the model: order and types in one check
+------------------------------------------------------------------------- */
+
+void BackmapCoarse::check_beads()
+{
+  checked_ = true;
+  std::vector<std::string> names = names_;
+  if (names.empty() && force->pair) {
+    int dim = 0;
+    const auto *of_pair = static_cast<std::vector<std::string> *>(force->pair->extract("bead_names", dim));
+    if (of_pair) names = *of_pair;
+    // a list without the unused entry for type 0
+    if (static_cast<int>(names.size()) == atom->ntypes) names.insert(names.begin(), "");
+  }
+  if (names.empty()) return;
+
+  const auto expected = spec_.bead_names();
+  std::string trouble;
+  for (int i = 0; i < molecules_.nowned() && trouble.empty(); i++)
+    for (int k = 0; k < spec_.nbeads(); k++) {
+      const std::string &name = names[molecules_.type(i)[k]];
+      if (name == expected[k]) continue;
+      trouble = fmt::format("{}: bead {} (atom {}, type {}) of molecule {}, expected {}, got {}", what_, k + 1,
+                            molecules_.tags(i)[k], molecules_.type(i)[k], molecules_.molecule(i), expected[k], name);
+      break;
+    }
+  backmap_agree(lmp, trouble);
+}
+
+/* ----------------------------------------------------------------------
+   everything to every rank: a molecule is nbeads positions, and its samples may be drawn anywhere
+------------------------------------------------------------------------- */
+
+std::vector<CoarseFrame> BackmapCoarse::frames()
+{
+  if (!checked_) molecules_.reset();
+  molecules_.setup();
+  molecules_.gather();
+  if (!checked_) {
+    check_beads();
+    bigint inside = 0;
+    for (int i = 0; i < atom->nlocal; i++)
+      if (atom->mask[i] & groupbit_) inside++;
+    MPI_Allreduce(MPI_IN_PLACE, &inside, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+    if (!pe_.empty() && inside != atom->natoms)
+      error->all(FLERR, "{}: its group has {} of {} atoms; the energy of the others would count as that of a molecule",
+                 what_, inside, atom->natoms);
+    if (molecules_.nmolecules() == 0) error->all(FLERR, "{}: there is no molecule in its group", what_);
+  }
+
+  const int width = 1 + 3 * spec_.nbeads();
+  std::vector<double> mine;
+  for (int i = 0; i < molecules_.nowned(); i++) {
+    mine.push_back(static_cast<double>(molecules_.molecule(i)));
+    mine.insert(mine.end(), molecules_.x(i), molecules_.x(i) + width - 1);
+  }
+  int n = static_cast<int>(mine.size());
+  std::vector<int> count(comm->nprocs), offset(comm->nprocs + 1, 0);
+  MPI_Allgather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, world);
+  for (int p = 0; p < comm->nprocs; p++) offset[p + 1] = offset[p] + count[p];
+  std::vector<double> all(offset[comm->nprocs]);
+  MPI_Allgatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, world);
+
+  std::vector<CoarseFrame> frames(all.size() / width);
+  for (std::size_t i = 0; i < frames.size(); i++) {
+    const auto from = all.begin() + static_cast<std::ptrdiff_t>(i) * width;
+    frames[i].step = update->ntimestep;
+    frames[i].molecule = static_cast<std::int64_t>(*from);
+    frames[i].z.assign(from + 1, from + width);
+  }
+  std::sort(frames.begin(), frames.end(),
+            [](const CoarseFrame &a, const CoarseFrame &b) { return a.molecule < b.molecule; });
+  if (!pe_.empty()) energies(frames);
+  return frames;
+}
+
+/* ----------------------------------------------------------------------
+   one molecule: the potential energy of the box; several: per molecule from per-atom energies, which must
+   add up to the former, and may not come from pairs, bonds or long-range forces between molecules
+------------------------------------------------------------------------- */
+
+void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
+{
+  Compute *pe = find(pe_);
+  if (pe->invoked_scalar != update->ntimestep) pe->compute_scalar();
+  if (frames.size() == 1) {
+    frames[0].ucg = pe->scalar;
+  } else {
+    backmap_agree(lmp, interactions());
+    Compute *peatom = find(peatom_);
+    if (peatom->invoked_peratom != update->ntimestep) peatom->compute_peratom();
+    std::vector<double> sum(frames.size(), 0.0);
+    for (int i = 0; i < atom->nlocal; i++) {
+      const std::int64_t molecule = atom->molecule[i];
+      const auto at = std::lower_bound(frames.begin(), frames.end(), molecule,
+                                       [](const CoarseFrame &f, std::int64_t m) { return f.molecule < m; });
+      if (at != frames.end() && at->molecule == molecule) sum[at - frames.begin()] += peatom->vector_atom[i];
+    }
+    MPI_Allreduce(MPI_IN_PLACE, sum.data(), static_cast<int>(sum.size()), MPI_DOUBLE, MPI_SUM, world);
+    double total = 0.0, size = 1.0;
+    for (std::size_t i = 0; i < frames.size(); i++) {
+      frames[i].ucg = sum[i];
+      total += sum[i];
+      size += std::fabs(sum[i]);
+    }
+    if (!(std::fabs(total - pe->scalar) <= 1e-8 * size))
+      error->all(FLERR,
+                 "{}: the energies of the molecules add up to {}, the potential energy is {}: some energy belongs to no "
+                 "atom (a fix without per-atom energy, a tail correction)",
+                 what_, total, pe->scalar);
+  }
+  for (const auto &f : frames)
+    if (!std::isfinite(f.ucg))
+      error->all(FLERR, "{}: CG energy of molecule {} at step {}, expected a finite value, got {}", what_, f.molecule,
+                 f.step, f.ucg);
+}
+
+/* ----------------------------------------------------------------------
+   what couples two molecules, as seen by this rank; empty if nothing does
+------------------------------------------------------------------------- */
+
+std::string BackmapCoarse::interactions() const
+{
+  if (force->kspace)
+    return what_ + ": interactions between molecules are not supported, got a kspace style with several molecules";
+  const tagint *molecule = atom->molecule;
+  const auto between = [&](const char *kind, int i, int j) {
+    return fmt::format("{}: interactions between molecules are not supported, got a {} between atoms {} and {} of "
+                       "molecules {} and {}",
+                       what_, kind, atom->tag[i], atom->tag[j], molecule[i], molecule[j]);
+  };
+
+  if (force->bond)
+    for (int n = 0; n < neighbor->nbondlist; n++) {
+      const int i = neighbor->bondlist[n][0], j = neighbor->bondlist[n][1];
+      if (molecule[i] != molecule[j]) return between("bond", i, j);
+    }
+  if (force->angle)
+    for (int n = 0; n < neighbor->nanglelist; n++)
+      for (int k = 1; k < 3; k++) {
+        const int i = neighbor->anglelist[n][0], j = neighbor->anglelist[n][k];
+        if (molecule[i] != molecule[j]) return between("angle", i, j);
+      }
+  if (force->dihedral)
+    for (int n = 0; n < neighbor->ndihedrallist; n++)
+      for (int k = 1; k < 4; k++) {
+        const int i = neighbor->dihedrallist[n][0], j = neighbor->dihedrallist[n][k];
+        if (molecule[i] != molecule[j]) return between("dihedral", i, j);
+      }
+
+  std::vector<Pair *> pairs;
+  if (auto *hybrid = dynamic_cast<PairHybrid *>(force->pair))
+    pairs = HybridStyles::of(*hybrid);
+  else if (force->pair)
+    pairs.push_back(force->pair);
+  for (Pair *pair : pairs) {
+    const NeighList *list = pair->list;
+    if (!list) continue;
+    for (int ii = 0; ii < list->inum; ii++) {
+      const int i = list->ilist[ii], itype = atom->type[i];
+      for (int jj = 0; jj < list->numneigh[i]; jj++) {
+        const int j = list->firstneigh[i][jj] & NEIGHMASK;
+        if (molecule[i] == molecule[j]) continue;
+        const int jtype = atom->type[j];
+        double rsq = 0.0;
+        for (int d = 0; d < 3; d++) rsq += std::pow(atom->x[i][d] - atom->x[j][d], 2);
+        if (!pair->cutsq || rsq >= pair->cutsq[itype][jtype]) continue;
+        if (pair->single_enable) {
+          double fforce = 0.0;
+          const double e = pair->single(i, j, itype, jtype, rsq, 1.0, 1.0, fforce);
+          if (e == 0.0 && fforce == 0.0) continue;
+        }
+        return between("pair interaction", i, j);
+      }
+    }
+  }
+  return "";
+}
+
+}    // namespace BACKMAP_NS

@@ -1,0 +1,128 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#include "lammps/io.h"
+
+#include "lammps/partitions.h"
+
+#include "error.h"
+#include "lammps.h"
+#include "utils.h"
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+using namespace LAMMPS_NS;
+
+namespace BACKMAP_NS {
+
+namespace {
+
+/* ----------------------------------------------------------------------
+   broadcast from rank 0 in pieces, MPI counts are int
+------------------------------------------------------------------------- */
+
+void broadcast(std::string &bytes, MPI_Comm world)
+{
+  std::int64_t length = static_cast<std::int64_t>(bytes.size());
+  MPI_Bcast(&length, 1, MPI_INT64_T, 0, world);
+  bytes.resize(static_cast<std::size_t>(length));
+  constexpr std::int64_t piece = 1 << 28;
+  for (std::int64_t first = 0; first < length; first += piece)
+    MPI_Bcast(&bytes[first], static_cast<int>(std::min(piece, length - first)), MPI_CHAR, 0, world);
+}
+
+/* ----------------------------------------------------------------------
+   whole file into bytes, returns why not, or an empty string
+------------------------------------------------------------------------- */
+
+std::string slurp(const std::string &path, std::string &bytes)
+{
+  errno = 0;
+  FILE *fp = fopen(path.c_str(), "rb");
+  if (!fp) return strerror(errno);
+  char buffer[65536];
+  std::size_t n;
+  while ((n = fread(buffer, 1, sizeof(buffer), fp)) > 0)
+    bytes.append(buffer, n);
+  const bool failed = ferror(fp) != 0;
+  const std::string reason = failed ? strerror(errno) : "";
+  fclose(fp);
+  return reason;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::string &what)
+{
+  int me;
+  MPI_Comm_rank(lmp->world, &me);
+
+  std::string bytes, reason;
+  if (me == 0) {
+    const std::string found = utils::get_potential_file_path(path);
+    if (found.empty())
+      reason = "file not found or not readable, neither as given nor in LAMMPS_POTENTIALS";
+    else
+      reason = slurp(found, bytes);
+    if (!reason.empty()) reason = what + ": cannot read " + path + ": " + reason;
+  }
+  backmap_agree(lmp, reason);
+  broadcast(bytes, lmp->world);
+  return bytes;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void backmap_write_file(LAMMPS *lmp, const std::string &path, const std::string &bytes,
+                        const std::string &what)
+{
+  int me;
+  MPI_Comm_rank(lmp->world, &me);
+
+  std::string reason;
+  if (me == 0) {
+    const std::string part = path + ".part";
+    errno = 0;
+    FILE *fp = fopen(part.c_str(), "wb");
+    bool good = fp != nullptr;
+    if (good) {
+      good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
+      good = (fclose(fp) == 0) && good;
+      good = good && rename(part.c_str(), path.c_str()) == 0;
+    }
+    if (!good) reason = what + ": cannot write " + path + ": " + strerror(errno);
+  }
+  backmap_agree(lmp, reason);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void backmap_agree(LAMMPS *lmp, const std::string &message)
+{
+  int me, nprocs;
+  MPI_Comm_rank(lmp->world, &me);
+  MPI_Comm_size(lmp->world, &nprocs);
+
+  int mine = message.empty() ? nprocs : me, first = mine;
+  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, lmp->world);
+  if (first == nprocs) return;
+
+  int length = static_cast<int>(message.size());
+  MPI_Bcast(&length, 1, MPI_INT, first, lmp->world);
+  std::string text = me == first ? message : std::string(length, ' ');
+  MPI_Bcast(&text[0], length, MPI_CHAR, first, lmp->world);
+  backmap_error(lmp, text);
+}
+
+}    // namespace BACKMAP_NS

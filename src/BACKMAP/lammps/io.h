@@ -1,0 +1,45 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+// Files and errors of the LAMMPS side: rank 0 reads or writes, every rank gets the same bytes or
+// the same error.
+
+#ifndef BACKMAP_LAMMPS_IO_H
+#define BACKMAP_LAMMPS_IO_H
+
+#include <string>
+
+namespace LAMMPS_NS {
+class LAMMPS;
+}
+
+namespace BACKMAP_NS {
+
+/**
+   Collective over lmp->world.  Contents of a file, read by rank 0 and broadcast; the file is
+   searched as potential files are (as given, then by its base name in the folders of
+   LAMMPS_POTENTIALS).  Calls error->all when it cannot be read; what names the reader in that
+   message.
+*/
+std::string backmap_read_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path,
+                              const std::string &what);
+
+/**
+   Collective over lmp->world.  Rank 0 writes the bytes to a file beside path and renames it, so
+   that an interrupted run never leaves half a file; error->all on failure.
+*/
+void backmap_write_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const std::string &bytes,
+                        const std::string &what);
+
+/**
+   Collective over lmp->world.  If any rank has a non-empty message, all ranks stop through
+   error->all with the message of the lowest such rank.
+*/
+void backmap_agree(LAMMPS_NS::LAMMPS *lmp, const std::string &message);
+
+}    // namespace BACKMAP_NS
+
+#endif

@@ -1,0 +1,391 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#include "lammps/molecules.h"
+
+#include "lammps/io.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "domain.h"
+#include "error.h"
+#include "fmt/format.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+using namespace LAMMPS_NS;
+
+namespace BACKMAP_NS {
+
+namespace {
+
+/* ----------------------------------------------------------------------
+   records of width tagints to the ranks named, everybody may send to everybody
+   items of one destination keep their order; source[k] is where record k of the answer came from
+------------------------------------------------------------------------- */
+
+std::vector<tagint> all_to_all(MPI_Comm world, int width, const std::vector<int> &destination,
+                               const std::vector<tagint> &records, std::vector<int> &source)
+{
+  int nprocs;
+  MPI_Comm_size(world, &nprocs);
+  std::vector<int> nsend(nprocs, 0), nrecv(nprocs), send_at(nprocs + 1, 0), recv_at(nprocs + 1, 0);
+  for (int d : destination)
+    nsend[d] += width;
+  MPI_Alltoall(nsend.data(), 1, MPI_INT, nrecv.data(), 1, MPI_INT, world);
+  for (int p = 0; p < nprocs; p++) {
+    send_at[p + 1] = send_at[p] + nsend[p];
+    recv_at[p + 1] = recv_at[p] + nrecv[p];
+  }
+
+  std::vector<tagint> out(records.size()), in(recv_at[nprocs]);
+  std::vector<int> next(send_at.begin(), send_at.end() - 1);
+  for (std::size_t k = 0; k < destination.size(); k++)
+    for (int c = 0; c < width; c++)
+      out[next[destination[k]]++] = records[k * width + c];
+  MPI_Alltoallv(out.data(), nsend.data(), send_at.data(), MPI_LMP_TAGINT, in.data(), nrecv.data(),
+                recv_at.data(), MPI_LMP_TAGINT, world);
+
+  source.clear();
+  for (int p = 0; p < nprocs; p++)
+    source.insert(source.end(), nrecv[p] / width, p);
+  return in;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+BackmapMolecules::BackmapMolecules(LAMMPS *lmp, int groupbit, int nbeads, const std::string &what) :
+    Pointers(lmp), groupbit_(groupbit), nbeads_(nbeads), what_(what)
+{
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapMolecules::select_types(const std::vector<char> &types)
+{
+  types_ = types;
+  ready_ = false;
+}
+
+/* ---------------------------------------------------------------------- */
+
+bool BackmapMolecules::selected(int i) const
+{
+  return (atom->mask[i] & groupbit_) && (types_.empty() || types_[atom->type[i]]);
+}
+
+/* ----------------------------------------------------------------------
+   beads of this rank, sorted by molecule-ID and atom-ID
+------------------------------------------------------------------------- */
+
+void BackmapMolecules::find_local()
+{
+  if (!atom->molecule_flag || !atom->molecule)
+    error->all(FLERR,
+               "{}: atoms have no molecule-IDs, expected an atom style such as bond or molecular",
+               what_);
+  if (!atom->tag_enable) error->all(FLERR, "{}: atoms have no atom-IDs", what_);
+
+  const tagint *molecule = atom->molecule, *tag = atom->tag;
+  local_.clear();
+  std::string trouble;
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (!selected(i)) continue;
+    if (molecule[i] <= 0 && trouble.empty())
+      trouble =
+          fmt::format("{}: atom {} belongs to no molecule, expected a molecule-ID above 0, got {}",
+                      what_, tag[i], molecule[i]);
+    local_.push_back(i);
+  }
+  backmap_agree(lmp, trouble);
+
+  std::sort(local_.begin(), local_.end(), [&](int a, int b) {
+    return molecule[a] != molecule[b] ? molecule[a] < molecule[b] : tag[a] < tag[b];
+  });
+  local_tag_.resize(local_.size());
+  for (std::size_t k = 0; k < local_.size(); k++)
+    local_tag_[k] = tag[local_[k]];
+}
+
+/* ----------------------------------------------------------------------
+   collective: stop if any rank found a molecule with a wrong number of beads (0 = none found)
+------------------------------------------------------------------------- */
+
+void BackmapMolecules::check_counts(tagint bad)
+{
+  constexpr tagint none = std::numeric_limits<tagint>::max();
+  tagint mine = bad > 0 ? bad : none, first = none;
+  MPI_Allreduce(&mine, &first, 1, MPI_LMP_TAGINT, MPI_MIN, world);
+  if (first == none) return;
+
+  bigint here = 0, total = 0;
+  for (int i : local_)
+    if (atom->molecule[i] == first) here++;
+  MPI_Allreduce(&here, &total, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  error->all(FLERR, "{}: number of beads of molecule-ID {}, expected {}, got {}", what_, first,
+             nbeads_, total);
+}
+
+/* ----------------------------------------------------------------------
+   owners of the beads (positions in local_) whose molecule is not whole here
+   a home rank per molecule-ID sees all its beads, counts them and names the rank of the lowest ID
+   whole: first beads of molecules that are whole here, to find IDs used twice
+------------------------------------------------------------------------- */
+
+void BackmapMolecules::route_split(const std::vector<int> &split, const std::vector<int> &whole,
+                                   std::vector<int> &owner)
+{
+  const int nprocs = comm->nprocs;
+  std::vector<int> home, source;
+  std::vector<tagint> records;
+  for (int p : split) {
+    const tagint mol = atom->molecule[local_[p]];
+    home.push_back(static_cast<int>(mol % nprocs));
+    records.insert(records.end(), {mol, local_tag_[p], static_cast<tagint>(p)});
+  }
+  for (int p : whole) {
+    const tagint mol = atom->molecule[local_[p]];
+    home.push_back(static_cast<int>(mol % nprocs));
+    records.insert(records.end(), {mol, local_tag_[p], -1});
+  }
+  const std::vector<tagint> seen = all_to_all(world, 3, home, records, source);
+
+  std::vector<int> order(source.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int a, int b) {
+    return seen[3 * a] != seen[3 * b] ? seen[3 * a] < seen[3 * b]
+                                      : seen[3 * a + 1] < seen[3 * b + 1];
+  });
+
+  tagint bad = 0;
+  std::vector<int> back;
+  std::vector<tagint> replies;
+  for (std::size_t k = 0; k < order.size();) {
+    std::size_t end = k;
+    const tagint mol = seen[3 * order[k]];
+    std::size_t beads = 0;
+    for (; end < order.size() && seen[3 * order[end]] == mol; end++)
+      beads += seen[3 * order[end] + 2] < 0 ? nbeads_ : 1;
+    if (beads != static_cast<std::size_t>(nbeads_) && bad == 0) bad = mol;
+    for (std::size_t j = k; j < end; j++) {
+      if (seen[3 * order[j] + 2] < 0) continue;
+      back.push_back(source[order[j]]);
+      replies.insert(replies.end(),
+                     {seen[3 * order[j] + 2], static_cast<tagint>(source[order[k]])});
+    }
+    k = end;
+  }
+  check_counts(bad);
+
+  std::vector<int> ignored;
+  const std::vector<tagint> answer = all_to_all(world, 2, back, replies, ignored);
+  for (std::size_t k = 0; k + 1 < answer.size(); k += 2)
+    owner[answer[k]] = static_cast<int>(answer[k + 1]);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapMolecules::setup()
+{
+  find_local();
+
+  // molecules whole here need no communication; usually that is all of them
+
+  const int n = static_cast<int>(local_.size()), me = comm->me;
+  const tagint *molecule = atom->molecule;
+  std::vector<int> split, whole, owner(n, me);
+  tagint bad = 0;
+  for (int k = 0; k < n;) {
+    int end = k;
+    while (end < n && molecule[local_[end]] == molecule[local_[k]])
+      end++;
+    if (end - k > nbeads_ && bad == 0) bad = molecule[local_[k]];
+    if (end - k < nbeads_)
+      for (int j = k; j < end; j++)
+        split.push_back(j);
+    else if (!ready_)
+      whole.push_back(k);
+    k = end;
+  }
+  if (comm->nprocs == 1 && bad == 0 && !split.empty()) bad = molecule[local_[split[0]]];
+  check_counts(bad);
+
+  int any = (split.empty() && ready_) ? 0 : 1;
+  MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, world);
+  if (comm->nprocs == 1) any = 0;
+  if (any) route_split(split, whole, owner);
+
+  // tell the owners what will come: molecule, atom-ID and type of each bead, in the order of the
+  // later messages
+
+  std::vector<int> destination, source;
+  std::vector<tagint> records;
+  send_position_.clear();
+  send_.clear();
+  std::vector<int> away;
+  for (int k = 0; k < n; k++)
+    if (owner[k] != me) away.push_back(k);
+  std::stable_sort(away.begin(), away.end(), [&](int a, int b) { return owner[a] < owner[b]; });
+  for (int k : away) {
+    if (send_.empty() || send_.back().rank != owner[k]) send_.push_back({owner[k], 0});
+    send_.back().count++;
+    send_position_.push_back(k);
+    destination.push_back(owner[k]);
+    const int i = local_[k];
+    records.insert(records.end(), {molecule[i], atom->tag[i], static_cast<tagint>(atom->type[i])});
+  }
+  std::vector<tagint> coming;
+  if (any) coming = all_to_all(world, 3, destination, records, source);
+  recv_.clear();
+  for (int s : source) {
+    if (recv_.empty() || recv_.back().rank != s) recv_.push_back({s, 0});
+    recv_.back().count++;
+  }
+
+  // all beads of the owned molecules, from here (item < n) or elsewhere, in order
+
+  struct Item {
+    tagint molecule, tag;
+    int type, index;
+  };
+  std::vector<Item> items;
+  for (int k = 0; k < n; k++)
+    if (owner[k] == me)
+      items.push_back({molecule[local_[k]], local_tag_[k], atom->type[local_[k]], k});
+  for (std::size_t k = 0; k < source.size(); k++)
+    items.push_back({coming[3 * k], coming[3 * k + 1], static_cast<int>(coming[3 * k + 2]),
+                     n + static_cast<int>(k)});
+  std::sort(items.begin(), items.end(), [](const Item &a, const Item &b) {
+    return a.molecule != b.molecule ? a.molecule < b.molecule : a.tag < b.tag;
+  });
+
+  molecules_.clear();
+  tag_.clear();
+  type_.clear();
+  here_position_.clear();
+  here_slot_.clear();
+  recv_slot_.assign(source.size(), 0);
+  for (std::size_t slot = 0; slot < items.size(); slot++) {
+    const Item &item = items[slot];
+    if (slot % nbeads_ == 0) molecules_.push_back(item.molecule);
+    tag_.push_back(item.tag);
+    type_.push_back(item.type);
+    if (item.index < n) {
+      here_position_.push_back(item.index);
+      here_slot_.push_back(static_cast<int>(slot));
+    } else {
+      recv_slot_[item.index - n] = static_cast<int>(slot);
+    }
+  }
+  x_.assign(3 * items.size(), 0.0);
+  bigint mine = nowned();
+  MPI_Allreduce(&mine, &nmolecules_, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  ready_ = true;
+}
+
+/* ----------------------------------------------------------------------
+   ncol values per bead between the peers of the route
+------------------------------------------------------------------------- */
+
+void BackmapMolecules::exchange(const std::vector<Peer> &from, std::vector<double> &in,
+                                const std::vector<Peer> &to, const std::vector<double> &out,
+                                int ncol)
+{
+  std::vector<MPI_Request> requests;
+  requests.reserve(from.size() + to.size());
+  std::size_t at = 0;
+  for (const Peer &p : from) {
+    requests.emplace_back();
+    MPI_Irecv(in.data() + at, p.count * ncol, MPI_DOUBLE, p.rank, 0, world, &requests.back());
+    at += static_cast<std::size_t>(p.count) * ncol;
+  }
+  at = 0;
+  for (const Peer &p : to) {
+    requests.emplace_back();
+    MPI_Isend(out.data() + at, p.count * ncol, MPI_DOUBLE, p.rank, 0, world, &requests.back());
+    at += static_cast<std::size_t>(p.count) * ncol;
+  }
+  MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapMolecules::gather(bool same_atoms)
+{
+  if (!same_atoms || !ready_) setup();
+
+  for (std::size_t k = 0; k < local_.size(); k++)
+    if (local_[k] >= atom->nlocal || atom->tag[local_[k]] != local_tag_[k])
+      error->one(FLERR, "{}: atoms have moved between ranks without a new neighbor list", what_);
+
+  double **x = atom->x;
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    for (int c = 0; c < 3; c++)
+      x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
+
+  send_buffer_.resize(3 * send_position_.size());
+  recv_buffer_.resize(3 * recv_slot_.size());
+  for (std::size_t k = 0; k < send_position_.size(); k++)
+    for (int c = 0; c < 3; c++)
+      send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
+  exchange(recv_, recv_buffer_, send_, send_buffer_, 3);
+  for (std::size_t k = 0; k < recv_slot_.size(); k++)
+    for (int c = 0; c < 3; c++)
+      x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
+
+  // whole by minimum image along the beads; a position that needs no image keeps all its bits
+  // a lost atom at infinity must not trap minimum_image() in its loop
+
+  for (int i = 0; i < nowned(); i++)
+    for (int b = 1; b < nbeads_; b++) {
+      double *now = &x_[3 * (static_cast<std::size_t>(i) * nbeads_ + b)], *before = now - 3;
+      const double d[3] = {now[0] - before[0], now[1] - before[1], now[2] - before[2]};
+      if (!std::isfinite(d[0] + d[1] + d[2])) continue;
+      double e[3] = {d[0], d[1], d[2]};
+      domain->minimum_image(e[0], e[1], e[2]);
+      for (int c = 0; c < 3; c++)
+        if (e[c] != d[c]) now[c] += e[c] - d[c];
+    }
+}
+
+/* ---------------------------------------------------------------------- */
+
+const double *BackmapMolecules::scatter(int ncol, const double *values)
+{
+  result_.resize(local_.size() * ncol);
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    std::copy_n(values + static_cast<std::size_t>(here_slot_[k]) * ncol, ncol,
+                result_.data() + static_cast<std::size_t>(here_position_[k]) * ncol);
+
+  send_buffer_.resize(ncol * send_position_.size());
+  recv_buffer_.resize(ncol * recv_slot_.size());
+  for (std::size_t k = 0; k < recv_slot_.size(); k++)
+    std::copy_n(values + static_cast<std::size_t>(recv_slot_[k]) * ncol, ncol,
+                recv_buffer_.data() + k * ncol);
+  exchange(send_, send_buffer_, recv_, recv_buffer_, ncol);
+  for (std::size_t k = 0; k < send_position_.size(); k++)
+    std::copy_n(send_buffer_.data() + k * ncol, ncol,
+                result_.data() + static_cast<std::size_t>(send_position_[k]) * ncol);
+  return result_.data();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapMolecules::scatter_add(const double *values)
+{
+  const double *mine = scatter(3, values);
+  double **f = atom->f;
+  for (int i : local_)
+    for (int c = 0; c < 3; c++)
+      f[i][c] += *mine++;
+}
+
+}    // namespace BACKMAP_NS

@@ -1,0 +1,263 @@
+#include "lammps/sampler.h"
+
+#include "lammps/io.h"
+
+#include "comm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <limits>
+#include <stdexcept>
+
+using namespace LAMMPS_NS;
+
+namespace BACKMAP_NS {
+
+namespace {
+
+constexpr double INF = std::numeric_limits<double>::infinity();
+constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+
+/* waiting for other ranks does not count, nor does other work on the machine */
+
+double processor_seconds()
+{
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+/* text of what a call throws, empty if nothing: to be agreed on by all ranks before anybody goes on */
+
+template <class F> std::string attempt(const std::string &what, F &&f)
+{
+  try {
+    f();
+  } catch (const std::exception &e) {
+    const std::string text = e.what();
+    return what + ": " + (text.empty() ? "unknown error" : text);
+  }
+  return "";
+}
+
+/* doubles of all ranks to rank 0, in the order of ranks */
+
+std::vector<double> gather(MPI_Comm world, const std::vector<double> &mine)
+{
+  int me, nprocs;
+  MPI_Comm_rank(world, &me);
+  MPI_Comm_size(world, &nprocs);
+  if (nprocs == 1) return mine;
+  int n = static_cast<int>(mine.size());
+  std::vector<int> count(nprocs), offset(nprocs + 1, 0);
+  MPI_Gather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, 0, world);
+  for (int p = 0; p < nprocs; p++) offset[p + 1] = offset[p] + count[p];
+  std::vector<double> all(me == 0 ? offset[nprocs] : 0);
+  MPI_Gatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, 0, world);
+  return all;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerOptions &options) :
+    Pointers(lmp), spec_(spec), options_(options)
+{
+  backmap_agree(lmp, attempt(options_.what, [&] {
+                  flow_ = Flow::create(spec_, options_.single ? Flow::Precision::Single : Flow::Precision::Double,
+                                       options_.backend);
+                }));
+  if (options_.script.empty()) return;
+  backmap_agree(lmp, attempt(options_.what, [&] {
+                  engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent, options_.variables);
+                  check_engine();
+                }));
+  // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
+  backmap_agree(lmp, attempt(options_.what, [&] {
+                  if (comm->me == 0 && engine_->has_output())
+                    writer_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Writer, options_.variables);
+                }));
+}
+
+/* ---------------------------------------------------------------------- */
+
+BackmapSampler::~BackmapSampler() = default;
+
+/* ----------------------------------------------------------------------
+   the fine script must be about the molecule of the model
+------------------------------------------------------------------------- */
+
+void BackmapSampler::check_engine() const
+{
+  const auto fail = [&](const std::string &text) {
+    throw std::runtime_error("fine script " + options_.script + " and the model of " + spec_.molecule + ": " + text);
+  };
+  if (engine_->natoms() != spec_.natoms)
+    fail("number of atoms, expected " + std::to_string(spec_.natoms) + ", got " + std::to_string(engine_->natoms()));
+  if (engine_->units() != spec_.units) fail("units, expected " + spec_.units + ", got " + engine_->units());
+  const auto masses = engine_->masses();
+  for (int i = 0; i < spec_.natoms; i++)
+    if (std::fabs(masses[i] - spec_.masses[i]) > 0.005 * spec_.masses[i])
+      fail("mass of atom " + std::to_string(i + 1) + ", expected " + std::to_string(spec_.masses[i]) + ", got " +
+           std::to_string(masses[i]));
+  auto bonds = spec_.bonds;
+  for (auto &b : bonds)
+    if (b[0] > b[1]) std::swap(b[0], b[1]);
+  std::sort(bonds.begin(), bonds.end());
+  const auto found = engine_->bonds();
+  if (!found.empty() && !bonds.empty() && found != bonds)
+    fail("the bonds differ, expected " + std::to_string(bonds.size()) + ", got " + std::to_string(found.size()) +
+         "; is it another molecule, or are its atoms in another order?");
+}
+
+/* ---------------------------------------------------------------------- */
+
+int BackmapSampler::request(const std::string &observable)
+{
+  int column = -1;
+  backmap_agree(lmp, attempt(options_.what, [&] {
+                  if (!engine_)
+                    throw std::runtime_error("observable " + observable + " needs a fine script, got NONE");
+                  column = engine_->request(observable);
+                }));
+  if (column == static_cast<int>(observables_.size())) observables_.push_back(observable);
+  return column;
+}
+
+/* ----------------------------------------------------------------------
+   samples first..last-1 of the batch; frames cut by the division over ranks need calls of their own
+------------------------------------------------------------------------- */
+
+void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last, double *x,
+                          double *logq)
+{
+  const std::int64_t m = options_.samples;
+  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms);
+  for (std::int64_t at = first; at < last;) {
+    FlowRequest request;
+    const std::int64_t frame = at / m;
+    request.first_sample = static_cast<int>(at % m);
+    if (request.first_sample == 0 && last - at >= m) {
+      request.nframes = static_cast<int>((last - at) / m);
+      request.samples = static_cast<int>(m);
+    } else {
+      request.nframes = 1;
+      request.samples = static_cast<int>(std::min(m - request.first_sample, last - at));
+    }
+    std::vector<double> z;
+    std::vector<std::int64_t> step, molecule;
+    for (int i = 0; i < request.nframes; i++) {
+      const CoarseFrame &f = frames[frame + i];
+      z.insert(z.end(), f.z.begin(), f.z.end());
+      step.push_back(f.step);
+      molecule.push_back(f.molecule);
+    }
+    request.z = z.data();
+    request.seed = options_.seed;
+    request.stream = options_.stream;
+    request.timestep = step.data();
+    request.molecule = molecule.data();
+    flow_->sample(request, x + (at - first) * stride, logq + (at - first));
+    at += static_cast<std::int64_t>(request.nframes) * request.samples;
+  }
+}
+
+/* ----------------------------------------------------------------------
+   +inf and NaN are results, -inf is an error: some pair has no repulsive core
+------------------------------------------------------------------------- */
+
+void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x,
+                              const double *logq, double *u, double *obs)
+{
+  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms), nobs = observables_.size();
+  for (int i = 0; i < n; i++) {
+    std::fill(obs + i * nobs, obs + (i + 1) * nobs, NOT_A_NUMBER);
+    u[i] = logq[i] == INF ? INF : NOT_A_NUMBER;
+    if (!engine_ || logq[i] == INF) continue;
+    u[i] = engine_->evaluate(x + i * stride, obs + i * nobs);
+    if (u[i] == -INF) {
+      const std::int64_t at = first + i;
+      const CoarseFrame &f = frames[at / options_.samples];
+      throw std::runtime_error("all-atom energy at step " + std::to_string(f.step) + ", molecule " +
+                               std::to_string(f.molecule) + ", sample " + std::to_string(at % options_.samples) +
+                               ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
+    }
+    if (!rotors_checked_ && std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
+  }
+}
+
+/* ----------------------------------------------------------------------
+   the flow takes the atoms of a rotor as equal; the energy must do so too
+------------------------------------------------------------------------- */
+
+void BackmapSampler::check_rotors(const double *x, double energy)
+{
+  rotors_checked_ = true;
+  for (const auto &rotor : spec_.rotors) {
+    std::vector<double> y(x, x + 3 * spec_.natoms);
+    const std::size_t m = rotor.rows.size();
+    std::string atoms;
+    for (std::size_t k = 0; k < m; k++) {
+      const int from = spec_.zmatrix[rotor.rows[k]][0], to = spec_.zmatrix[rotor.rows[(k + 1) % m]][0];
+      for (int d = 0; d < 3; d++) y[3 * to + d] = x[3 * from + d];
+      atoms += " " + std::to_string(from + 1);
+    }
+    const double other = engine_->evaluate(y.data(), nullptr);
+    if (!(std::fabs(other - energy) <= 1e-6 * (1.0 + std::fabs(energy))))
+      throw std::runtime_error("atoms" + atoms + " are equivalent in the model, but exchanging them changes the energy "
+                               "of the fine script from " + std::to_string(energy) + " to " + std::to_string(other));
+  }
+}
+
+/* ----------------------------------------------------------------------
+   consecutive samples to consecutive ranks, so that gathering restores the order
+------------------------------------------------------------------------- */
+
+void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_x, SampleBatch &batch)
+{
+  const std::int64_t total = static_cast<std::int64_t>(frames.size()) * options_.samples;
+  const std::int64_t first = total * comm->me / comm->nprocs, last = total * (comm->me + 1) / comm->nprocs;
+  const auto n = static_cast<std::size_t>(last - first);
+  std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n), obs(n * observables_.size());
+
+  backmap_agree(lmp, attempt(options_.what, [&] {
+                  const double t0 = processor_seconds();
+                  draw(frames, first, last, x.data(), logq.data());
+                  const double t1 = processor_seconds();
+                  energies(frames, first, static_cast<int>(n), x.data(), logq.data(), u.data(), obs.data());
+                  seconds_flow_ += t1 - t0;
+                  seconds_energy_ += processor_seconds() - t1;
+                }));
+  batch.u = gather(world, u);
+  batch.logq = gather(world, logq);
+  batch.obs = gather(world, obs);
+  if (want_x) batch.x = gather(world, x);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapSampler::forward(int n, const double *x, double *u, double *logq)
+{
+  flow_->log_prob(n, x, logq);
+  for (int i = 0; i < n; i++)
+    u[i] = engine_ ? engine_->evaluate(x + 3 * static_cast<std::size_t>(spec_.natoms) * i, nullptr) : NOT_A_NUMBER;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double BackmapSampler::energy(const double *x, double *f)
+{
+  const double u = engine_->evaluate(x, nullptr);
+  engine_->forces(f);
+  if (!rotors_checked_ && std::isfinite(u)) check_rotors(x, u);
+  return u;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapSampler::write(std::int64_t row, const double *x, const SampleLabel &label)
+{
+  if (writer_) writer_->write(row, x, label);
+}
+
+}    // namespace BACKMAP_NS

@@ -1,0 +1,88 @@
+// Samples and all-atom energies of a batch of CG frames, spread over the ranks: the engine room of fix backmap.
+
+#ifndef BACKMAP_LAMMPS_SAMPLER_H
+#define BACKMAP_LAMMPS_SAMPLER_H
+
+#include "pointers.h"
+
+#include "lammps/fine_engine.h"
+#include "flow/flow.h"
+#include "flow/flow_spec.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/// One CG configuration of one molecule.
+struct CoarseFrame {
+  std::int64_t step = 0, molecule = 0;
+  double ucg = 0.0;
+  std::vector<double> z;    // [nbeads][3], whole
+};
+
+struct SamplerOptions {
+  std::string what;      ///< names the fix in messages
+  std::string script;    ///< fine script; empty: structures only
+  std::vector<std::string> variables;
+  std::string backend;
+  bool single = true;
+  int samples = 1;
+  std::uint64_t seed = 1, stream = 0;
+};
+
+/// What rank 0 gets of a batch, in the order of (frame, sample).
+struct SampleBatch {
+  std::vector<double> u, logq;    ///< [n]; u NaN without a fine script, +inf where there is no geometry
+  std::vector<double> obs;        ///< [n][nobs], NaN where the energy is not finite
+  std::vector<double> x;          ///< [n][natoms][3] if asked for
+};
+
+/// All methods are collective over world unless said otherwise; errors of any rank stop all ranks through error->all.
+class BackmapSampler : protected LAMMPS_NS::Pointers {
+ public:
+  BackmapSampler(LAMMPS_NS::LAMMPS *lmp, const FlowSpec &spec, const SamplerOptions &options);
+  ~BackmapSampler() override;
+
+  /// Column of an observable of the fine script.
+  int request(const std::string &observable);
+  const std::vector<std::string> &observables() const { return observables_; }
+  /// True on rank 0 if the fine script has output of its own; then evaluate() must give x, and write() be called.
+  bool has_writer() const { return writer_ != nullptr; }
+  bool has_engine() const { return engine_ != nullptr; }
+
+  void evaluate(const std::vector<CoarseFrame> &frames, bool want_x, SampleBatch &batch);
+
+  /// Rank 0 only, throws std::runtime_error: one sample to the output of the fine script.
+  void write(std::int64_t row, const double *x, const SampleLabel &label);
+
+  /// This rank alone, throws std::runtime_error: energy (NaN without a fine script) and log q of given structures
+  /// x [n][natoms][3].
+  void forward(int n, const double *x, double *u, double *logq);
+
+  /// This rank alone, throws std::runtime_error: energy of x [natoms][3], its forces to f. Needs a fine script.
+  double energy(const double *x, double *f);
+
+  /// processor seconds of this rank so far
+  double seconds_flow() const { return seconds_flow_; }
+  double seconds_energy() const { return seconds_energy_; }
+
+ private:
+  const FlowSpec spec_;
+  const SamplerOptions options_;
+  std::unique_ptr<Flow> flow_;
+  std::unique_ptr<FineEngine> engine_, writer_;
+  std::vector<std::string> observables_;
+  bool rotors_checked_ = false;
+  double seconds_flow_ = 0.0, seconds_energy_ = 0.0;
+
+  void check_engine() const;
+  void check_rotors(const double *x, double energy);
+  void draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last, double *x, double *logq);
+  void energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x, const double *logq,
+                double *u, double *obs);
+};
+
+}    // namespace BACKMAP_NS
+#endif

@@ -1,0 +1,145 @@
+#include "statistics/summary.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <stdexcept>
+
+namespace BACKMAP_NS {
+
+struct Summary::Data {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+};
+
+namespace {
+  nlohmann::ordered_json number(double v)
+  {
+    return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json();
+  }
+
+  std::string plain_name(const std::string &name)
+  {
+    return name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
+  }
+
+  /* an estimate in units of `unit` */
+
+  nlohmann::ordered_json estimate(const Estimate &e, double unit = 1.0)
+  {
+    return {{"value", number(e.value * unit)},
+            {"error", number(e.error * unit)},
+            {"interval_95", {number(e.lower * unit), number(e.upper * unit)}},
+            {"autocorrelation_time", number(e.tau)},
+            {"blocks", e.blocks},
+            {"walkers", e.walkers},
+            {"too_short", e.too_short},
+            {"walkers_disagree", e.disagree}};
+  }
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+Summary::Summary() : data_(std::make_unique<Data>()) {}
+
+Summary::~Summary() = default;
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set(const std::string &name, double value)
+{
+  data_->json[name] = number(value);
+}
+
+void Summary::set(const std::string &name, std::int64_t value)
+{
+  data_->json[name] = value;
+}
+
+void Summary::set(const std::string &name, const std::string &value)
+{
+  data_->json[name] = value;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_observable(const std::string &name, const ReweightedMean &m)
+{
+  data_->json["observables"][plain_name(name)] = {number(m.mean), number(m.error), number(m.unweighted)};
+}
+
+void Summary::set_observable(const std::string &name, const ObservableEstimate &o, double kt)
+{
+  set_observable(name, {o.mean.value, o.mean.error, o.unweighted});
+  auto &entry = data_->json["estimates"][plain_name(name)];
+  entry = estimate(o.mean);
+  entry["variance"] = number(o.variance);
+  entry["effective_samples"] = number(o.neff);
+  if (!o.indicator) return;
+  entry["delta_f"] = estimate(o.delta_f, kt);
+  entry["delta_f_kT"] = {number(o.delta_f.value), number(o.delta_f.error)};
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_weights(const WeightSet &w, const BlockRule &rule)
+{
+  const WeightEstimate mean = w.weight_estimate(rule);
+  const ParetoTail tail = w.khat();
+  set("frames", static_cast<std::int64_t>(w.frames()));
+  set("samples", static_cast<std::int64_t>(w.samples()));
+  set("samples_per_frame", static_cast<std::int64_t>(w.samples_per_frame()));
+  set("joint_ess", w.joint_ess());
+  set("entropy_ess", w.entropy());
+  set("marginal_ess", w.marginal_ess());
+  set("marginal_ess_corrected", w.marginal_ess_corrected());
+  set("conditional_ess_cg", w.conditional_ess());
+  set("conditional_ess_cg_q10", w.conditional_ess(0.1));
+  set("khat", tail.khat);
+  set("khat_threshold", tail.threshold);
+  set("khat_marginal", w.khat_marginal().khat);
+  set("log_mean_weight", w.log_mean_weight());
+  set("zero_weights", static_cast<std::int64_t>(w.zero_weights()));
+  set("nan_energies", static_cast<std::int64_t>(w.nan_energies()));
+  set("khat_tail", static_cast<std::int64_t>(tail.tail));
+  set("khat_r_eff", tail.r_eff);
+  set("runs", static_cast<std::int64_t>(w.runs()));
+  set("walkers", static_cast<std::int64_t>(w.walkers()));
+  set("effective_frames", mean.neff);
+  data_->json["log_mean_weight_estimate"] = estimate(mean.log_mean);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_warnings(const std::vector<std::string> &texts)
+{
+  data_->json["warnings"] = texts;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::include(const std::string &text, const std::string &origin)
+{
+  nlohmann::ordered_json other;
+  try {
+    other = nlohmann::ordered_json::parse(text);
+  } catch (const nlohmann::json::exception &e) {
+    throw std::runtime_error("summary " + origin + ": expected JSON, got " + e.what());
+  }
+  if (!other.is_object()) throw std::runtime_error("summary " + origin + ": expected a JSON object");
+  for (auto it = other.begin(); it != other.end(); ++it) {
+    auto &mine = data_->json[it.key()];
+    if (it.key() == "warnings" && mine.is_array() && it.value().is_array())
+      mine.insert(mine.end(), it.value().begin(), it.value().end());
+    else
+      mine = it.value();
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::string Summary::json() const
+{
+  return data_->json.dump(2) + "\n";
+}
+
+}    // namespace BACKMAP_NS

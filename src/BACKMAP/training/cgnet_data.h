@@ -1,0 +1,52 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#ifndef BACKMAP_TRAINING_CGNET_DATA_H
+#define BACKMAP_TRAINING_CGNET_DATA_H
+
+// From all-atom frames with forces to what the training of a CG network needs. No Torch, no LAMMPS.
+
+#include "cgnet/cgnet.h"
+#include "molecule/mapping.h"
+#include "libtorch/cgnet_trainer.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+struct CgnetData {
+  CgnetSpec spec;                    // prior and features from the data, network all zeros
+  CgnetForces train, valid;
+  std::vector<std::string> notes;    // for people
+};
+
+/** x, f [n][natoms*3]: coordinates and forces of the molecule alone; valid[i] != 0 marks frames held
+    back. units and temperature (K) fix kT. Prior: the stiff bead coordinates (bonds, angles, narrow
+    torsions) as a Gaussian of the data's covariance, with the 2 kT ln r of the bonds; a repulsion
+    between beads that are not bonded that is small (0.1 kT) at the shortest distance of
+    the data. Throws std::runtime_error. */
+CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const std::string &units,
+                        double temperature, const std::vector<int> &hidden, int64_t n,
+                        const double *x, const double *f, const std::vector<char> &valid);
+
+/** Mapped positions and aggregated forces of n frames, force minus prior as target. */
+CgnetForces force_targets(const CgnetSpec &spec, const Topology &topology, const Mapping &mapping,
+                          int64_t n, const double *x, const double *f,
+                          const std::vector<char> &take);
+
+/** The model with the network set to zero: the prior alone. */
+CgnetSpec prior_only(const CgnetSpec &spec);
+
+CgnetShape cgnet_shape(const CgnetSpec &spec);
+void set_weights(CgnetSpec &spec, const std::map<std::string, CgnetTensor> &weights);
+std::map<std::string, CgnetTensor> get_weights(const CgnetSpec &spec);
+
+}    // namespace BACKMAP_NS
+
+#endif

@@ -1,0 +1,59 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#ifndef BACKMAP_TRAINING_CORRECTION_H
+#define BACKMAP_TRAINING_CORRECTION_H
+
+// Free energies of CG configurations from backmapped samples: what the CG potential is corrected with
+// (back-projection). Plain C++: sample table and bead frames as text, no LAMMPS, no Torch.
+
+#include "statistics/sample_table.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/** Bead positions of a dump custom file, by (step, molecule). */
+struct BeadFrames {
+  int nbeads = 0;
+  std::map<std::pair<int64_t, int64_t>, std::vector<double>> z;    // [nbeads*3], whole
+
+  /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
+      atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by
+      minimum image in bead order (orthogonal box). Throws std::runtime_error naming origin. */
+  static BeadFrames parse(const std::string &text, int nbeads, const std::string &origin);
+};
+
+/** F(z)/kT of frames and its error. */
+struct FreeEnergies {
+  int64_t n = 0;
+  std::vector<double> z;                     // [n][nbeads*3]
+  std::vector<double> value, error, ucg;     // [n] F/kT without bias of the logarithm, its jackknife
+                                             // error, U_CG/kT of the run that gave the frame
+  std::vector<int> series;                   // [n] number of the table
+  int64_t without = 0;                       // frames left out: fewer than two samples with weight
+
+  void append(const FreeEnergies &other);
+};
+
+/** F(z) = -kT ln mean_j exp(-U/kT)/q over the samples of each frame of the table. Throws
+    std::runtime_error if the dump lacks a frame of the table. */
+FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, int series,
+                           const std::string &origin);
+
+/** Weights of the frames, mean 1: 1/(floor^2 + variance), the variance averaged over the `neighbors`
+    frames nearest in the given coordinates [n][dim]. Own errors are not used: a low F and its
+    error come from the same few samples. floor in kT. */
+std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<float> &coordinates,
+                                     int dim, int neighbors = 16, double floor = 0.1);
+
+}    // namespace BACKMAP_NS
+
+#endif

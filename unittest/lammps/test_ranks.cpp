@@ -1,0 +1,143 @@
+// fix backmap on several ranks: the same numbers, and one error for all.
+// ranks: 4
+
+#include "backmap_test_models.h"
+
+#include "statistics/sample_table.h"
+#include "lammps.h"
+
+using namespace BACKMAP_NS;
+using namespace fix_test;
+
+namespace {
+
+/* all ranks write the same files; one of them would do, but then the others would have to wait */
+
+int world_rank()
+{
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
+/* a communicator of the first n ranks; the others get MPI_COMM_NULL */
+
+MPI_Comm first_ranks(int n)
+{
+  MPI_Comm comm;
+  MPI_Comm_split(MPI_COMM_WORLD, world_rank() < n ? 0 : MPI_UNDEFINED, world_rank(), &comm);
+  return comm;
+}
+
+/* the file name of a rank is its own, so every rank uses the one of rank 0 */
+
+std::string shared_name(const std::string &mine)
+{
+  char text[400] = {0};
+  snprintf(text, sizeof(text), "%s", mine.c_str());
+  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
+  return text;
+}
+
+}    // namespace
+
+TEST(Ranks, SamplesAreBitwiseTheSame)
+{
+  const auto flow = write_model("ala2.flow", ala2_flow());
+  const auto fine = shared_name(write_file("fine.in", ala2_script()));
+  std::string reference[2];
+  for (int n : {1, 2, 4}) {
+    const MPI_Comm comm = first_ranks(n);
+    for (int molecules : {1, 3}) {
+      const auto dump = shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
+      const auto table = shared_name(scratch_file("table"));
+      std::string text;
+      if (comm != MPI_COMM_NULL) {
+        {
+          PlainLammps lmp("", comm);
+          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) + "fix bm all backmap 10 " + flow + " " + fine +
+                       " samples 5 temp 300 batch 4 observables v_phi c_rg table " + table + "\nrerun " + dump +
+                       " dump x y z box no");
+        }
+        if (world_rank() == 0) text = read_file(table);
+      }
+      if (world_rank() == 0) {
+        text = text.substr(0, text.find("# seconds"));
+        std::string &expected = reference[molecules / 2];
+        if (n == 1) expected = text;
+        EXPECT_EQ(text, expected) << n << " ranks, " << molecules << " molecules";
+        EXPECT_EQ(SampleTable::parse(text, table).rows.size(), 45u * molecules);
+      }
+      MPI_Barrier(MPI_COMM_WORLD);
+    }
+    if (comm != MPI_COMM_NULL) {
+      MPI_Comm copy = comm;
+      MPI_Comm_free(&copy);
+    }
+  }
+}
+
+TEST(Ranks, StatisticsAreTheSameOnEveryRank)
+{
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto fine = write_file("toy.in", toy.fine_script());
+  PlainLammps lmp("", MPI_COMM_WORLD);
+  lmp.commands("processors * 1 1\n" + toy.coarse_script(3) +
+               "velocity all create 300 4711\nfix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix bm all backmap 10 " +
+               flow + " " + fine + " samples 3 thermostat 2\ncompute rw all reweight bm v_b v_r\n"
+               "thermo_style custom step temp pe f_bm[3] c_rw[1][1]\nthermo 0\nrun 50");
+  double mine[2] = {lmp.value("f_bm[3]"), lmp.value("c_rw[1][1]")}, zero[2] = {mine[0], mine[1]};
+  MPI_Bcast(zero, 2, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+  EXPECT_EQ(mine[0], zero[0]);
+  EXPECT_EQ(mine[1], zero[1]);
+  EXPECT_GT(mine[0], 0.0);
+  EXPECT_EQ(lmp.value("f_bm[1]"), 15.0);
+}
+
+// the script fails on rank 1 alone; every rank must stop with its text
+TEST(Ranks, ErrorOfTheFineScriptOnOneRank)
+{
+  const auto flow = write_model("ala2.flow", ala2_flow());
+  const auto fine = write_file("one.in", ala2_script(world_rank() == 1 ? "nonsense on one rank\n" : ""));
+  PlainLammps lmp("", MPI_COMM_WORLD);
+  lmp.commands("processors * 1 1\n" + ala2_coarse_script(1));
+  const auto text = lmp.error_of("fix bm all backmap 10 " + flow + " " + fine + " samples 5 temp 300");
+  EXPECT_NE(text.find("Unknown command: nonsense on one rank"), std::string::npos) << text;
+}
+
+// an error while energies are evaluated: one rank's samples alone
+TEST(Ranks, ErrorOfASampleOnOneRank)
+{
+  const auto flow = write_model("ala2.flow", ala2_flow());
+  const std::string bad = world_rank() == 2 ? "variable bad equal 1.0/(1.0+0.0*v_phi)*ln(-1.0)\n" : "variable bad equal v_phi\n";
+  const auto fine = write_file("sample.in", ala2_script(bad + "variable zero atom 0.0\nvariable ea atom v_bad*0.0\n"
+                               "group one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\nfix_modify f energy yes\n"));
+  PlainLammps lmp("", MPI_COMM_WORLD);
+  lmp.commands("processors * 1 1\n" + ala2_coarse_script(1));
+  const auto text = lmp.error_of("fix bm all backmap 1 " + flow + " " + fine + " samples 8 temp 300\nfix 1 all nve\nrun 1");
+  EXPECT_FALSE(text.empty());
+  EXPECT_NE(text.find("Log of zero/negative value"), std::string::npos) << text;
+}
+
+// two partitions swap 300 K and 320 K: at every step exactly one of them has the temperature of the model
+TEST(Ranks, TemperTakesFramesAtTheTemperatureOfTheModel)
+{
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto fine = write_file("toy.in", toy.fine_script());
+  const char *words[] = {"test", "-partition", "2x2", "-in", "none", "-screen", "none", "-log", "none", "-nocite"};
+  auto *lmp = new LAMMPS_NS::LAMMPS(10, const_cast<char **>(words), MPI_COMM_WORLD);
+  const int partition = world_rank() / 2;
+  std::istringstream s("processors * 1 1\n" + toy.coarse_script(2) +
+                       "variable t world 300 320\nvelocity all create $t 4711\nfix 1 all nve\n"
+                       "fix 2 all langevin $t $t 100 99\nfix bm all backmap 10 " + flow + " " + fine +
+                       " samples 3 thermostat 2\nthermo 0\ntemper 400 10 $t 2 11 12");
+  for (std::string line; std::getline(s, line);) lmp->input->one(line);
+  double frames = lmp->input->variable->compute_equal("f_bm[1]"), other;
+  MPI_Allreduce(&frames, &other, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  EXPECT_EQ(other, 2.0 * 2.0 * 40.0) << "two molecules, 40 steps, each counted on two ranks";
+  EXPECT_GT(frames, 0.0) << "partition " << partition << " never swapped";
+  EXPECT_LT(frames, 80.0);
+  delete lmp;
+}

@@ -1,0 +1,153 @@
+// backmap_report and backmap_validate: tables of two partitions are one series, and figures have closed forms.
+
+#include "backmap_test_models.h"
+
+#include "statistics/sample_table.h"
+
+#include "lammps.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace BACKMAP_NS;
+using namespace fix_test;
+
+TEST(Report, PartsOfASeriesAreTheWhole)
+{
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto fine = write_file("toy.in", toy.fine_script());
+  std::mt19937_64 engine(3);
+  std::string all, parts[2];
+  for (int i = 0; i < 60; i++) {
+    const auto frame = dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
+    all += frame;
+    parts[(i / 7) % 2] += frame;
+  }
+  const auto table_of = [&](const std::string &name, const std::string &dump) {
+    PlainLammps lmp(toy.coarse_script() + "fix bm all backmap 1 " + flow + " " + fine +
+                    " samples 4 temp 300 observables v_b v_r table " + scratch_file(name) + "\n");
+    lmp.commands("rerun " + write_file(name + ".dump", dump) + " dump x y z box no");
+    return scratch_file(name);
+  };
+  const auto whole = table_of("whole", all), first = table_of("first", parts[0]), second = table_of("second", parts[1]);
+  const auto json = [&](const std::string &tables, const std::string &more = "") {
+    PlainLammps lmp("");
+    const auto file = scratch_file("summary.json");
+    lmp.commands("backmap_report " + tables + " json " + file + more);
+    return nlohmann::json::parse(read_file(file));
+  };
+  auto a = json(whole), b = json(first + " " + second);
+  EXPECT_EQ(a["frames"], 60);
+  EXPECT_EQ(a["samples"], 240);
+  EXPECT_EQ(a["samples_per_frame"], 4);
+  EXPECT_EQ(a["temperature"], 300.0);
+  EXPECT_EQ(b["tables"], 2);
+  for (const char *key : {"joint_ess", "marginal_ess", "marginal_ess_corrected", "conditional_ess_cg", "khat", "observables",
+                          "zero_weights", "nan_energies", "frames", "samples"})
+    EXPECT_EQ(a[key], b[key]) << key;
+  EXPECT_EQ(a["observables"]["b"].size(), 3u);
+  EXPECT_TRUE(a["weighted_samples_per_s"].is_number());
+
+  // what is known of an observable, and of the mean weight
+  EXPECT_EQ(b["runs"], 1);
+  EXPECT_EQ(b["walkers"], 1);
+  const auto &bond = a["estimates"]["b"];
+  EXPECT_EQ(bond["value"], a["observables"]["b"][0]);
+  EXPECT_EQ(bond["error"], a["observables"]["b"][1]);
+  EXPECT_LT(bond["interval_95"][0], bond["value"]);
+  EXPECT_GE(bond["autocorrelation_time"], 1.0);
+  EXPECT_GT(bond["effective_samples"], 10.0);
+  EXPECT_FALSE(bond.contains("delta_f"));
+  EXPECT_EQ(bond, b["estimates"]["b"]);
+  EXPECT_NEAR(a["log_mean_weight_estimate"]["value"], a["log_mean_weight"], 0.05);
+  EXPECT_GT(a["log_mean_weight_estimate"]["error"], 0.0);
+
+  // the same table twice is two runs of the same timesteps, with the error of one over sqrt 2; told to be one, it is one
+  const auto twice = json(whole + " " + whole);
+  EXPECT_EQ(twice["runs"], 2);
+  EXPECT_EQ(twice["estimates"]["b"]["walkers"], 2);
+  EXPECT_EQ(json(whole + " " + whole, " runs 1")["runs"], 1);
+  EXPECT_EQ(json(first + " " + second, " runs 2")["estimates"]["b"]["walkers"], 2);
+
+  // an observable that is 0 or 1 has a free energy: that of bonds beyond the all-atom minimum
+  SampleTable state = SampleTable::parse(read_file(whole), whole);
+  std::string text = state.header();
+  for (std::size_t i = 0; i < state.rows.size(); i++) {
+    const double obs[] = {state.values[2 * i] > toy.b0 ? 1.0 : 0.0, state.values[2 * i + 1]};
+    text += state.line(state.rows[i], obs);
+  }
+  const auto c = json(write_file("state", text));
+  const auto &delta = c["estimates"]["b"]["delta_f"];
+  const double p = c["observables"]["b"][0], error = c["observables"]["b"][1];
+  EXPECT_NEAR(delta["value"], -toy.kt * std::log(p / (1.0 - p)), toy.kt * error);
+  EXPECT_NEAR(delta["error"], toy.kt * error / (p * (1.0 - p)), 0.2 * delta["error"].get<double>());
+  EXPECT_NEAR(c["estimates"]["b"]["delta_f_kT"][0].get<double>() * toy.kt, delta["value"], 1e-9);
+
+  // an empty table is a partition that never had the temperature
+  const auto empty = write_file("empty", SampleTable::parse(read_file(whole), whole).header());
+  EXPECT_EQ(json(whole + " " + empty)["joint_ess"], a["joint_ess"]);
+  const auto more = json(whole, " include " + write_file("more.json", "{\"conditional_ess_fg_m500\": 0.8}"));
+  EXPECT_EQ(more["conditional_ess_fg_m500"], 0.8);
+
+  PlainLammps lmp("");
+  const auto refused = [&](const std::string &command, const std::string &expected) {
+    const auto text = lmp.error_of(command);
+    EXPECT_NE(text.find(expected), std::string::npos) << text;
+  };
+  refused("backmap_report", "at least one sample table");
+  refused("backmap_report no-such-table", "no-such-table");
+  refused("backmap_report " + whole + " json", "keyword json");
+  refused("backmap_report " + whole + " blocks 2", "blocks");
+  refused("backmap_report " + whole + " " + whole + " runs 3", "runs, expected a divisor");
+  refused("backmap_report " + whole + " runs 0", "runs");
+  SampleTable other = SampleTable::parse(read_file(whole), whole);
+  other.samples = 5;
+  refused("backmap_report " + whole + " " + write_file("other", other.header()), "samples per frame");
+  refused("backmap_report " + write_file("broken", read_file(whole).substr(0, 500)), "broken");
+}
+
+// The toy's weights are r^2 sin t: Kish ESS and forward ESS from moments of the two Gaussians.
+TEST(Validate, ToyAgainstClosedForms)
+{
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto script = toy.fine_script();
+  const auto fine = write_file("toy.in", script);
+  // frames of the all-atom model: beads, then r and t with densities times r^2 and sin t, by rejection
+  std::mt19937_64 engine(5);
+  const auto uniform = [&] { return ((engine() >> 11) + 0.5) * 0x1p-53; };
+  const auto normal = [&] { return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform()); };
+  std::string dump;
+  const int n = 400;
+  for (int i = 0; i < n; i++) {
+    auto x = toy.draw(engine, toy.fine_k);
+    double r, t;
+    do r = toy.r0 + toy.sr * normal();
+    while (uniform() > r * r / 4.0);
+    do t = toy.t0 + toy.st * normal();
+    while (uniform() > std::sin(t));
+    // atom 4 on bead 3: r from it, t with the bond to bead 2, any torsion
+    const double *b = &x[3], *c = &x[6];
+    double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]}, length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
+    for (double &v : e) v /= length;
+    const double p = 2.0 * M_PI * uniform(), in_plane[3] = {-e[1], e[0], 0.0};
+    for (int d = 0; d < 3; d++)
+      x.push_back(c[d] - r * std::cos(t) * e[d] + r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
+    dump += dump_frame(i + 1, x);
+  }
+  PlainLammps lmp(script);
+  const auto json = scratch_file("validate.json");
+  lmp.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 2000 frames " + std::to_string(n) + " json " + json +
+               " files " + write_file("fine.dump", dump) + " dump x y z box no");
+  const auto j = nlohmann::json::parse(read_file(json));
+  const double r2 = toy.r0 * toy.r0 + toy.sr * toy.sr;
+  const double r4 = std::pow(toy.r0, 4) + 6.0 * std::pow(toy.r0 * toy.sr, 2) + 3.0 * std::pow(toy.sr, 4);
+  const double s1 = std::sin(toy.t0) * std::exp(-0.5 * toy.st * toy.st);
+  const double s2 = 0.5 * (1.0 - std::cos(2.0 * toy.t0) * std::exp(-2.0 * toy.st * toy.st));
+  const double expected = r2 * r2 / r4 * s1 * s1 / s2;    // (E w)^2 / E w^2, which is also the forward ESS
+  EXPECT_NEAR(j["conditional_ess_fg_m2000"], expected, 0.002);
+  EXPECT_NEAR(j["forward_ess_fg"], expected, 0.005);
+  EXPECT_LT(j["conditional_ess_fg_m2000_q10"], j["conditional_ess_fg_m2000"]);
+  EXPECT_EQ(j["frames_fg"], n);
+  EXPECT_LT(expected, 0.99);    // the bounds tell it from 1
+}

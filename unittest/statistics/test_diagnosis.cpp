@@ -1,0 +1,206 @@
+// The warnings on numbers: each fires where it must and is silent where it must be.
+
+#include "statistics/diagnosis.h"
+#include "molecule/feature_range.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace BACKMAP_NS;
+
+namespace {
+
+/// Frames with log-weights a_i + b_ij, both normal with these deviations and independent.
+WeightSet lognormal(int frames, int m, double between, double within, unsigned seed = 1)
+{
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  WeightSet w;
+  std::vector<double> l(m);
+  for (int i = 0; i < frames; i++) {
+    const double a = between * normal(random);
+    for (double &v : l) v = a + within * normal(random);
+    w.add_frame({i, 0, 1}, m, l.data(), nullptr);
+  }
+  return w;
+}
+
+std::string names(const Diagnoses &found)
+{
+  std::string all;
+  for (const auto &d : found) {
+    all += d.name + " ";
+    EXPECT_NE(d.text.find("Remedy: "), std::string::npos) << d.text;
+  }
+  return all;
+}
+
+bool has(const Diagnoses &found, const std::string &name)
+{
+  return names(found).find(name) != std::string::npos;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+// like the demo: joint ESS 0.82, conditional 0.87, F(z) to 0.1 kT; 50 runs of 200 frames, none may be warned of
+TEST(Diagnosis, healthy_runs_are_silent)
+{
+  for (unsigned seed = 1; seed <= 50; seed++)
+    EXPECT_EQ(names(diagnose_weights(lognormal(200, 16, 0.2, 0.37, seed))), "") << seed;
+  EXPECT_TRUE(diagnose_weights(WeightSet()).empty());
+}
+
+TEST(Diagnosis, low_ess_names_the_culprit)
+{
+  const auto coarse = diagnose_weights(lognormal(2000, 16, 2.5, 0.3)), flow = diagnose_weights(lognormal(2000, 16, 0.2, 2.5));
+  ASSERT_TRUE(has(coarse, "low_ess"));
+  EXPECT_NE(coarse[0].text.find("train_cgnet"), std::string::npos);
+  ASSERT_TRUE(has(flow, "low_ess"));
+  EXPECT_NE(flow[0].text.find("the flow fits worse"), std::string::npos) << flow[0].text;
+  EXPECT_FALSE(has(diagnose_weights(lognormal(2000, 16, 0.8, 0.8)), "low_ess"));    // joint ESS 0.28
+}
+
+TEST(Diagnosis, few_effective_frames)
+{
+  EXPECT_TRUE(has(diagnose_weights(lognormal(40, 16, 0.2, 0.3)), "low_ess"));
+  EXPECT_FALSE(has(diagnose_weights(lognormal(80, 16, 0.2, 0.3)), "low_ess"));
+}
+
+// Pareto tails: k = 1 has no mean at all, k = 0.2 a variance
+TEST(Diagnosis, high_khat)
+{
+  const auto tails = [](double k) {
+    std::mt19937_64 random(7);
+    std::uniform_real_distribution<double> uniform(1e-12, 1.0);
+    WeightSet w;
+    for (int i = 0; i < 4000; i++) {
+      const double l = -k * std::log(uniform(random));
+      w.add_frame({i, 0, 1}, 1, &l, nullptr);
+    }
+    return w;
+  };
+  EXPECT_TRUE(has(diagnose_weights(tails(1.0)), "high_khat"));
+  EXPECT_FALSE(has(diagnose_weights(tails(0.2)), "high_khat"));
+}
+
+TEST(Diagnosis, dominating_sample)
+{
+  const auto with = [](double log_weight) {
+    WeightSet w = lognormal(1000, 16, 0.2, 0.3);
+    std::vector<double> l(16, 0.0);
+    l[3] = log_weight;
+    w.add_frame({5000, 0, 1}, 16, l.data(), nullptr);
+    return diagnose_weights(w);
+  };
+  EXPECT_TRUE(has(with(std::log(0.1 * 16000.0)), "dominating_sample"));     // 9 % of the weight
+  EXPECT_FALSE(has(with(std::log(0.02 * 16000.0)), "dominating_sample"));    // 2 %
+  // 20 equal samples have 5 % each and none dominates
+  WeightSet few;
+  const std::vector<double> equal(20, 0.0);
+  few.add_frame({1, 0, 1}, 20, equal.data(), nullptr);
+  EXPECT_FALSE(has(diagnose_weights(few), "dominating_sample"));
+}
+
+TEST(Diagnosis, uncertain_free_energies)
+{
+  EXPECT_TRUE(has(diagnose_weights(lognormal(500, 16, 0.2, 2.0)), "uncertain_free_energies"));
+  EXPECT_FALSE(has(diagnose_weights(lognormal(500, 16, 0.2, 0.4)), "uncertain_free_energies"));
+  // the same weights, more of them
+  EXPECT_FALSE(has(diagnose_weights(lognormal(500, 200, 0.2, 1.2)), "uncertain_free_energies"));
+  EXPECT_TRUE(has(diagnose_weights(lognormal(500, 4, 0.2, 1.2)), "uncertain_free_energies"));
+  // 12 % of the frames with one sample of weight, 8 %
+  for (int bad : {12, 8}) {
+    WeightSet w;
+    std::vector<double> l(16, 0.0);
+    for (int i = 0; i < 100; i++) {
+      for (int j = 1; j < 16; j++) l[j] = i < bad ? -std::numeric_limits<double>::infinity() : 0.0;
+      w.add_frame({i, 0, 1}, 16, l.data(), nullptr);
+    }
+    EXPECT_EQ(has(diagnose_weights(w), "uncertain_free_energies"), bad == 12);
+  }
+  // one sample a frame: F(z) was not asked for
+  EXPECT_FALSE(has(diagnose_weights(lognormal(500, 1, 0.2, 2.0)), "uncertain_free_energies"));
+}
+
+// half of the molecule's configurations are in a mode that the flow does not have: no frame sampled from the flow tells,
+// its conditional ESS is perfect
+TEST(Diagnosis, missed_mode)
+{
+  std::vector<double> v(200, std::log(0.5));
+  EXPECT_TRUE(diagnose_flow(v, 1.0).empty());
+  for (int i = 0; i < 100; i++) v[2 * i] = 20.0;
+  EXPECT_TRUE(has(diagnose_flow(v, 1.0), "missed_mode"));
+  // a rare one: 2 % of the frames
+  v.assign(200, 0.0);
+  for (int i = 0; i < 4; i++) v[50 * i] = 6.0;
+  EXPECT_TRUE(has(diagnose_flow(v, 1.0), "missed_mode"));
+  // no density at all at a single frame
+  v.assign(200, 0.0);
+  v[77] = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(has(diagnose_flow(v, 1.0), "missed_mode"));
+  // a flow of forward ESS 0.8, 50 times
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  for (int n = 0; n < 50; n++) {
+    for (double &l : v) l = 0.47 * normal(random);
+    EXPECT_TRUE(diagnose_flow(v, 0.8).empty());
+  }
+}
+
+/* ----------------------------------------------------------------------
+   range of the training data: two modes with a gap between them
+------------------------------------------------------------------------- */
+
+TEST(FeatureRange, inside_outside_and_in_the_gap)
+{
+  const int dim = 12, n = 30000;
+  std::mt19937_64 random(11);
+  std::normal_distribution<double> normal;
+  const auto draw = [&](int count, double centre) {
+    std::vector<float> f;
+    for (int i = 0; i < count; i++)
+      for (int k = 0; k < dim; k++)
+        f.push_back(static_cast<float>(0.3 * normal(random) + (k < 4 ? (i % 2 ? centre : -centre) : 0.0)));
+    return f;
+  };
+  const auto train = draw(n, 2.0), other = draw(n, 2.0);
+  const FeatureRange range = FeatureRange::build(train, other, dim);
+  ASSERT_TRUE(range.known());
+  EXPECT_EQ(range.centres.size(), static_cast<std::size_t>(FeatureRange::CENTRES * dim));
+  const auto share = [&](const std::vector<float> &f) {
+    std::vector<double> one(dim);
+    std::int64_t out = 0, all = static_cast<std::int64_t>(f.size()) / dim;
+    for (std::int64_t i = 0; i < all; i++) {
+      std::copy(&f[i * dim], &f[i * dim] + dim, one.begin());
+      out += range.outside(one.data());
+    }
+    return std::make_pair(out, all);
+  };
+  const auto fresh = share(draw(n, 2.0)), gap = share(draw(1000, 0.0)), beyond = share(draw(1000, 4.0));
+  EXPECT_LE(fresh.first, 60) << "expected 30 of " << n;    // 5 standard deviations of 30 above
+  EXPECT_GT(fresh.first, 0);
+  EXPECT_EQ(gap.first, gap.second);
+  EXPECT_EQ(beyond.first, beyond.second);
+  EXPECT_TRUE(diagnose_range(fresh.first, fresh.second).empty());
+  EXPECT_TRUE(has(diagnose_range(gap.first, gap.second), "outside_training_range"));
+  // 5 % in the gap is told of, 1 % is not
+  EXPECT_TRUE(has(diagnose_range(50, 1000), "outside_training_range"));
+  EXPECT_TRUE(diagnose_range(10, 1000).empty());
+  EXPECT_TRUE(diagnose_range(0, 0).empty());
+  std::vector<double> nan(dim, std::nan(""));
+  EXPECT_TRUE(range.outside(nan.data()));
+  // one configuration, many times
+  const FeatureRange point = FeatureRange::build(std::vector<float>(dim * 200, 1.0f), {}, dim);
+  std::vector<double> same(dim, 1.0);
+  EXPECT_FALSE(point.outside(same.data()));
+  same[0] = 1.1;
+  EXPECT_TRUE(point.outside(same.data()));
+  EXPECT_THROW(FeatureRange::build({}, {}, dim), std::runtime_error);
+}

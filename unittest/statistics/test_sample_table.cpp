@@ -1,0 +1,113 @@
+// Sample table: what is written is read again, and what is broken is refused with its line.
+
+#include "statistics/sample_table.h"
+#include "statistics/summary.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+using namespace BACKMAP_NS;
+
+namespace {
+
+SampleTable example()
+{
+  SampleTable t;
+  t.units = "real";
+  t.name = "alanine dipeptide";
+  t.temperature = 300.0;
+  t.kt = 0.596;
+  t.samples = 2;
+  t.observables = {"v_phi", "c_rg[1]"};
+  return t;
+}
+
+std::string text(const SampleTable &t)
+{
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const double a[] = {-60.0, 2.5}, b[] = {nan, nan};
+  return t.header() + t.line({100, 1, 0, -3.25, 10.5, -2.0, 17.0}, a) + "# constant -3.5\n" +
+      t.line({100, 1, 1, -inf, inf, -2.0, inf}, b) + t.line({200, 1, 0, -1.0 / 3.0, 1.0, 2.0, 3.0}, a) +
+      t.line({200, 1, 1, nan, nan, 2.0, 3.0}, b) + "# seconds 1.5\n# seconds 2.5\n";
+}
+
+void refused(const std::string &bad, const std::string &expected)
+{
+  try {
+    SampleTable::parse(bad, "file.txt").weights();
+    FAIL() << "accepted, expected: " << expected;
+  } catch (const std::runtime_error &e) {
+    EXPECT_NE(std::string(e.what()).find(expected), std::string::npos) << e.what();
+  }
+}
+
+}    // namespace
+
+TEST(SampleTable, RoundTrip)
+{
+  const SampleTable t = SampleTable::parse(text(example()), "file.txt");
+  EXPECT_EQ(t.units, "real");
+  EXPECT_EQ(t.name, "alanine dipeptide");
+  EXPECT_EQ(t.temperature, 300.0);
+  EXPECT_EQ(t.samples, 2);
+  EXPECT_EQ(t.constant, -3.5);
+  EXPECT_EQ(t.seconds, 4.0);
+  EXPECT_EQ(t.observables, example().observables);
+  ASSERT_EQ(t.rows.size(), 4u);
+  EXPECT_EQ(t.rows[2].step, 200);
+  EXPECT_NEAR(t.rows[2].logweight, -1.0 / 3.0, 1e-15);
+  EXPECT_EQ(t.values[4], -60.0);
+  EXPECT_TRUE(std::isinf(t.rows[1].u));
+  const WeightSet w = t.weights();
+  EXPECT_EQ(w.frames(), 2u);
+  EXPECT_EQ(w.zero_weights(), 1u);
+  EXPECT_EQ(w.nan_energies(), 1u);
+}
+
+TEST(SampleTable, AppendedTablesAreOne)
+{
+  const auto twice = text(example()) + text(example());
+  EXPECT_EQ(SampleTable::parse(twice, "file.txt").rows.size(), 8u);
+  SampleTable other = example();
+  other.temperature = 310.0;
+  refused(text(example()) + text(other), "temperature differs");
+  other = example();
+  other.observables = {"v_psi", "c_rg[1]"};
+  refused(text(example()) + text(other), "observables differs");
+}
+
+TEST(SampleTable, EmptyIsAllowedBrokenIsNot)
+{
+  EXPECT_EQ(SampleTable::parse(example().header(), "file.txt").weights().frames(), 0u);
+  refused("", "expected a header");
+  refused("step molecule\n1 1\n", "line 1");
+  const auto good = text(example());
+  refused(good + "300 1 0 1.0\n", "expected another number");
+  refused(good + "300 1 0 1.0 1 1 1 1 1 1\n", "too many columns");
+  refused(good + "300 1 zero 1.0 1 1 1 1 1\n", "expected another number");
+  refused(good + "300 1 0 1.0 1 1 1 1 1\n", "step 300");    // one of two samples
+  refused("# backmap sample table 1\n# units real\n1 2 3\n", "before the line of column names");
+  SampleTable cold = example();
+  cold.temperature = 0.0;
+  refused(cold.header(), "temperature");
+}
+
+TEST(Summary, NumbersThatAreNoneAreNull)
+{
+  Summary s;
+  s.set("a", std::nan(""));
+  s.set("b", 1.5);
+  s.set_observable("v_phi", {1.0, std::nan(""), 2.0});
+  s.include("{\"c\": 7}", "file.json");
+  const std::string json = s.json();
+  EXPECT_NE(json.find("\"a\": null"), std::string::npos);
+  EXPECT_NE(json.find("\"b\": 1.5"), std::string::npos);
+  EXPECT_NE(json.find("\"phi\""), std::string::npos);
+  EXPECT_NE(json.find("\"c\": 7"), std::string::npos);
+  EXPECT_THROW(s.include("[1]", "file.json"), std::runtime_error);
+  EXPECT_THROW(s.include("{", "file.json"), std::runtime_error);
+}

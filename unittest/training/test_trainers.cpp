@@ -1,0 +1,365 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+// The trainers: derivatives of the splines, one seed one result, interrupted as uninterrupted, and
+// that they learn what there is to learn.
+
+#include "libtorch/cgnet_trainer.h"
+#include "libtorch/flow_trainer.h"
+#include "libtorch/spline.h"
+
+#include "training/cgnet_data.h"
+#include "training/flow_data.h"
+#include "train_test_support.h"
+
+#include "gtest/gtest.h"
+
+using namespace BACKMAP_NS;
+using namespace train_test;
+
+namespace {
+
+const std::string data = BACKMAP_TEST_DATA;
+
+FlowData small_flow_data()
+{
+  const Topology t = data_topology(data + "/ala2/ala2.data");
+  const auto x = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", 44), 20, 0.02, 5);
+  const int n = x.size() / 66;
+  std::vector<char> valid(n, 0);
+  for (int i = n - 80; i < n; i++) valid[i] = 1;
+  FlowDesign design;
+  design.hidden = 12;
+  design.couplings = 3;
+  return prepare_flow(t, make_map({4, 6, 8, 10, 14, 16}), design, n, x.data(), valid);
+}
+
+FlowTrainOptions small_options()
+{
+  FlowTrainOptions o;
+  o.epochs = 4;
+  o.batch = 50;
+  o.warmup = 5;
+  o.ema = 0.9;
+  o.threads = 1;
+  o.seed = 3;
+  return o;
+}
+
+template <class Map> void expect_equal(const Map &a, const Map &b)
+{
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto &t : a) {
+    EXPECT_EQ(t.second.shape, b.at(t.first).shape);
+    EXPECT_EQ(t.second.data, b.at(t.first).data) << t.first;
+  }
+}
+
+}    // namespace
+
+/* ----------------------------------------------------------------------
+   derivatives by every input against central differences, in both kinds of spline
+------------------------------------------------------------------------- */
+
+TEST(SplineElement, derivatives)
+{
+  const int K = 5;
+  std::mt19937 gen(1);
+  std::normal_distribution<double> g;
+  for (const bool circular : {false, true})
+    for (int rep = 0; rep < 200; rep++) {
+      const int nd = circular ? K : K - 1;
+      std::vector<double> p(1 + 2 * K + nd);
+      for (double &v : p) v = g(gen);
+      p[0] = 2.9 * std::tanh(p[0]);
+      const double gy = g(gen), gl = g(gen);
+      auto value = [&](const std::vector<double> &q) {
+        SplineElement<double> s;
+        double ld = 0.0;
+        const double y = s.forward(q[0], &q[1], &q[1 + K], &q[1 + 2 * K], K, -3.0, 3.0, circular, ld);
+        return gy * y + gl * ld;
+      };
+      SplineElement<double> s;
+      double ld = 0.0;
+      s.forward(p[0], &p[1], &p[1 + K], &p[1 + 2 * K], K, -3.0, 3.0, circular, ld);
+      const int bin = s.bin;
+      std::vector<double> d(p.size());
+      d[0] = s.backward(gy, gl, &d[1], &d[1 + K], &d[1 + 2 * K]);
+      for (size_t k = 0; k < p.size(); k++) {
+        auto a = p, b = p;
+        const double h = 1e-6;
+        a[k] -= h;
+        b[k] += h;
+        // the log-derivative has kinks at the knots
+        SplineElement<double> sa, sb;
+        double unused = 0.0;
+        sa.forward(a[0], &a[1], &a[1 + K], &a[1 + 2 * K], K, -3.0, 3.0, circular, unused);
+        sb.forward(b[0], &b[1], &b[1 + K], &b[1 + 2 * K], K, -3.0, 3.0, circular, unused);
+        if (sa.bin != bin || sb.bin != bin) continue;
+        const double numeric = (value(b) - value(a)) / (2 * h);
+        EXPECT_NEAR(d[k], numeric, 1e-6 * (1.0 + std::fabs(numeric)))
+            << (circular ? "circular " : "linear ") << k;
+      }
+    }
+}
+
+TEST(SplineElement, float_exponential)
+{
+  for (float x = -87.0f; x < 87.0f; x += 0.37f)
+    EXPECT_NEAR(spline_exp(x) / std::exp((double) x), 1.0, 4e-7) << x;
+}
+
+/* ---------------------------------------------------------------------- */
+
+TEST(FlowTrainer, same_seed_same_weights_other_seed_others)
+{
+  const FlowData d = small_flow_data();
+  auto run = [&](int64_t seed) {
+    FlowTrainOptions o = small_options();
+    o.seed = seed;
+    FlowTrainer t(net_shape(d.spec), o, d.train, d.valid);
+    while (!t.finished()) t.epoch();
+    return t.best();
+  };
+  const auto a = run(3);
+  expect_equal(a, run(3));
+  EXPECT_NE(a.at("coupling.0.out.weight").data, run(4).at("coupling.0.out.weight").data);
+}
+
+TEST(FlowTrainer, interrupted_is_uninterrupted)
+{
+  const FlowData d = small_flow_data();
+  FlowTrainer whole(net_shape(d.spec), small_options(), d.train, d.valid);
+  FlowTrainer first(net_shape(d.spec), small_options(), d.train, d.valid);
+  FlowTrainer second(net_shape(d.spec), small_options(), d.train, d.valid);
+  while (!whole.finished()) whole.epoch();
+  first.epoch();
+  first.epoch();
+  second.restore(first.checkpoint());
+  while (!second.finished()) second.epoch();
+  expect_equal(whole.best(), second.best());
+}
+
+TEST(FlowTrainer, refuses_checkpoints_of_others)
+{
+  const FlowData d = small_flow_data();
+  FlowTrainer t(net_shape(d.spec), small_options(), d.train, d.valid);
+  const std::string good = t.checkpoint();
+  auto message = [&](FlowTrainer &to, const std::string &bytes) {
+    try {
+      to.restore(bytes);
+    } catch (const std::runtime_error &e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message(t, good), "");
+  EXPECT_NE(message(t, good.substr(0, good.size() / 2)).find("too short"), std::string::npos);
+  EXPECT_NE(message(t, "nonsense").find("not one"), std::string::npos);
+  FlowTrainOptions o = small_options();
+  o.seed = 9;
+  FlowTrainer other(net_shape(d.spec), o, d.train, d.valid);
+  EXPECT_NE(message(other, good).find("seed"), std::string::npos);
+}
+
+TEST(FlowTrainer, learns_and_keeps_the_best)
+{
+  const FlowData d = small_flow_data();
+  FlowTrainOptions o = small_options();
+  o.epochs = 12;
+  o.rate = 5e-3;
+  FlowTrainer t(net_shape(d.spec), o, d.train, d.valid);
+  const FlowEpoch first = t.epoch();
+  FlowEpoch e = first;
+  double best = first.valid;
+  while (!t.finished()) {
+    e = t.epoch();
+    best = std::min(best, e.valid);
+  }
+  EXPECT_EQ(e.best, best);
+  EXPECT_LT(e.train, first.train - 0.5);
+
+  // the reported value is that of the weights it gives, by the reference evaluation
+  const auto w = t.best();
+  const int64_t n = d.valid.n;
+  const std::vector<double> l(d.valid.l.begin(), d.valid.l.end()),
+      c(d.valid.c.begin(), d.valid.c.end()), f(d.valid.f.begin(), d.valid.f.end());
+  const auto lp = torch_flow_log_prob(net_shape(d.spec), w, n, l.data(), c.data(), f.data(), true);
+  double sum = 0.0;
+  for (int64_t i = 0; i < n; i++) sum -= (lp[i] + d.valid.constant - d.valid.geometry[i]) / n;
+  EXPECT_NEAR(sum, e.best, 1e-3);
+}
+
+TEST(FlowTrainer, refuses_too_few_frames)
+{
+  const FlowData d = small_flow_data();
+  FlowTrainOptions o = small_options();
+  o.batch = 100000;
+  EXPECT_THROW(FlowTrainer(net_shape(d.spec), o, d.train, d.valid), std::runtime_error);
+  EXPECT_THROW(FlowTrainer(net_shape(d.spec), small_options(), d.train, FlowFrames()),
+               std::runtime_error);
+}
+
+/* ----------------------------------------------------------------------
+   forces of a known network: the trainer must find it, and its own force must be the gradient
+------------------------------------------------------------------------- */
+
+namespace {
+  struct CgFixture {
+    CgnetData data;
+    CgnetForces train, valid;
+
+    CgFixture()
+    {
+      const Topology t = data_topology(BACKMAP_TEST_DATA "/ala2/ala2.data");
+      const Mapping m = make_map({4, 6, 8, 10, 14, 16});
+      const auto x =
+          noisy(oracle_frames(BACKMAP_TEST_DATA "/ala2/oracle_vacuum.xyz", 44), 30, 0.05, 7);
+      const int n = x.size() / 66;
+      std::vector<char> valid_mark(n, 0);
+      for (int i = n - 120; i < n; i++) valid_mark[i] = 1;
+      const std::vector<double> f(x.size(), 0.0);
+      data = prepare_cgnet(t, m, "real", 300.0, {12, 12}, n, x.data(), f.data(), valid_mark);
+      // targets: a network with other weights
+      CgnetSpec known = data.spec;
+      std::mt19937 gen(2);
+      std::normal_distribution<double> g;
+      for (auto &l : known.layers) {
+        for (double &v : l.weight) v = g(gen) / std::sqrt((double) l.in);
+        for (double &v : l.bias) v = 0.1 * g(gen);
+      }
+      auto set = [&](CgnetForces &to) {
+        std::vector<double> e(to.n), all(to.n * 18), prior(to.n * 18);
+        Cgnet(known).evaluate(to.n, to.z.data(), e.data(), all.data());
+        Cgnet(prior_only(known)).evaluate(to.n, to.z.data(), e.data(), prior.data());
+        for (size_t k = 0; k < all.size(); k++) to.force[k] = all[k] - prior[k];
+      };
+      train = data.train;
+      valid = data.valid;
+      set(train);
+      set(valid);
+      this->known = known;
+    }
+    CgnetSpec known;
+  };
+
+  CgnetTrainOptions cg_options()
+  {
+    CgnetTrainOptions o;
+    o.batch = 64;
+    o.epochs = 3;
+    o.warmup = 5;
+    o.ema = 0.9;
+    o.threads = 1;
+    return o;
+  }
+}    // namespace
+
+TEST(CgnetTrainer, knows_the_forces_of_the_native_evaluation)
+{
+  const CgFixture fx;
+  CgnetTrainOptions o = cg_options();
+  o.rate = 1e-12;    // stay where we are
+  o.epochs = 1;
+  CgnetTrainer t(cgnet_shape(fx.known), o, fx.train, fx.valid, {}, {}, get_weights(fx.known));
+  const CgnetEpoch e = t.epoch();
+  double size = 0.0;
+  for (float v : fx.valid.force) size += v * v / fx.valid.force.size();
+  EXPECT_LT(e.valid_force, 1e-5 * std::sqrt(size) + 1e-5);
+}
+
+TEST(CgnetTrainer, learns_reproduces_and_resumes)
+{
+  const CgFixture fx;
+  CgnetTrainOptions o = cg_options();
+  o.epochs = 12;
+  o.rate = 1e-2;
+  CgnetTrainer a(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {}),
+      b(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {}),
+      c(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {});
+  const CgnetEpoch first = a.epoch();
+  CgnetEpoch last = first;
+  while (!a.finished()) last = a.epoch();
+  EXPECT_LT(last.best, 0.6 * first.best);
+  for (int i = 0; i < 5; i++) b.epoch();
+  c.restore(b.checkpoint());
+  while (!c.finished()) c.epoch();
+  expect_equal(a.best(), c.best());
+}
+
+TEST(CgnetTrainer, fits_free_energies_up_to_a_constant)
+{
+  const CgFixture fx;
+  auto energies = [&](const CgnetForces &f) {
+    CgnetEnergies out;
+    out.n = f.n;
+    out.z = f.z;
+    out.weight.assign(f.n, 1.0);
+    std::vector<double> all(f.n), prior(f.n), unused(f.n * 18);
+    Cgnet(fx.known).evaluate(f.n, f.z.data(), all.data(), unused.data());
+    Cgnet(prior_only(fx.known)).evaluate(f.n, f.z.data(), prior.data(), unused.data());
+    for (int64_t i = 0; i < f.n; i++) out.energy.push_back((all[i] - prior[i]) / 0.6 + 123.0);
+    return out;
+  };
+  CgnetTrainOptions o = cg_options();
+  o.epochs = 40;
+  o.rate = 1e-2;
+  o.kT = 0.6;
+  CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid), {});
+  const CgnetEpoch first = t.epoch();
+  CgnetEpoch e;
+  while (!t.finished()) e = t.epoch();
+  EXPECT_LT(e.best, 0.2 * first.best);
+}
+
+/* ----------------------------------------------------------------------
+   the guard: a network that digs a hole beside the data loses it, and what it says on the data stays
+------------------------------------------------------------------------- */
+
+TEST(CgnetTrainer, guard_fills_holes)
+{
+  const CgFixture fx;
+  // energies that fall steeply along the first feature: off the data the network goes on falling
+  auto energies = [&](const CgnetForces &f) {
+    CgnetEnergies out;
+    out.n = f.n;
+    out.z = f.z;
+    out.weight.assign(f.n, 1.0);
+    std::vector<double> feat(fx.data.spec.features.size());
+    for (int64_t i = 0; i < f.n; i++) {
+      features(fx.data.spec.features, &f.z[18 * i], feat.data());
+      out.energy.push_back(-8.0 * (feat[0] - fx.data.spec.feature_mean[0]) /
+                           fx.data.spec.feature_std[0]);
+    }
+    return out;
+  };
+  double lowest[2];
+  for (int with = 0; with < 2; with++) {
+    CgnetTrainOptions o = cg_options();
+    o.epochs = 60;
+    o.rate = 1e-2;
+    o.guard = with;
+    CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid), {});
+    CgnetEpoch e;
+    while (!t.finished()) e = t.epoch();
+    EXPECT_LT(e.best, 1.0);
+    CgnetSpec spec = prior_only(fx.data.spec);
+    set_weights(spec, t.best());
+    const auto off = noisy(std::vector<double>(fx.valid.z.begin(), fx.valid.z.end()), 5, 0.7, 4);
+    const int64_t n = off.size() / 18, m = fx.valid.n;
+    std::vector<double> on_e(m), off_e(n), prior_on(m), prior_off(n), force(18 * n);
+    Cgnet(spec).evaluate(m, fx.valid.z.data(), on_e.data(), force.data());
+    Cgnet(spec).evaluate(n, off.data(), off_e.data(), force.data());
+    Cgnet(prior_only(spec)).evaluate(m, fx.valid.z.data(), prior_on.data(), force.data());
+    Cgnet(prior_only(spec)).evaluate(n, off.data(), prior_off.data(), force.data());
+    double on = 1e9, low = 1e9;
+    for (int64_t i = 0; i < m; i++) on = std::min(on, on_e[i] - prior_on[i]);
+    for (int64_t i = 0; i < n; i++) low = std::min(low, off_e[i] - prior_off[i]);
+    lowest[with] = (low - on) / o.kT;    // below the data, kT
+  }
+  EXPECT_LT(lowest[0], -5.0) << "without the guard there is a hole";
+  EXPECT_GT(lowest[1], 0.3 * lowest[0]) << lowest[0];
+}
