@@ -95,8 +95,8 @@ int main(int argc, char **argv)
     shape.bound = 5.0;
     shape.strength = 0.3;
     const FlowSpec spec = test::random_flow(1, shape);
-    auto flow = Flow::create(
-        spec, twice ? Flow::Precision::Double : Flow::Precision::Single, backend);
+    auto flow =
+        Flow::create(spec, twice ? Flow::Precision::Double : Flow::Precision::Single, backend);
     std::printf("# backend %s, %s, hidden %d, %d bytes a vector\n", backend.c_str(),
                 twice ? "double" : "single", hidden, BACKMAP_VECTOR_BYTES);
     std::printf("# frames samples    batch    us/sample    samples/s     log q's per s\n");

@@ -8,11 +8,11 @@
 
 #include "backmap_report.h"
 
-#include "statistics/diagnosis.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
+#include "statistics/diagnosis.h"
 #include "statistics/sample_table.h"
 #include "statistics/summary.h"
-#include "lammps/partitions.h"
 
 #include "comm.h"
 #include "error.h"
@@ -34,7 +34,8 @@ namespace {
 void check_same(const SampleTable &a, const SampleTable &b, const std::string &file)
 {
   const auto fail = [&](const std::string &what) {
-    throw std::runtime_error("sample table " + file + ": " + what + " differ(s) from the first table");
+    throw std::runtime_error("sample table " + file + ": " + what +
+                             " differ(s) from the first table");
   };
   if (a.units != b.units) fail("units");
   if (a.temperature != b.temperature) fail("temperature");
@@ -57,42 +58,54 @@ std::string marks(const Estimate &e)
 
 /* the report for the screen; an empty list of observables is allowed */
 
-std::string text_of(const WeightSet &weights, const std::vector<ObservableEstimate> &estimates, std::size_t tables,
-                    const SampleTable &first, const BlockRule &rule)
+std::string text_of(const WeightSet &weights, const std::vector<ObservableEstimate> &estimates,
+                    std::size_t tables, const SampleTable &first, const BlockRule &rule)
 {
   const auto tail = weights.khat();
   const auto mean = weights.weight_estimate(rule);
-  std::string out = fmt::format(
-      "BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
-      "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), conditional {:.4f} (M = {}), entropy {:.4f}\n"
-      "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
-      "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, autocorrelation time {:.3g} frames, {} blocks{}\n",
-      tables, weights.frames(), weights.samples(), first.temperature, weights.joint_ess(), weights.marginal_ess(),
-      weights.marginal_ess_corrected(), weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(), tail.khat,
-      tail.threshold, weights.zero_weights(), weights.nan_energies(), weights.runs(), weights.walkers(), mean.log_mean.value,
-      mean.log_mean.error, mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
+  std::string out =
+      fmt::format("BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
+                  "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), "
+                  "conditional {:.4f} (M = {}), entropy {:.4f}\n"
+                  "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
+                  "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, "
+                  "autocorrelation time {:.3g} frames, {} blocks{}\n",
+                  tables, weights.frames(), weights.samples(), first.temperature,
+                  weights.joint_ess(), weights.marginal_ess(), weights.marginal_ess_corrected(),
+                  weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(),
+                  tail.khat, tail.threshold, weights.zero_weights(), weights.nan_energies(),
+                  weights.runs(), weights.walkers(), mean.log_mean.value, mean.log_mean.error,
+                  mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
   if (estimates.empty()) return out;
-  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>7}\n", "observable", "reweighted", "error",
-                     "unweighted", "95% from", "to", "samples", "frames/tau", "blocks");
+  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>7}\n",
+                     "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
+                     "frames/tau", "blocks");
   bool marked[2] = {mean.log_mean.too_short, mean.log_mean.disagree};
   for (std::size_t k = 0; k < estimates.size(); k++) {
     const auto &e = estimates[k];
-    out += fmt::format("  {:<24} {:>14.6g} {:>14.3g} {:>14.6g} {:>14.6g} {:>14.6g} {:>10.4g} {:>10.4g} {:>7}{}\n",
-                       first.observables[k], e.mean.value, e.mean.error, e.unweighted, e.mean.lower, e.mean.upper, e.neff,
-                       static_cast<double>(weights.frames()) / e.mean.tau, e.mean.blocks, marks(e.mean));
+    out += fmt::format(
+        "  {:<24} {:>14.6g} {:>14.3g} {:>14.6g} {:>14.6g} {:>14.6g} {:>10.4g} {:>10.4g} {:>7}{}\n",
+        first.observables[k], e.mean.value, e.mean.error, e.unweighted, e.mean.lower, e.mean.upper,
+        e.neff, static_cast<double>(weights.frames()) / e.mean.tau, e.mean.blocks, marks(e.mean));
     marked[0] = marked[0] || e.mean.too_short;
     marked[1] = marked[1] || e.mean.disagree;
   }
   for (std::size_t k = 0; k < estimates.size(); k++)
     if (estimates[k].indicator)
-      out += fmt::format("  Delta F of {} = 1: {:.4g} +- {:.3g}, 95 % from {:.4g} to {:.4g} ({:.4g} +- {:.3g} kT)\n",
-                         first.observables[k], estimates[k].delta_f.value * first.kt, estimates[k].delta_f.error * first.kt,
-                         estimates[k].delta_f.lower * first.kt, estimates[k].delta_f.upper * first.kt,
-                         estimates[k].delta_f.value, estimates[k].delta_f.error);
+      out +=
+          fmt::format("  Delta F of {} = 1: {:.4g} +- {:.3g}, 95 % from {:.4g} to {:.4g} ({:.4g} "
+                      "+- {:.3g} kT)\n",
+                      first.observables[k], estimates[k].delta_f.value * first.kt,
+                      estimates[k].delta_f.error * first.kt, estimates[k].delta_f.lower * first.kt,
+                      estimates[k].delta_f.upper * first.kt, estimates[k].delta_f.value,
+                      estimates[k].delta_f.error);
   if (marked[0])
-    out += fmt::format("  short: the run is shorter than {} blocks of {} autocorrelation times; the error is a lower bound\n",
+    out += fmt::format("  short: the run is shorter than {} blocks of {} autocorrelation times; "
+                       "the error is a lower bound\n",
                        rule.fewest, rule.length);
-  if (marked[1]) out += "  disagree: independent runs or molecules differ by more than their blocks; the error is that between them\n";
+  if (marked[1])
+    out += "  disagree: independent runs or molecules differ by more than their blocks; the error "
+           "is that between them\n";
   return out;
 }
 
@@ -104,7 +117,8 @@ void BackmapReport::command(int narg, char **arg)
 {
   std::vector<char *> args(arg, arg + narg);
   const bool whole = backmap_universe_keyword(lmp, "Command backmap_report", args);
-  backmap_universe_run(lmp, whole, [&] { report(static_cast<int>(args.size()), args.data(), whole); });
+  backmap_universe_run(lmp, whole,
+                       [&] { report(static_cast<int>(args.size()), args.data(), whole); });
 }
 
 /* ---------------------------------------------------------------------- */
@@ -126,14 +140,19 @@ void BackmapReport::report(int narg, char **arg, bool whole)
     const std::string key = arg[iarg];
     if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", what, key);
     if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
-    if (key == "json") json = arg[iarg + 1];
-    else if (key == "include") includes.emplace_back(arg[iarg + 1]);
-    else if (key == "runs") runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    else rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    if (key == "json")
+      json = arg[iarg + 1];
+    else if (key == "include")
+      includes.emplace_back(arg[iarg + 1]);
+    else if (key == "runs")
+      runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    else
+      rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
     if (key == "blocks" && rule.fixed < 4)
       error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
     if (key == "runs" && (runs < 1 || files.size() % runs != 0))
-      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what, files.size(), runs);
+      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what,
+                 files.size(), runs);
   }
 
   std::string trouble, text, output;
@@ -150,7 +169,8 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       for (std::size_t i = 0; i < files.size(); i++) {
         SampleTable table = SampleTable::parse(bytes[i], files[i]);
         seconds += table.seconds;
-        if (i == 0) weights = table.weights(0);
+        if (i == 0)
+          weights = table.weights(0);
         else {
           check_same(first, table, files[i]);
           weights.merge(table.weights(static_cast<std::int64_t>(i)));
@@ -163,7 +183,8 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       if (runs > 0) {
         std::map<std::int64_t, std::int64_t> run_of;
         for (std::size_t i = 0; i < files.size(); i++)
-          run_of[static_cast<std::int64_t>(i)] = static_cast<std::int64_t>(i / (files.size() / runs));
+          run_of[static_cast<std::int64_t>(i)] =
+              static_cast<std::int64_t>(i / (files.size() / runs));
         weights.set_runs(run_of);
       }
 
@@ -175,7 +196,8 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       summary.set_weights(weights, rule);
       summary.set("kT", first.kt);
       summary.set("weighted_samples_per_s",
-                  seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds : std::stod("nan"));
+                  seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds
+                                : std::stod("nan"));
       const auto estimates = weights.estimates(rule);
       for (std::size_t k = 0; k < estimates.size(); k++)
         summary.set_observable(first.observables[k], estimates[k], first.kt);

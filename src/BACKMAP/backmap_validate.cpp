@@ -8,14 +8,14 @@
 
 #include "backmap_validate.h"
 
-#include "statistics/diagnosis.h"
-#include "lammps/io.h"
 #include "core/model_file.h"
 #include "core/rng.h"
-#include "statistics/summary.h"
-#include "lammps/trajectory.h"
-#include "statistics/weights.h"
+#include "lammps/io.h"
 #include "lammps/sampler.h"
+#include "lammps/trajectory.h"
+#include "statistics/diagnosis.h"
+#include "statistics/summary.h"
+#include "statistics/weights.h"
 
 #include "comm.h"
 #include "error.h"
@@ -41,7 +41,9 @@ static constexpr double INF = std::numeric_limits<double>::infinity();
 void BackmapValidate::command(int narg, char **arg)
 {
   const std::string what = "Command backmap_validate";
-  if (narg < 4) error->all(FLERR, "{}: expected backmap_validate FLOW IN.FINE files DUMP ... keyword value ...", what);
+  if (narg < 4)
+    error->all(FLERR, "{}: expected backmap_validate FLOW IN.FINE files DUMP ... keyword value ...",
+               what);
   SamplerOptions options;
   options.what = what;
   options.script = arg[1];
@@ -67,20 +69,28 @@ void BackmapValidate::command(int narg, char **arg)
     }
     if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
     const char *value = arg[iarg + 1];
-    if (key == "samples") options.samples = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "frames") wanted = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "seed") options.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
-    else if (key == "temp") temperature = utils::numeric(FLERR, value, false, lmp);
-    else if (key == "json") json = value;
-    else if (key == "name") name = value;
+    if (key == "samples")
+      options.samples = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "frames")
+      wanted = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "seed")
+      options.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
+    else if (key == "temp")
+      temperature = utils::numeric(FLERR, value, false, lmp);
+    else if (key == "json")
+      json = value;
+    else if (key == "name")
+      name = value;
     else if (key == "precision" && (strcmp(value, "single") == 0 || strcmp(value, "double") == 0))
       options.single = strcmp(value, "single") == 0;
-    else if (key == "backend") options.backend = value;
+    else if (key == "backend")
+      options.backend = value;
     else
       error->all(FLERR, "{}: unknown keyword {} {}", what, key, value);
     iarg += 2;
   }
-  if (options.samples < 2) error->all(FLERR, "{}: samples, expected at least 2, got {}", what, options.samples);
+  if (options.samples < 2)
+    error->all(FLERR, "{}: samples, expected at least 2, got {}", what, options.samples);
   if (wanted < 1) error->all(FLERR, "{}: frames, expected at least 1, got {}", what, wanted);
 
   FlowSpec spec;
@@ -89,11 +99,13 @@ void BackmapValidate::command(int narg, char **arg)
   try {
     spec = FlowSpec::from_model(ModelFile::parse(bytes, arg[0]));
     if (temperature > 0.0 && std::fabs(temperature - spec.temperature) > 1e-6 * spec.temperature)
-      throw std::runtime_error(fmt::format("temperature of the model {} is {}, the stated one is {}", arg[0],
-                                           spec.temperature, temperature));
+      throw std::runtime_error(
+          fmt::format("temperature of the model {} is {}, the stated one is {}", arg[0],
+                      spec.temperature, temperature));
     if (spec.units != update->unit_style)
-      throw std::runtime_error(fmt::format("units of the model {}, expected those of this run, {}, got {}", arg[0],
-                                           update->unit_style, spec.units));
+      throw std::runtime_error(
+          fmt::format("units of the model {}, expected those of this run, {}, got {}", arg[0],
+                      update->unit_style, spec.units));
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
   }
@@ -110,11 +122,13 @@ void BackmapValidate::command(int narg, char **arg)
   std::vector<double> x(wanted * stride);
   if (comm->me == 0) {
     if (trajectory.frames().natoms != spec.natoms)
-      trouble = fmt::format("{}: atoms in the frames, expected {}, got {}", what, spec.natoms, trajectory.frames().natoms);
+      trouble = fmt::format("{}: atoms in the frames, expected {}, got {}", what, spec.natoms,
+                            trajectory.frames().natoms);
     else
       for (int i = 0; i < wanted; i++)
-        std::copy_n(trajectory.frames().x.begin() + static_cast<std::ptrdiff_t>(i * n / wanted * stride), stride,
-                    x.begin() + static_cast<std::ptrdiff_t>(i * stride));
+        std::copy_n(trajectory.frames().x.begin() +
+                        static_cast<std::ptrdiff_t>(i * n / wanted * stride),
+                    stride, x.begin() + static_cast<std::ptrdiff_t>(i * stride));
   }
   backmap_agree(lmp, trouble);
   MPI_Bcast(x.data(), static_cast<int>(x.size()), MPI_DOUBLE, 0, world);
@@ -141,7 +155,8 @@ void BackmapValidate::command(int narg, char **arg)
         for (int i = 0; i < m; i++) {
           for (int j = 0; j < options.samples; j++) {
             const std::size_t s = static_cast<std::size_t>(i) * options.samples + j;
-            logf[j] = batch.logq[s] == INF || batch.u[s] == INF ? -INF : -batch.u[s] / kt - batch.logq[s];
+            logf[j] = batch.logq[s] == INF || batch.u[s] == INF ? -INF
+                                                                : -batch.u[s] / kt - batch.logq[s];
           }
           weights.add_frame({frames[at + i].step, 0, 1}, options.samples, logf.data(), nullptr);
           for (double &l : logf)
@@ -172,10 +187,13 @@ void BackmapValidate::command(int narg, char **arg)
     }
     summary.set_warnings(warnings);
     utils::logmesg(lmp,
-                   "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS median {:.4f}, 10 % quantile "
-                   "{:.4f}, smallest {:.4f}; forward ESS {:.4f}; weight zero {}, energy NaN {}; {:.0f} samples/s and core\n",
+                   "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS "
+                   "median {:.4f}, 10 % quantile "
+                   "{:.4f}, smallest {:.4f}; forward ESS {:.4f}; weight zero {}, energy NaN {}; "
+                   "{:.0f} samples/s and core\n",
                    wanted, options.samples, weights.conditional_ess(), weights.conditional_ess(0.1),
-                   weights.conditional_ess(0.0), forward, weights.zero_weights(), weights.nan_energies(),
+                   weights.conditional_ess(0.0), forward, weights.zero_weights(),
+                   weights.nan_energies(),
                    static_cast<double>(weights.samples()) / comm->nprocs /
                        (sampler.seconds_flow() + sampler.seconds_energy()));
   }

@@ -87,7 +87,8 @@ extern "C" void lammpsplugin_init(void *lmp, void *handle, void *regfunc)
 #undef FIX_CLASS
 
 #define COMPUTE_CLASS
-#define ComputeStyle(key, Class) registrar.with_arguments("compute", #key, &make_with_arguments<Class>)
+#define ComputeStyle(key, Class) \
+  registrar.with_arguments("compute", #key, &make_with_arguments<Class>)
 #include "backmap_style_headers.h"
 #undef ComputeStyle
 #undef COMPUTE_CLASS

@@ -22,7 +22,10 @@ using namespace LAMMPS_NS;
 ComputeReweight::ComputeReweight(LAMMPS *lmp, int narg, char **arg) : Compute(lmp, narg, arg)
 {
   if (narg < 5)
-    error->all(FLERR, "Compute reweight: expected compute ID group reweight FIX-ID observable ..., got {} words", narg);
+    error->all(
+        FLERR,
+        "Compute reweight: expected compute ID group reweight FIX-ID observable ..., got {} words",
+        narg);
   id_fix = arg[3];
   for (int i = 4; i < narg; i++) observables.emplace_back(arg[i]);
 
@@ -48,7 +51,8 @@ FixBackmap *ComputeReweight::find_fix()
 {
   const int ifix = modify->find_fix(id_fix);
   auto *fix = ifix < 0 ? nullptr : dynamic_cast<FixBackmap *>(modify->fix[ifix]);
-  if (!fix) error->all(FLERR, "Compute reweight {}: there is no fix backmap with ID {}", id, id_fix);
+  if (!fix)
+    error->all(FLERR, "Compute reweight {}: there is no fix backmap with ID {}", id, id_fix);
   return fix;
 }
 

@@ -8,10 +8,10 @@
 
 #include "fix_backmap.h"
 
-#include "statistics/diagnosis.h"
-#include "lammps/io.h"
 #include "core/model_file.h"
 #include "core/rng.h"
+#include "lammps/io.h"
+#include "statistics/diagnosis.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -94,11 +94,12 @@ void FixBackmap::read_model()
   }
   backmap_agree(lmp, trouble);
   if (spec.units != update->unit_style)
-    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what, given.flow,
-               update->unit_style, spec.units);
-  if (given.temperature > 0.0 && std::fabs(given.temperature - spec.temperature) > 1e-6 * spec.temperature)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what, given.flow, spec.temperature,
-               given.temperature);
+    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what,
+               given.flow, update->unit_style, spec.units);
+  if (given.temperature > 0.0 &&
+      std::fabs(given.temperature - spec.temperature) > 1e-6 * spec.temperature)
+    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what,
+               given.flow, spec.temperature, given.temperature);
 }
 
 /* ----------------------------------------------------------------------
@@ -142,8 +143,8 @@ void FixBackmap::init()
     if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, given.thermostat);
     int dim = 0;
     if (!modify->fix[ifix]->extract("t_target", dim) || dim != 0)
-      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature", what,
-                 given.thermostat, modify->fix[ifix]->style);
+      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature",
+                 what, given.thermostat, modify->fix[ifix]->style);
   }
   coarse->init();
   adopt_restart();
@@ -182,8 +183,8 @@ bool FixBackmap::at_temperature()
   const double target = *static_cast<double *>(modify->fix[ifix]->extract("t_target", dim));
   if (std::fabs(target - spec.temperature) <= 1e-6 * spec.temperature) return true;
   if (universe->nworlds == 1)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what, given.flow,
-               spec.temperature, given.thermostat, target);
+    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what,
+               given.flow, spec.temperature, given.thermostat, target);
   return false;
 }
 
@@ -213,15 +214,18 @@ void FixBackmap::post_run()
   }
   if (comm->me == 0) warn();
   if (weights.frames() == 0 && comm->me == 0) {
-    if (!given.sampler.script.empty() && row == 0) error->warning(FLERR, "{}: no frame was taken in this run", what);
+    if (!given.sampler.script.empty() && row == 0)
+      error->warning(FLERR, "{}: no frame was taken in this run", what);
     return;
   }
   update_statistics();
   if (comm->me == 0 && !given.sampler.script.empty())
-    utils::logmesg(lmp, "{}: {} frames, {} samples, {:.0f} per core and second; ESS joint {:.4f} marginal {:.4f} conditional "
-                        "{:.4f} (M = {}), k-hat {:.3f}\n",
-                   what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2], statistics[3],
-                   statistics[5], given.sampler.samples, statistics[7]);
+    utils::logmesg(lmp,
+                   "{}: {} frames, {} samples, {:.0f} per core and second; ESS joint {:.4f} "
+                   "marginal {:.4f} conditional "
+                   "{:.4f} (M = {}), k-hat {:.3f}\n",
+                   what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2],
+                   statistics[3], statistics[5], given.sampler.samples, statistics[7]);
 }
 
 /* ----------------------------------------------------------------------
@@ -263,7 +267,8 @@ void FixBackmap::evaluate()
   double used = -(sampler->seconds_flow() + sampler->seconds_energy());
   int writer = (comm->me == 0 && (sampler->has_writer() || !given.xyz.empty())) ? 1 : 0;
   MPI_Bcast(&writer, 1, MPI_INT, 0, world);
-  const std::size_t portion = std::max<std::size_t>(1, 16384 * comm->nprocs / given.sampler.samples);
+  const std::size_t portion =
+      std::max<std::size_t>(1, 16384 * comm->nprocs / given.sampler.samples);
   std::string trouble;
   for (std::size_t at = 0; at < pending.size(); at += portion) {
     const std::vector<CoarseFrame> frames(pending.begin() + at,
@@ -313,11 +318,12 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
       constant_set = true;
     }
     if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
-    frame_values.insert(frame_values.end(), {static_cast<double>(frames[i].molecule), f.value * kt, f.error * kt,
-                                             frames[i].ucg, mean});
+    frame_values.insert(
+        frame_values.end(),
+        {static_cast<double>(frames[i].molecule), f.value * kt, f.error * kt, frames[i].ucg, mean});
     if (!given.sampler.script.empty())
-      weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m), logw.data(),
-                        &result.obs[i * m * nobs]);
+      weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m),
+                        logw.data(), &result.obs[i * m * nobs]);
     if (fp_table && !constant_written && constant_set) {
       fmt::print(fp_table, "# constant {:.15g}\n", constant);
       constant_written = true;
@@ -325,13 +331,16 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
     for (std::size_t j = 0; j < m; j++, row++) {
       const std::size_t s = i * m + j;
       if (fp_table)
-        fputs(table.line({frames[i].step, frames[i].molecule, static_cast<int>(j), logw[j], result.u[s],
-                          frames[i].ucg, result.logq[s]},
-                         &result.obs[s * nobs]).c_str(), fp_table);
+        fputs(table
+                  .line({frames[i].step, frames[i].molecule, static_cast<int>(j), logw[j],
+                         result.u[s], frames[i].ucg, result.logq[s]},
+                        &result.obs[s * nobs])
+                  .c_str(),
+              fp_table);
       if (result.x.empty() || result.logq[s] == INF) continue;
       const double *x = &result.x[s * 3 * spec.natoms];
-      const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frames[i].step, frames[i].molecule,
-                              static_cast<std::int64_t>(j)};
+      const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frames[i].step,
+                              frames[i].molecule, static_cast<std::int64_t>(j)};
       if (fp_xyz) write_xyz(x, label, result.logq[s]);
       sampler->write(written++, x, label);
     }
@@ -347,9 +356,11 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
 
 /* ---------------------------------------------------------------------- */
 
-void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t first, const SampleBatch &result)
+void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t first,
+                             const SampleBatch &result)
 {
-  const std::size_t m = given.sampler.samples, nobs = sampler->observables().size(), width = 4 + nobs;
+  const std::size_t m = given.sampler.samples, nobs = sampler->observables().size(),
+                    width = 4 + nobs;
   const std::size_t rows = (frames.size() - first) * m;
   // never empty: fix ave/histo takes the address of the first row on ranks that have none
   local.assign(std::max<std::size_t>(rows, 1) * width, 0.0);
@@ -400,9 +411,14 @@ void FixBackmap::open_files()
 
 void FixBackmap::write_xyz(const double *x, const SampleLabel &label, double logq)
 {
-  static const struct { double mass; const char *name; } elements[] = {
-      {1.008, "H"}, {12.011, "C"}, {14.007, "N"}, {15.999, "O"}, {18.998, "F"}, {30.974, "P"}, {32.06, "S"}, {35.45, "Cl"}};
-  fmt::print(fp_xyz, "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} logq={:.10g}\n",
+  static const struct {
+    double mass;
+    const char *name;
+  } elements[] = {{1.008, "H"},  {12.011, "C"}, {14.007, "N"}, {15.999, "O"},
+                  {18.998, "F"}, {30.974, "P"}, {32.06, "S"},  {35.45, "Cl"}};
+  fmt::print(fp_xyz,
+             "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} "
+             "logq={:.10g}\n",
              spec.natoms, label.cgstep, label.molecule, label.sample,
              given.sampler.script.empty() ? 0.0 : label.logweight, logq);
   for (int i = 0; i < spec.natoms; i++) {
@@ -423,8 +439,10 @@ int FixBackmap::request(const std::string &observable)
   int started = row > 0 ? 1 : 0;
   MPI_Bcast(&started, 1, MPI_INT, 0, world);
   if (started)
-    error->all(FLERR, "{}: observable {} must be asked for before the first sample, or with keyword observables", what,
-               observable);
+    error->all(
+        FLERR,
+        "{}: observable {} must be asked for before the first sample, or with keyword observables",
+        what, observable);
   const int column = sampler->request(observable);
   weights = WeightSet(static_cast<int>(sampler->observables().size()));
   size_local_cols = 4 + static_cast<int>(sampler->observables().size());
@@ -526,7 +544,8 @@ void FixBackmap::write_restart(FILE *fp)
 {
   evaluate();
   if (comm->me != 0) return;
-  std::vector<double> list{constant_set ? 1.0 : 0.0, constant, static_cast<double>(row), seconds, observables_hash()};
+  std::vector<double> list{constant_set ? 1.0 : 0.0, constant, static_cast<double>(row), seconds,
+                           observables_hash()};
   const auto state = weights.pack();
   list.insert(list.end(), state.begin(), state.end());
   if (list.size() * sizeof(double) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -568,5 +587,6 @@ void FixBackmap::adopt_restart()
 
 double FixBackmap::memory_usage()
 {
-  return 8.0 * static_cast<double>(weights.samples()) + 100.0 * static_cast<double>(weights.frames());
+  return 8.0 * static_cast<double>(weights.samples()) +
+      100.0 * static_cast<double>(weights.frames());
 }

@@ -17,11 +17,11 @@ FixStyle(backmap,FixBackmap);
 
 #include "fix.h"
 
-#include "statistics/sample_table.h"
-#include "statistics/weights.h"
 #include "lammps/coarse.h"
 #include "lammps/fix_backmap_options.h"
 #include "lammps/sampler.h"
+#include "statistics/sample_table.h"
+#include "statistics/weights.h"
 
 #include <memory>
 #include <string>
@@ -70,7 +70,8 @@ class FixBackmap : public Fix {
   BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
   std::int64_t row = 0, written = 0;
-  std::int64_t run_frames = 0, run_outside = 0, run_uncertain = 0;    // of this run, for its warnings
+  std::int64_t run_frames = 0, run_outside = 0,
+               run_uncertain = 0;                 // of this run, for its warnings
   double seconds = 0.0, seconds_written = 0.0;    // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
   std::vector<double *> local_rows;
@@ -83,7 +84,8 @@ class FixBackmap : public Fix {
   void adopt_restart();
   void evaluate();
   void store(const std::vector<BACKMAP_NS::CoarseFrame> &, const BACKMAP_NS::SampleBatch &);
-  void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first, const BACKMAP_NS::SampleBatch &);
+  void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first,
+                   const BACKMAP_NS::SampleBatch &);
   void open_files();
   void write_xyz(const double *, const BACKMAP_NS::SampleLabel &, double logq);
   void update_statistics();

@@ -86,8 +86,7 @@ void PairCgnet::compute(int eflag, int vflag)
       error->one(FLERR, "{}: {}", WHAT, e.what());
     }
   }
-  for (int i = 0; i < nmol; i++)
-    check_finite(i);
+  for (int i = 0; i < nmol; i++) check_finite(i);
 
   // columns per bead: force, and for per-atom quantities energy and virial (x - centroid) F
 
@@ -100,15 +99,13 @@ void PairCgnet::compute(int eflag, int vflag)
     const double *x = molecules->x(i), *f = &forces[i * size];
     double center[3] = {0.0, 0.0, 0.0};
     for (int b = 0; b < nbeads; b++)
-      for (int c = 0; c < 3; c++)
-        center[c] += x[3 * b + c] / nbeads;
+      for (int c = 0; c < 3; c++) center[c] += x[3 * b + c] / nbeads;
     for (int b = 0; b < nbeads; b++, x += 3, f += 3) {
       const double d[3] = {x[0] - center[0], x[1] - center[1], x[2] - center[2]};
       const double v[6] = {d[0] * f[0], d[1] * f[1], d[2] * f[2],
                            d[0] * f[1], d[0] * f[2], d[1] * f[2]};
       if (vflag_global)
-        for (int c = 0; c < 6; c++)
-          virial[c] += v[c];
+        for (int c = 0; c < 6; c++) virial[c] += v[c];
       if (per_atom) {
         double *row = &columns[((std::size_t) i * nbeads + b) * ncol];
         std::copy(f, f + 3, row);
@@ -125,12 +122,10 @@ void PairCgnet::compute(int eflag, int vflag)
   const double *row = molecules->scatter(ncol, columns.data());
   double **f = atom->f;
   for (const int i : molecules->local_atoms()) {
-    for (int c = 0; c < 3; c++)
-      f[i][c] += row[c];
+    for (int c = 0; c < 3; c++) f[i][c] += row[c];
     if (eflag_atom) eatom[i] += row[3];
     if (vflag_atom)
-      for (int c = 0; c < 6; c++)
-        vatom[i][c] += row[4 + c];
+      for (int c = 0; c < 6; c++) vatom[i][c] += row[4 + c];
     row += ncol;
   }
 }
@@ -143,8 +138,7 @@ void PairCgnet::check_finite(int i) const
 {
   const std::size_t size = 3 * (std::size_t) molecules->nbeads();
   double sum = energies[i];
-  for (std::size_t k = 0; k < size; k++)
-    sum += forces[i * size + k];
+  for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
   if (!std::isfinite(sum))
     error->one(FLERR, "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
                WHAT, molecules->molecule(i), update->ntimestep, energies[i]);
@@ -177,8 +171,7 @@ void PairCgnet::allocate()
   memory->create(setflag, n, n, "pair:setflag");
   memory->create(cutsq, n, n, "pair:cutsq");
   for (int i = 1; i < n; i++)
-    for (int j = 1; j < n; j++)
-      setflag[i][j] = 0;
+    for (int j = 1; j < n; j++) setflag[i][j] = 0;
   allocated = 1;
 }
 
@@ -209,8 +202,7 @@ void PairCgnet::coeff(int narg, char **arg)
   // every name must be a bead of the model, and every bead of the model must have a type
 
   std::string list;
-  for (const auto &name : model_names)
-    list += (list.empty() ? "" : " ") + name;
+  for (const auto &name : model_names) list += (list.empty() ? "" : " ") + name;
   type_names.assign(ntypes + 1, "");
   std::vector<char> mask(ntypes + 1, 0);
   for (int i = 1; i <= ntypes; i++) {
@@ -231,8 +223,7 @@ void PairCgnet::coeff(int narg, char **arg)
 
   const bool hybrid = utils::strmatch(force->pair_style ? force->pair_style : "", "^hybrid");
   for (int i = 1; i <= ntypes; i++)
-    for (int j = i; j <= ntypes; j++)
-      setflag[i][j] = (!hybrid || (mask[i] && mask[j])) ? 1 : 0;
+    for (int j = i; j <= ntypes; j++) setflag[i][j] = (!hybrid || (mask[i] && mask[j])) ? 1 : 0;
 
   molecules = std::make_unique<BackmapMolecules>(lmp, 1, (int) model_names.size(), WHAT);
   molecules->select_types(mask);
@@ -314,5 +305,5 @@ void *PairCgnet::extract(const char *name, int &dim)
 double PairCgnet::memory_usage()
 {
   return Pair::memory_usage() +
-         sizeof(double) * (double) (energies.size() + forces.size() + columns.size());
+      sizeof(double) * (double) (energies.size() + forces.size() + columns.size());
 }

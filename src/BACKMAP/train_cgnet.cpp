@@ -7,22 +7,22 @@
 #include "train_cgnet.h"
 
 #include "lammps/io.h"
-#include "lammps/trajectory.h"
 #include "lammps/partitions.h"
+#include "lammps/trajectory.h"
 
 #include "comm.h"
 #include "error.h"
 #include "update.h"
 
 #ifdef BACKMAP_TORCH
+#include "core/model_file.h"
+#include "lammps/train_log.h"
+#include "statistics/diagnosis.h"
+#include "statistics/sample_table.h"
 #include "training/cgnet_data.h"
 #include "training/correction.h"
-#include "statistics/diagnosis.h"
-#include "training/flow_data.h"
-#include "core/model_file.h"
-#include "statistics/sample_table.h"
-#include "lammps/train_log.h"
 #include "training/figures.h"
+#include "training/flow_data.h"
 
 #include <algorithm>
 #include <cmath>
@@ -247,10 +247,10 @@ void TrainCgnet::train(int narg, char **arg, bool whole)
         else {
           std::vector<char> rest;
           for (char t : tail) rest.push_back(!t);
-          data.train = force_targets(data.spec, topology, mapping, fr.n, fr.x.data(), fr.f.data(),
-                                     rest);
-          data.valid = force_targets(data.spec, topology, mapping, fr.n, fr.x.data(), fr.f.data(),
-                                     tail);
+          data.train =
+              force_targets(data.spec, topology, mapping, fr.n, fr.x.data(), fr.f.data(), rest);
+          data.valid =
+              force_targets(data.spec, topology, mapping, fr.n, fr.x.data(), fr.f.data(), tail);
         }
         for (const auto &note : data.notes) log.line("  " + note);
         log.line("  " + std::to_string(data.train.n) + " frames for training, " +
@@ -265,8 +265,9 @@ void TrainCgnet::train(int narg, char **arg, bool whole)
         const auto table = SampleTable::parse(table_texts[t], tables[t].first);
         if (std::fabs(table.temperature - temperature) > 1.0e-6 * temperature ||
             table.units != update->unit_style)
-          throw std::runtime_error(tables[t].first + ": temperature or units differ from those "
-                                                     "given");
+          throw std::runtime_error(tables[t].first +
+                                   ": temperature or units differ from those "
+                                   "given");
         const auto beads = BeadFrames::parse(dump_texts[t], mapping.nbeads(), tables[t].second);
         free.append(free_energies(table, beads, (int) t, tables[t].first));
       }
@@ -329,9 +330,15 @@ void TrainCgnet::train(int narg, char **arg, bool whole)
       }
       set_weights(data.spec, trainer.best());
       TrainingFigures figures;
-      figures.add("frames", ntrain).add("validation_frames", nvalid).add("free_energies", free.n)
-          .add("validation_loss", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch)
-          .add("seed", opt.seed).add("batch", opt.batch).add("rate", opt.rate)
+      figures.add("frames", ntrain)
+          .add("validation_frames", nvalid)
+          .add("free_energies", free.n)
+          .add("validation_loss", e.best)
+          .add("best_epoch", e.best_epoch)
+          .add("epochs", e.epoch)
+          .add("seed", opt.seed)
+          .add("batch", opt.batch)
+          .add("rate", opt.rate)
           .add("threads", opt.threads);
       data.spec.training = figures.json();
       if (free.n)

@@ -15,14 +15,14 @@
 #include "update.h"
 
 #ifdef BACKMAP_TORCH
+#include "core/model_file.h"
+#include "flow/flow_spec.h"
+#include "lammps/sampler.h"
+#include "lammps/train_log.h"
+#include "libtorch/flow_trainer.h"
+#include "training/figures.h"
 #include "training/flow_data.h"
 #include "training/flow_energy.h"
-#include "flow/flow_spec.h"
-#include "core/model_file.h"
-#include "libtorch/flow_trainer.h"
-#include "lammps/train_log.h"
-#include "training/figures.h"
-#include "lammps/sampler.h"
 
 #include <cmath>
 #include <cstdio>
@@ -95,18 +95,24 @@ FlowSpec read_start(const std::string &bytes, const Settings &set, const Molecul
 {
   FlowSpec spec = FlowSpec::from_model(ModelFile::parse(bytes, set.init));
   const auto differ = [&](bool same, const std::string &what) {
-    if (!same) throw std::runtime_error("model " + set.init + ": " + what + " differ from those of this run");
+    if (!same)
+      throw std::runtime_error("model " + set.init + ": " + what +
+                               " differ from those of this run");
   };
-  differ(spec.natoms == molecule.natoms, "numbers of atoms (" + std::to_string(spec.natoms) + ", expected " +
-                                             std::to_string(molecule.natoms) + ")");
+  differ(spec.natoms == molecule.natoms,
+         "numbers of atoms (" + std::to_string(spec.natoms) + ", expected " +
+             std::to_string(molecule.natoms) + ")");
   differ(spec.bead_names() == molecule.bead_names(), "the beads");
   for (int b = 0; b < spec.nbeads(); b++)
-    differ(spec.beads[b].atoms == molecule.beads[b].atoms, "the atoms of bead " + std::to_string(b + 1));
+    differ(spec.beads[b].atoms == molecule.beads[b].atoms,
+           "the atoms of bead " + std::to_string(b + 1));
   if (std::fabs(spec.temperature - set.temperature) > 1.0e-6 * set.temperature)
-    throw std::runtime_error("model " + set.init + ": temperature, expected " + std::to_string(set.temperature) +
-                             ", got " + std::to_string(spec.temperature));
+    throw std::runtime_error("model " + set.init + ": temperature, expected " +
+                             std::to_string(set.temperature) + ", got " +
+                             std::to_string(spec.temperature));
   if (spec.units != units)
-    throw std::runtime_error("model " + set.init + ": units, expected " + units + ", got " + spec.units);
+    throw std::runtime_error("model " + set.init + ": units, expected " + units + ", got " +
+                             spec.units);
   return spec;
 }
 
@@ -148,8 +154,8 @@ FlowEpoch run_epochs(FlowTrainer &trainer, const Settings &set, TrainLog &log, c
 std::string likelihood_row(const FlowEpoch &e)
 {
   char text[200];
-  snprintf(text, sizeof(text), "%9d %14.4f %12.4f %12.4f %9d %10.2e %10.0f %10.0f", e.epoch, e.train,
-           e.valid, e.best, e.best_epoch, e.rate, e.seconds, e.seconds_left);
+  snprintf(text, sizeof(text), "%9d %14.4f %12.4f %12.4f %9d %10.2e %10.0f %10.0f", e.epoch,
+           e.train, e.valid, e.best, e.best_epoch, e.rate, e.seconds, e.seconds_left);
   return text;
 }
 
@@ -165,10 +171,14 @@ void fit_likelihood(FlowSpec &spec, const Settings &set, FlowFrames train, FlowF
   if (!set.init.empty()) trainer.start_from(get_weights(spec));
   log.line("    epoch   train (nats)   validation         best   (epoch)       rate    "
            "seconds       left");
-  const FlowEpoch e = run_epochs(trainer, set, log, [](int) {}, likelihood_row);
+  const FlowEpoch e = run_epochs(
+      trainer, set, log, [](int) {}, likelihood_row);
   set_weights(spec, trainer.best());
-  figures.add("frames", ntrain).add("validation_frames", nvalid).add("validation_nats", e.best)
-      .add("best_epoch", e.best_epoch).add("epochs", e.epoch);
+  figures.add("frames", ntrain)
+      .add("validation_frames", nvalid)
+      .add("validation_nats", e.best)
+      .add("best_epoch", e.best_epoch)
+      .add("epochs", e.epoch);
 }
 
 /* ----------------------------------------------------------------------
@@ -186,17 +196,20 @@ void fit_energy(FlowSpec &spec, const Settings &set, double kt, const Split &fra
   const auto check = spread(frames.valid, stride, CHECKED);
   const int64_t ncheck = check.size() / stride;
   if (ncheck < 50)
-    throw std::runtime_error("validation frames, expected at least 50, got " + std::to_string(ncheck));
+    throw std::runtime_error("validation frames, expected at least 50, got " +
+                             std::to_string(ncheck));
 
   const FlowEnergy source(spec, kt, energy, set.energy);
   FlowSpec now = spec;
   const FlowQuality start = source.quality(now, ncheck, check.data(), CHECK_SAMPLES);
   if (!(start.forward > 0.0))
-    throw std::runtime_error("the flow to start from has no density at one of the validation frames; "
-                             "train it by maximum likelihood on such frames first");
+    throw std::runtime_error(
+        "the flow to start from has no density at one of the validation frames; "
+        "train it by maximum likelihood on such frames first");
   FlowQuality quality = start;
 
-  FlowTrainer trainer(net_shape(spec), set.train, source.training(now, n, frames.train.data(), count, 0),
+  FlowTrainer trainer(net_shape(spec), set.train,
+                      source.training(now, n, frames.train.data(), count, 0),
                       FlowEnergy::variables(spec, ncheck, check.data()));
   trainer.start_from(get_weights(spec));
   trainer.set_criterion(
@@ -209,13 +222,14 @@ void fit_energy(FlowSpec &spec, const Settings &set, double kt, const Split &fra
 
   const auto row = [&](const FlowEpoch &e) {
     char text[200];
-    snprintf(text, sizeof(text), "%9d %13.4f %13.4f %13.4f %13.4f %9d %10.2e %10.0f %10.0f", e.epoch,
-             quality.conditional, quality.conditional_q10, quality.forward, -e.best, e.best_epoch, e.rate,
-             e.seconds, e.seconds_left);
+    snprintf(text, sizeof(text), "%9d %13.4f %13.4f %13.4f %13.4f %9d %10.2e %10.0f %10.0f",
+             e.epoch, quality.conditional, quality.conditional_q10, quality.forward, -e.best,
+             e.best_epoch, e.rate, e.seconds, e.seconds_left);
     return std::string(text);
   };
-  log.line("    epoch   conditional      10 %         forward          best   (epoch)       rate    "
-           "seconds       left");
+  log.line(
+      "    epoch   conditional      10 %         forward          best   (epoch)       rate    "
+      "seconds       left");
   FlowEpoch zero;
   zero.best = -start.conditional;
   log.line(row(zero));
@@ -229,11 +243,17 @@ void fit_energy(FlowSpec &spec, const Settings &set, double kt, const Split &fra
       row);
   set_weights(spec, trainer.best());
   if (e.best_epoch == 0)
-    log.line("WARNING: train_flow: no epoch was better than the flow to start from, which is kept. Remedy: a smaller "
+    log.line("WARNING: train_flow: no epoch was better than the flow to start from, which is kept. "
+             "Remedy: a smaller "
              "rate, more samples a frame, or more training frames");
-  figures.add("frames", n).add("tuned_conditional_ess", -e.best).add("tuned_best_epoch", e.best_epoch)
-      .add("start_conditional_ess", start.conditional).add("start_forward_ess", start.forward)
-      .add("tuned_epochs", e.epoch).add("samples", set.energy.samples).add("reverse", set.energy.reverse);
+  figures.add("frames", n)
+      .add("tuned_conditional_ess", -e.best)
+      .add("tuned_best_epoch", e.best_epoch)
+      .add("start_conditional_ess", start.conditional)
+      .add("start_forward_ess", start.forward)
+      .add("tuned_epochs", e.epoch)
+      .add("samples", set.energy.samples)
+      .add("reverse", set.energy.reverse);
 }
 
 }    // namespace
@@ -260,7 +280,8 @@ void TrainFlow::command(int narg, char **arg)
 
 void TrainFlow::train(int narg, char **arg, bool whole)
 {
-  if (narg < 4) error->all(FLERR, "Illegal train_flow command: expected map, output file, keywords");
+  if (narg < 4)
+    error->all(FLERR, "Illegal train_flow command: expected map, output file, keywords");
   Settings set;
   set.map_file = arg[0];
   set.out_file = arg[1];
@@ -335,8 +356,10 @@ void TrainFlow::train(int narg, char **arg, bool whole)
   }
   if (set.temperature == 0.0) error->all(FLERR, "train_flow: keyword temperature is missing");
   if (set.tuning() && set.init.empty())
-    error->all(FLERR, "train_flow: keyword energy, expected init MODEL beside it: fine-tuning starts from a flow that "
-                      "maximum likelihood has trained");
+    error->all(FLERR,
+               "train_flow: keyword energy, expected init MODEL beside it: fine-tuning starts from "
+               "a flow that "
+               "maximum likelihood has trained");
   if (set.tuning()) {
     if (!rate_given) set.train.rate = 3.0e-4;
     if (!ema_given) set.train.ema = 0.995;
@@ -348,7 +371,8 @@ void TrainFlow::train(int narg, char **arg, bool whole)
   TrainLog log(lmp, "train_flow", whole);
   const Topology topology = trajectory.topology();
   const std::string map_text = backmap_read_file(lmp, set.map_file, "train_flow: map");
-  const std::string start = set.init.empty() ? "" : backmap_read_file(lmp, set.init, "train_flow: init");
+  const std::string start = set.init.empty() ? ""
+                                             : backmap_read_file(lmp, set.init, "train_flow: init");
   Mapping mapping;
   FlowSpec spec;
   std::string problem;
@@ -392,8 +416,9 @@ void TrainFlow::train(int narg, char **arg, bool whole)
         log.line("  " + std::to_string(data.train.n) + " frames for training, " +
                  std::to_string(data.valid.n) + " for validation (the last of each series)");
         if (data.train.n < 20000)
-          log.line("WARNING: train_flow: fewer than 20000 training frames; the flow will fit noise. "
-                   "Remedy: a longer run, or more frames of it (independent ones, not every step)");
+          log.line(
+              "WARNING: train_flow: fewer than 20000 training frames; the flow will fit noise. "
+              "Remedy: a longer run, or more frames of it (independent ones, not every step)");
         spec = data.spec;
         figures.add("notes", data.notes);
         fit_likelihood(spec, set, std::move(data.train), std::move(data.valid), log, figures);
@@ -408,15 +433,20 @@ void TrainFlow::train(int narg, char **arg, bool whole)
         }
         if (!spec.range.known()) spec.range = FeatureRange::build(train.f, valid.f, spec.nf());
         if (set.tuning())
-          fit_energy(spec, set, force->boltz * spec.temperature, frames,
-                     [&](const double *x, double *f) { return sampler->energy(x, f); }, log, figures);
+          fit_energy(
+              spec, set, force->boltz * spec.temperature, frames,
+              [&](const double *x, double *f) { return sampler->energy(x, f); }, log, figures);
         else
           fit_likelihood(spec, set, std::move(train), std::move(valid), log, figures);
       }
       spec.temperature = set.temperature;
       spec.units = update->unit_style;
-      figures.add("seed", set.train.seed).add("batch", set.train.batch).add("rate", set.train.rate)
-          .add("decay", set.train.decay).add("ema", set.train.ema).add("threads", set.train.threads);
+      figures.add("seed", set.train.seed)
+          .add("batch", set.train.batch)
+          .add("rate", set.train.rate)
+          .add("decay", set.train.decay)
+          .add("ema", set.train.ema)
+          .add("threads", set.train.threads);
       spec.training = figures.json();
       TrainLog::write_file(set.out_file, spec.to_model().serialize());
       std::remove((set.out_file + ".checkpoint").c_str());

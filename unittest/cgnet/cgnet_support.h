@@ -29,8 +29,7 @@ class Numbers {
   double normal()
   {
     double sum = -6.0;
-    for (int i = 0; i < 12; i++)
-      sum += uniform();
+    for (int i = 0; i < 12; i++) sum += uniform();
     return sum;
   }
 
@@ -56,8 +55,7 @@ inline std::vector<double> configurations(int n, std::uint64_t seed, double nois
     const auto ref = reference_beads();
     for (int b = 0; b < 6; b++) {
       double p[3];
-      for (int k = 0; k < 3; k++)
-        p[k] = ref[3 * b + k] + noise * random.normal();
+      for (int k = 0; k < 3; k++) p[k] = ref[3 * b + k] + noise * random.normal();
       z.push_back(c * p[0] - s * p[1] + move[0]);
       z.push_back(s * p[0] + c * p[1] + move[1]);
       z.push_back(p[2] + move[2]);
@@ -84,8 +82,7 @@ inline BACKMAP_NS::CgnetSpec make_cgnet(std::vector<int> hidden = {24, 20}, std:
   }
   const char *names[6] = {"C", "N", "CA", "CB", "C", "N"};
   const int atoms[6] = {4, 6, 8, 10, 14, 16};
-  for (int b = 0; b < 6; b++)
-    s.beads.push_back({names[b], {atoms[b]}, {1.0}});
+  for (int b = 0; b < 6; b++) s.beads.push_back({names[b], {atoms[b]}, {1.0}});
 
   const std::vector<std::array<int, 2>> bonds = {{0, 1}, {1, 2}, {2, 3}, {2, 4}, {4, 5}};
   s.features = derive_features(6, bonds);
@@ -94,11 +91,9 @@ inline BACKMAP_NS::CgnetSpec make_cgnet(std::vector<int> hidden = {24, 20}, std:
   s.feature_mean.assign(nf, 0.0);
   s.feature_std.assign(nf, 0.0);
   std::vector<std::vector<double>> rows(many, std::vector<double>(nf));
-  for (int m = 0; m < many; m++)
-    features(s.features, &z[18 * m], rows[m].data());
+  for (int m = 0; m < many; m++) features(s.features, &z[18 * m], rows[m].data());
   for (int k = 0; k < nf; k++) {
-    for (int m = 0; m < many; m++)
-      s.feature_mean[k] += rows[m][k] / many;
+    for (int m = 0; m < many; m++) s.feature_mean[k] += rows[m][k] / many;
     for (int m = 0; m < many; m++)
       s.feature_std[k] += std::pow(rows[m][k] - s.feature_mean[k], 2) / many;
     s.feature_std[k] = std::sqrt(s.feature_std[k]) + 0.05;
@@ -129,8 +124,7 @@ inline BACKMAP_NS::CgnetSpec make_cgnet(std::vector<int> hidden = {24, 20}, std:
   const auto ref = reference_beads();
   const double *r = ref.data();
   int k = 0;
-  for (auto b : s.prior.bonds)
-    s.prior.mean[k++] = bead_distance(r + 3 * b[0], r + 3 * b[1]);
+  for (auto b : s.prior.bonds) s.prior.mean[k++] = bead_distance(r + 3 * b[0], r + 3 * b[1]);
   for (auto a : s.prior.angles)
     s.prior.mean[k++] = bead_angle(r + 3 * a[0], r + 3 * a[1], r + 3 * a[2]);
   for (auto d : s.prior.dihedrals)

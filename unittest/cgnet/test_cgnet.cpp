@@ -21,8 +21,7 @@ double worst_force_error(const Cgnet &net, const std::vector<double> &z0)
   std::vector<double> z = z0, f(z.size()), g(z.size());
   double e, largest = 0.0, worst = 0.0;
   net.evaluate(1, z.data(), &e, f.data());
-  for (double x : f)
-    largest = std::max(largest, std::fabs(x));
+  for (double x : f) largest = std::max(largest, std::fabs(x));
   const double h = 1e-5;
   for (std::size_t i = 0; i < z.size(); i++) {
     // fourth order: the second-order error of a stiff bond is as large as the tolerance
@@ -44,8 +43,7 @@ double plain_energy(const CgnetSpec &s, const double *z)
 {
   std::vector<double> x(s.features.size());
   features(s.features, z, x.data());
-  for (std::size_t i = 0; i < x.size(); i++)
-    x[i] = (x[i] - s.feature_mean[i]) / s.feature_std[i];
+  for (std::size_t i = 0; i < x.size(); i++) x[i] = (x[i] - s.feature_mean[i]) / s.feature_std[i];
   for (std::size_t k = 0; k < s.layers.size(); k++) {
     std::vector<double> y = s.layers[k].bias;
     for (int o = 0; o < s.layers[k].out; o++) {
@@ -59,22 +57,17 @@ double plain_energy(const CgnetSpec &s, const double *z)
   const double kT = 0.0019872067 * s.temperature;
   std::vector<double> d;
   auto p = [z](int b) { return z + 3 * b; };
-  for (auto b : s.prior.bonds)
-    d.push_back(bead_distance(p(b[0]), p(b[1])));
-  for (double r : d)
-    u += 2 * kT * std::log(r);
-  for (auto a : s.prior.angles)
-    d.push_back(bead_angle(p(a[0]), p(a[1]), p(a[2])));
-  for (auto t : s.prior.dihedrals)
-    d.push_back(bead_dihedral(p(t[0]), p(t[1]), p(t[2]), p(t[3])));
+  for (auto b : s.prior.bonds) d.push_back(bead_distance(p(b[0]), p(b[1])));
+  for (double r : d) u += 2 * kT * std::log(r);
+  for (auto a : s.prior.angles) d.push_back(bead_angle(p(a[0]), p(a[1]), p(a[2])));
+  for (auto t : s.prior.dihedrals) d.push_back(bead_dihedral(p(t[0]), p(t[1]), p(t[2]), p(t[3])));
   const int n = s.prior.size();
   for (int i = 0; i < n; i++) {
     d[i] -= s.prior.mean[i];
     if (i >= n - (int) s.prior.dihedrals.size()) d[i] = wrap_angle(d[i]);
   }
   for (int i = 0; i < n; i++)
-    for (int j = 0; j < n; j++)
-      u += 0.5 * d[i] * s.prior.precision[i * n + j] * d[j];
+    for (int j = 0; j < n; j++) u += 0.5 * d[i] * s.prior.precision[i * n + j] * d[j];
   for (std::size_t q = 0; q < s.prior.sigma.size(); q++) {
     auto b = s.prior.repulsion[q];
     u += kT * std::pow(s.prior.sigma[q] / bead_distance(p(b[0]), p(b[1])), 12);
@@ -160,14 +153,12 @@ TEST(Cgnet, BitwiseIndependentOfBatch)
 TEST(Cgnet, SaturatedAndNotFinite)
 {
   CgnetSpec spec = make_cgnet();
-  for (double &b : spec.layers[0].bias)
-    b *= 1e6;    // tanh far outside its range
+  for (double &b : spec.layers[0].bias) b *= 1e6;    // tanh far outside its range
   const Cgnet net(spec);
   auto z = configurations(2, 9);
   std::vector<double> e(2), f(36);
   net.evaluate(2, z.data(), e.data(), f.data());
-  for (double x : f)
-    EXPECT_TRUE(std::isfinite(x));
+  for (double x : f) EXPECT_TRUE(std::isfinite(x));
   EXPECT_NEAR(e[0], plain_energy(spec, z.data()), 1e-10);
 
   z[4] = std::nan("");
@@ -176,8 +167,7 @@ TEST(Cgnet, SaturatedAndNotFinite)
   EXPECT_TRUE(std::isfinite(e[1]));    // the other molecule of the batch does not notice
 
   z = configurations(1, 9);
-  for (int k = 0; k < 3; k++)
-    z[3 + k] = z[k];    // two beads in one place
+  for (int k = 0; k < 3; k++) z[3 + k] = z[k];    // two beads in one place
   net.evaluate(1, z.data(), e.data(), f.data());
   EXPECT_FALSE(std::isfinite(e[0]));
 }

@@ -101,12 +101,12 @@ struct Criteria {
 };
 
 struct Outcome {
-  std::string breach;          // of the first bad configuration
-  long step = 0;               // where
-  double lowest = 1e300;       // energy relative to that of the data, kT at 300 K
-  double shortest = 1e300;     // distance over the shortest one of the data
-  double stretch = 0.0;        // largest relative deviation of a bond
-  int sides = 0;               // times that phi changed its sign, seen every 1000 steps
+  std::string breach;         // of the first bad configuration
+  long step = 0;              // where
+  double lowest = 1e300;      // energy relative to that of the data, kT at 300 K
+  double shortest = 1e300;    // distance over the shortest one of the data
+  double stretch = 0.0;       // largest relative deviation of a bond
+  int sides = 0;              // times that phi changed its sign, seen every 1000 steps
 };
 
 /// Runs `steps` steps at 600 K from one side and looks at every tenth; stops at the first breach.
@@ -120,7 +120,8 @@ Outcome run(const CgnetSpec &spec, const std::string &side, long steps)
   LAMMPS_NS::LAMMPS lmp(6, const_cast<char **>(words), MPI_COMM_WORLD);
   std::istringstream script(
       "units real\natom_style molecular\nread_data " + examples + "ala2.coarse." + side +
-      ".data\npair_style cgnet\npair_coeff * * " + file + " C N CA CB C N\n"
+      ".data\npair_style cgnet\npair_coeff * * " + file +
+      " C N CA CB C N\n"
       "velocity all create 600 4711 mom yes rot yes dist gaussian loop geom\n"
       "fix thermostat all langevin 600 600 200.0 8123 gjf vhalf\nfix move all nve\ntimestep 1.25\n"
       "thermo 0\nthermo_modify lost ignore flush no\nrun 0\n");
@@ -149,11 +150,16 @@ Outcome run(const CgnetSpec &spec, const std::string &side, long steps)
     out.step = step + 10;
     out.lowest = std::min(out.lowest, (u - criteria.lowest) / criteria.kT);
     for (std::size_t b = 0; b < prior.bonds.size(); b++)
-      out.stretch = std::max(out.stretch, std::fabs(bead_distance(&z[3 * prior.bonds[b][0]], &z[3 * prior.bonds[b][1]]) /
-                                                        prior.mean[b] - 1.0));
+      out.stretch =
+          std::max(out.stretch,
+                   std::fabs(bead_distance(&z[3 * prior.bonds[b][0]], &z[3 * prior.bonds[b][1]]) /
+                                 prior.mean[b] -
+                             1.0));
     for (std::size_t p = 0; p < prior.repulsion.size(); p++)
-      out.shortest = std::min(out.shortest, bead_distance(&z[3 * prior.repulsion[p][0]], &z[3 * prior.repulsion[p][1]]) /
-                                                (prior.sigma[p] * std::pow(0.1, -1.0 / 12.0)));
+      out.shortest =
+          std::min(out.shortest,
+                   bead_distance(&z[3 * prior.repulsion[p][0]], &z[3 * prior.repulsion[p][1]]) /
+                       (prior.sigma[p] * std::pow(0.1, -1.0 / 12.0)));
     if (!out.breach.empty()) return out;
     if (out.step % 1000 == 0) {
       const double phi = bead_dihedral(&z[0], &z[3], &z[6], &z[12]);
@@ -188,8 +194,10 @@ TEST(HotRun, shipped_model_has_no_holes_and_loses_no_beads)
 {
   for (const std::string side : {"minus", "plus"}) {
     const Outcome o = run(shipped(), side, 200000);
-    printf("%s: lowest energy %.2f kT above that of the data, shortest distance %.3f of that in the data, bonds off by up "
-           "to %.3f; phi changed sides %d times\n", side.c_str(), o.lowest, o.shortest, o.stretch, o.sides);
+    printf("%s: lowest energy %.2f kT above that of the data, shortest distance %.3f of that in "
+           "the data, bonds off by up "
+           "to %.3f; phi changed sides %d times\n",
+           side.c_str(), o.lowest, o.shortest, o.stretch, o.sides);
     EXPECT_EQ(o.breach, "") << side << ", step " << o.step;
     EXPECT_EQ(o.step, 200000);
   }
@@ -208,7 +216,8 @@ TEST(HotRun, control_network_with_holes_is_caught)
 {
   for (const std::string side : {"minus", "plus"}) {
     const Outcome o = run(with_holes(), side, 200000);
-    printf("%s: %s at step %ld, %.1f kT below the data\n", side.c_str(), o.breach.c_str(), o.step, -o.lowest);
+    printf("%s: %s at step %ld, %.1f kT below the data\n", side.c_str(), o.breach.c_str(), o.step,
+           -o.lowest);
     EXPECT_NE(o.breach, "") << side;
   }
 }

@@ -56,8 +56,7 @@ struct System {
     for (int m = 0; m < n; m++)
       for (int c = 0; c < 3; c++) {
         const double shift = (m + c) % 2 ? 0.0 : box * random.uniform();
-        for (int b = 0; b < 6; b++)
-          z[18 * m + 3 * b + c] += shift;
+        for (int b = 0; b < 6; b++) z[18 * m + 3 * b + c] += shift;
       }
     net.evaluate(n, z.data(), e.data(), f.data());
     const int first[6] = {0, 1, 2, 0, 0, 1}, second[6] = {0, 1, 2, 1, 2, 2};
@@ -69,8 +68,7 @@ struct System {
   double energy() const
   {
     double sum = 0.0;
-    for (double x : e)
-      sum += x;
+    for (double x : e) sum += x;
     return sum;
   }
   // IDs of the molecules are interleaved: atom b of molecule m is b*nmol + m + 1
@@ -110,8 +108,9 @@ class Lammps {
   {
     std::vector<const char *> args = {"test", "-log", "none", "-screen", "none", "-nocite"};
     if (!partition.empty())
-      args.insert(args.end(), {"-in", "/dev/null", "-plog", "none", "-pscreen", "none",
-                               "-partition", partition.c_str()});
+      args.insert(args.end(),
+                  {"-in", "/dev/null", "-plog", "none", "-pscreen", "none", "-partition",
+                   partition.c_str()});
     handle =
         lammps_open((int) args.size(), const_cast<char **>(args.data()), MPI_COMM_WORLD, nullptr);
   }
@@ -209,7 +208,7 @@ TEST_F(PairCgnetTest, EnergyForcesVirial)
       int in = 0;
       for (int b = 0; b < 6; b++)
         in += (int) std::floor(system.z[18 * m + 3 * b + c] / system.box) ==
-              (int) std::floor(system.z[18 * m + c] / system.box);
+            (int) std::floor(system.z[18 * m + c] / system.box);
       if (in < 6) cut++;
     }
   ASSERT_GE(cut, 4);
@@ -285,8 +284,7 @@ TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
   ASSERT_EQ(lmp.run({"run 0"}), "");
   const auto f = lmp.gather("f", 3);
   double largest = 0.0;
-  for (double x : f)
-    largest = std::max(largest, std::fabs(x));
+  for (double x : f) largest = std::max(largest, std::fabs(x));
   const double h = 1e-4;
   for (const int atom : {1, 7, 13, 20, 30})
     for (const char *axis : {"x", "y", "z"}) {
@@ -351,8 +349,7 @@ TEST_F(PairCgnetTest, NullTypesFeelNothing)
   ASSERT_EQ(lmp.run(MEASURE), "");
   expect_all(lmp, system);
   const auto f = lmp.gather("f", 3);
-  for (std::size_t i = 18 * system.nmol; i < f.size(); i++)
-    EXPECT_EQ(f[i], 0.0);
+  for (std::size_t i = 18 * system.nmol; i < f.size(); i++) EXPECT_EQ(f[i], 0.0);
 }
 
 TEST_F(PairCgnetTest, HybridOverlay)
@@ -423,8 +420,7 @@ TEST_F(PairCgnetTest, Temper)
   if (ranks < 2) GTEST_SKIP();
   Lammps lmp(std::to_string(ranks) + "x1");
   std::string temperatures = "variable t world";
-  for (int i = 0; i < ranks; i++)
-    temperatures += " " + std::to_string(300 + 20 * i);
+  for (int i = 0; i < ranks; i++) temperatures += " " + std::to_string(300 + 20 * i);
   auto commands = start("test.data");
   commands.insert(commands.end(),
                   {temperatures, "velocity all create $t 4711 loop geom", "fix 1 all nve",
@@ -440,8 +436,7 @@ TEST_F(PairCgnetTest, Minimize)
   ASSERT_EQ(lmp.run(start("test.data")), "");
   ASSERT_EQ(lmp.run({"min_style cg", "minimize 0 1e-4 500 2000"}), "");
   EXPECT_LT(lmp.thermo("pe"), system.energy());
-  for (double x : lmp.gather("f", 3))
-    EXPECT_LT(std::fabs(x), 0.5);
+  for (double x : lmp.gather("f", 3)) EXPECT_LT(std::fabs(x), 0.5);
 }
 
 // on one rank only: the error is raised on the rank that owns the molecule, which ends a parallel
@@ -452,8 +447,7 @@ TEST_F(PairCgnetTest, NotFiniteEnergyStops)
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   if (ranks > 1) GTEST_SKIP();
   System collapsed = system;
-  for (int c = 0; c < 3; c++)
-    collapsed.z[18 * 3 + c] = collapsed.z[18 * 3 + 3 + c];
+  for (int c = 0; c < 3; c++) collapsed.z[18 * 3 + c] = collapsed.z[18 * 3 + 3 + c];
   write_file("collapsed.data", data_file(collapsed));
   auto commands = start("collapsed.data");
   commands.push_back("run 0");
@@ -550,8 +544,7 @@ TEST_F(PairCgnetTest, BadMolecules)
 
   std::string atomic =
       "test\n\n6 atoms\n7 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nMasses\n\n";
-  for (int i = 1; i <= 7; i++)
-    atomic += std::to_string(i) + " 12\n";
+  for (int i = 1; i <= 7; i++) atomic += std::to_string(i) + " 12\n";
   atomic += "\nAtoms\n\n";
   for (int i = 1; i <= 6; i++)
     atomic += std::to_string(i) + " " + std::to_string(i) + " 1 " + std::to_string(i) + " 1\n";

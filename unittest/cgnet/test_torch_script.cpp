@@ -64,8 +64,7 @@ template <std::size_t N> torch::Tensor indices(const std::vector<std::array<int,
 {
   torch::Tensor t = torch::zeros({(long) list.size(), (long) N}, torch::kInt64);
   for (std::size_t i = 0; i < list.size(); i++)
-    for (std::size_t j = 0; j < N; j++)
-      t[i][j] = list[i][j];
+    for (std::size_t j = 0; j < N; j++) t[i][j] = list[i][j];
   return t;
 }
 
@@ -152,12 +151,9 @@ void expect_same(const CgPotential &a, const CgPotential &b)
     a.evaluate(n, z.data(), ea.data(), fa.data());
     b.evaluate(n, z.data(), eb.data(), fb.data());
     double largest = 0.0;
-    for (double x : fa)
-      largest = std::max(largest, std::fabs(x));
-    for (int m = 0; m < n; m++)
-      EXPECT_NEAR(ea[m], eb[m], 1e-10 * (1 + std::fabs(ea[m])));
-    for (int i = 0; i < 18 * n; i++)
-      EXPECT_NEAR(fa[i], fb[i], 1e-10 * largest);
+    for (double x : fa) largest = std::max(largest, std::fabs(x));
+    for (int m = 0; m < n; m++) EXPECT_NEAR(ea[m], eb[m], 1e-10 * (1 + std::fabs(ea[m])));
+    for (int i = 0; i < 18 * n; i++) EXPECT_NEAR(fa[i], fb[i], 1e-10 * largest);
   }
 }
 
@@ -168,8 +164,7 @@ double energy_by_lammps(const std::string &model)
   std::ofstream data("two.data");
   data
       << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";
-  for (int i = 1; i <= 6; i++)
-    data << i << " 12\n";
+  for (int i = 1; i <= 6; i++) data << i << " 12\n";
   data << "\nAtoms\n\n";
   data.precision(17);
   const auto z = configurations(2, 77);
@@ -214,7 +209,7 @@ TEST(TorchScript, ExportScriptOfTheExample)
     const CgnetSpec spec = make_cgnet(hidden);
     write_file("export.safetensors", spec.to_model().serialize());
     const std::string command = python + " " + BACKMAP_EXAMPLES +
-                                "/alanine-dipeptide/export_cgnet.py export.safetensors export.pt";
+        "/alanine-dipeptide/export_cgnet.py export.safetensors export.pt";
     ASSERT_EQ(std::system(command.c_str()), 0);
     const auto script = make_torch_script(read_file("export.pt"), "export.pt");
     EXPECT_EQ(script->bead_names(), spec.bead_names());
@@ -259,8 +254,9 @@ TEST(TorchScript, BrokenContract)
          "expected a float64 tensor");
   expect(small_archive(METHODS, "def forward(self, z):\n    return z.detach().sum(-1).sum(-1)\n"),
          "evaluation failed");
-  expect(small_archive(METHODS, "def forward(self, z):\n    assert z.size(0) > 100, 'mine'\n    "
-                                "return z.sum(-1).sum(-1)\n"),
+  expect(small_archive(METHODS,
+                       "def forward(self, z):\n    assert z.size(0) > 100, 'mine'\n    "
+                       "return z.sum(-1).sum(-1)\n"),
          "evaluation failed");
   expect(small_archive(METHODS, "def forward(self, z):\n    return [z]\n"), "must return a Tensor");
 }

@@ -125,8 +125,10 @@ TEST(ModelFile, ErrorsNameFileAndField)
   const std::string text = error_of([&] { file.tensor("weight", {3, 2}); });
   EXPECT_TRUE(contains(text, "3,2") && contains(text, "2,3")) << text;
   EXPECT_TRUE(contains(error_of([&] { file.require_names({"mean", "weight"}); }), "empty"));
-  EXPECT_TRUE(
-      contains(error_of([&] { file.require_names({"mean", "weight", "empty", "b"}); }), "\"b\""));
+  EXPECT_TRUE(contains(error_of([&] {
+                         file.require_names({"mean", "weight", "empty", "b"});
+                       }),
+                       "\"b\""));
 }
 
 TEST(ModelFile, RefusesWhatItCannotWrite)
@@ -180,7 +182,8 @@ TEST(ModelFile, MalformedHeaders)
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":[]}", ""), "not an object"));
   EXPECT_TRUE(contains(error_of_header("{\"\":" + TENSOR + "}"), "name"));
   EXPECT_TRUE(contains(error_of_header("{\"a\\u0000b\":" + TENSOR + "}"), "name"));
-  EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{\"a\\u0000\":\"b\"}}", ""), "zero byte"));
+  EXPECT_TRUE(
+      contains(error_of_header("{\"__metadata__\":{\"a\\u0000\":\"b\"}}", ""), "zero byte"));
   EXPECT_NE(error_of_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],"
                             "\"dtype\":\"F32\"}}"),
             "");
@@ -209,9 +212,9 @@ TEST(ModelFile, MalformedTensors)
         "[0,18446744073709551615]", "[18446744073709551608,0]", "[0,4]"})
     EXPECT_NE(tensor("\"F32\"", "[2]", offsets), "") << offsets;
   EXPECT_TRUE(contains(tensor("\"F32\"", "[2]", "[0,8]", ",\"code\":\"rm\""), "unknown field"));
-  for (const char *entry : {"{\"shape\":[2],\"data_offsets\":[0,8]}",
-                            "{\"dtype\":\"F32\",\"data_offsets\":[0,8]}",
-                            "{\"dtype\":\"F32\",\"shape\":[2]}"})
+  for (const char *entry :
+       {"{\"shape\":[2],\"data_offsets\":[0,8]}", "{\"dtype\":\"F32\",\"data_offsets\":[0,8]}",
+        "{\"dtype\":\"F32\",\"shape\":[2]}"})
     EXPECT_TRUE(contains(error_of_header(std::string("{\"a\":") + entry + "}"), "missing"));
 }
 
@@ -254,13 +257,16 @@ TEST(ModelFile, MetadataIsCompleteAndChecked)
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{}" + rest), "format"));
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{\"format\":\"x\"}" + rest), "version"));
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{\"format\":\"x\",\"format_version\":"
-                                       "\"2\"}" + rest),
+                                       "\"2\"}" +
+                                       rest),
                        "expected \"1\""));
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{\"format\":\"x\",\"format_version\":"
-                                       "\"1\"}" + rest),
+                                       "\"1\"}" +
+                                       rest),
                        "sha256"));
   EXPECT_TRUE(contains(error_of_header("{\"__metadata__\":{\"format\":\"x\",\"format_version\":"
-                                       "\"1\",\"sha256\":\"00\"}" + rest),
+                                       "\"1\",\"sha256\":\"00\"}" +
+                                       rest),
                        "sha256"));
 
   // another name, type, shape or value of anything gives another digest

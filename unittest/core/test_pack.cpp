@@ -22,7 +22,8 @@ template <class P> typename PackTraits<P>::Scalar &lane(P &p, int i)
   return reinterpret_cast<typename PackTraits<P>::Scalar *>(&p)[i];
 }
 
-template <class P> class PackTest : public ::testing::Test {};
+template <class P> class PackTest : public ::testing::Test {
+};
 using Types = ::testing::Types<float, double, PackType<float, BACKMAP_VECTOR_BYTES / 4>,
                                PackType<double, BACKMAP_VECTOR_BYTES / 8>>;
 TYPED_TEST_SUITE(PackTest, Types);
@@ -71,8 +72,16 @@ TYPED_TEST(PackTest, ExpAndLog)
 TYPED_TEST(PackTest, SinAndCos)
 {
   using P = TypeParam;
-  const auto s = [](P x) { P a, b; p_sincos(x, a, b); return a; };
-  const auto c = [](P x) { P a, b; p_sincos(x, a, b); return b; };
+  const auto s = [](P x) {
+    P a, b;
+    p_sincos(x, a, b);
+    return a;
+  };
+  const auto c = [](P x) {
+    P a, b;
+    p_sincos(x, a, b);
+    return b;
+  };
   const auto exact_s = [](long double x) { return std::sin(x); };
   const auto exact_c = [](long double x) { return std::cos(x); };
   for (const double range : {0.8, 4.0, 100.0}) {
@@ -84,22 +93,27 @@ TYPED_TEST(PackTest, SinAndCos)
 TYPED_TEST(PackTest, Derived)
 {
   using P = TypeParam;
-  EXPECT_LT(largest_error<P>(-30.0, 30.0, [](P x) { return p_softplus(x); },
-                             [](long double x) { return std::log1p(std::exp(x)); },
-                             [](long double y) { return std::fmax((double) y, 1.0); }),
+  EXPECT_LT(largest_error<P>(
+                -30.0, 30.0, [](P x) { return p_softplus(x); },
+                [](long double x) { return std::log1p(std::exp(x)); },
+                [](long double y) { return std::fmax((double) y, 1.0); }),
             3.0);
-  EXPECT_LT(largest_error<P>(-30.0, 30.0, [](P x) { return p_tanh_half(x); },
-                             [](long double x) { return std::tanh(x / 2); }, absolute),
+  EXPECT_LT(largest_error<P>(
+                -30.0, 30.0, [](P x) { return p_tanh_half(x); },
+                [](long double x) { return std::tanh(x / 2); }, absolute),
             3.0);
-  EXPECT_LT(largest_error<P>(-30.0, 30.0, [](P x) { return p_silu(x); },
-                             [](long double x) { return x / (1 + std::exp(-x)); },
-                             [](long double y) { return std::fmax(std::fabs((double) y), 1e-9); }),
+  EXPECT_LT(largest_error<P>(
+                -30.0, 30.0, [](P x) { return p_silu(x); },
+                [](long double x) { return x / (1 + std::exp(-x)); },
+                [](long double y) { return std::fmax(std::fabs((double) y), 1e-9); }),
             4.0);
-  EXPECT_LT(largest_error<P>(0.0, 1e6, [](P x) { return p_sqrt(x); },
-                             [](long double x) { return std::sqrt(x); }, relative),
+  EXPECT_LT(largest_error<P>(
+                0.0, 1e6, [](P x) { return p_sqrt(x); }, [](long double x) { return std::sqrt(x); },
+                relative),
             1.0);
-  EXPECT_EQ(largest_error<P>(-1e5, 1e5, [](P x) { return p_floor(x); },
-                             [](long double x) { return std::floor(x); }, absolute),
+  EXPECT_EQ(largest_error<P>(
+                -1e5, 1e5, [](P x) { return p_floor(x); },
+                [](long double x) { return std::floor(x); }, absolute),
             0.0);
 }
 

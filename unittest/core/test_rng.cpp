@@ -21,15 +21,17 @@ TEST(Rng, KnownAnswers)
   const auto expect = [](const RandomBits &bits, std::vector<std::uint64_t> want) {
     for (int i = 0; i < 4; i++) EXPECT_EQ(bits.v[i], want[i]) << i;
   };
-  expect(random_bits(0, 0, 0, 0, 0, 0), {0x16554d9eca36314cull, 0xdb20fe9d672d0fdcull,
-                                         0xd7e772cee186176bull, 0x7e68b68aec7ba23bull});
+  expect(
+      random_bits(0, 0, 0, 0, 0, 0),
+      {0x16554d9eca36314cull, 0xdb20fe9d672d0fdcull, 0xd7e772cee186176bull, 0x7e68b68aec7ba23bull});
   const std::uint64_t f = ~0ull;
-  expect(random_bits(f, f, f, f, f, f), {0x87b092c3013fe90bull, 0x438c3c67be8d0224ull,
-                                         0x9cc7d7c69cd777b6ull, 0xa09caebf594f0ba0ull});
-  expect(random_bits(0x452821e638d01377ull, 0xbe5466cf34e90c6cull, 0x243f6a8885a308d3ull,
-                     0x13198a2e03707344ull, 0xa4093822299f31d0ull, 0x082efa98ec4e6c89ull),
-         {0xa528f45403e61d95ull, 0x38c72dbd566e9788ull, 0xa5a1610e72fd18b5ull,
-          0x57bd43b5e52b7fe6ull});
+  expect(
+      random_bits(f, f, f, f, f, f),
+      {0x87b092c3013fe90bull, 0x438c3c67be8d0224ull, 0x9cc7d7c69cd777b6ull, 0xa09caebf594f0ba0ull});
+  expect(
+      random_bits(0x452821e638d01377ull, 0xbe5466cf34e90c6cull, 0x243f6a8885a308d3ull,
+                  0x13198a2e03707344ull, 0xa4093822299f31d0ull, 0x082efa98ec4e6c89ull),
+      {0xa528f45403e61d95ull, 0x38c72dbd566e9788ull, 0xa5a1610e72fd18b5ull, 0x57bd43b5e52b7fe6ull});
 }
 
 TEST(Rng, EveryPartOfTheCounterMatters)

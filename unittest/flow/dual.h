@@ -24,28 +24,64 @@ struct Dual {
   Dual(double value, double derivative = 0.0) : v(value), d(derivative) {}
 };
 
-inline Dual operator+(const Dual &a, const Dual &b) { return {a.v + b.v, a.d + b.d}; }
-inline Dual operator-(const Dual &a, const Dual &b) { return {a.v - b.v, a.d - b.d}; }
-inline Dual operator-(const Dual &a) { return {-a.v, -a.d}; }
-inline Dual operator*(const Dual &a, const Dual &b) { return {a.v * b.v, a.d * b.v + a.v * b.d}; }
+inline Dual operator+(const Dual &a, const Dual &b)
+{
+  return {a.v + b.v, a.d + b.d};
+}
+inline Dual operator-(const Dual &a, const Dual &b)
+{
+  return {a.v - b.v, a.d - b.d};
+}
+inline Dual operator-(const Dual &a)
+{
+  return {-a.v, -a.d};
+}
+inline Dual operator*(const Dual &a, const Dual &b)
+{
+  return {a.v * b.v, a.d * b.v + a.v * b.d};
+}
 inline Dual operator/(const Dual &a, const Dual &b)
 {
   return {a.v / b.v, (a.d * b.v - a.v * b.d) / (b.v * b.v)};
 }
-inline bool operator<(const Dual &a, const Dual &b) { return a.v < b.v; }
-inline bool operator>(const Dual &a, const Dual &b) { return a.v > b.v; }
-inline bool operator<=(const Dual &a, const Dual &b) { return a.v <= b.v; }
-inline bool operator>=(const Dual &a, const Dual &b) { return a.v >= b.v; }
+inline bool operator<(const Dual &a, const Dual &b)
+{
+  return a.v < b.v;
+}
+inline bool operator>(const Dual &a, const Dual &b)
+{
+  return a.v > b.v;
+}
+inline bool operator<=(const Dual &a, const Dual &b)
+{
+  return a.v <= b.v;
+}
+inline bool operator>=(const Dual &a, const Dual &b)
+{
+  return a.v >= b.v;
+}
 
-inline Dual p_select(bool mask, const Dual &a, const Dual &b) { return mask ? a : b; }
+inline Dual p_select(bool mask, const Dual &a, const Dual &b)
+{
+  return mask ? a : b;
+}
 inline Dual p_sqrt(const Dual &x)
 {
   const double r = std::sqrt(x.v);
   return {r, x.d / (2.0 * r)};
 }
-inline Dual p_exp(const Dual &x) { return {std::exp(x.v), x.d * std::exp(x.v)}; }
-inline Dual p_log(const Dual &x) { return {std::log(x.v), x.d / x.v}; }
-inline Dual p_floor(const Dual &x) { return {std::floor(x.v), 0.0}; }
+inline Dual p_exp(const Dual &x)
+{
+  return {std::exp(x.v), x.d * std::exp(x.v)};
+}
+inline Dual p_log(const Dual &x)
+{
+  return {std::log(x.v), x.d / x.v};
+}
+inline Dual p_floor(const Dual &x)
+{
+  return {std::floor(x.v), 0.0};
+}
 inline Dual p_atan2(const Dual &y, const Dual &x)
 {
   return {std::atan2(y.v, x.v), (y.d * x.v - x.d * y.v) / (x.v * x.v + y.v * y.v)};

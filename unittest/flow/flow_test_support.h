@@ -27,7 +27,7 @@ struct FlowShape {
   int bins = 8, circular_bins = 6;
   int couplings = 4;
   double bound = 3.0;
-  double strength = 0.5;    // of the random weights: 0 makes the flow the identity
+  double strength = 0.5;        // of the random weights: 0 makes the flow the identity
   bool free_torsion = false;    // one heavy-atom torsion is circular
 };
 
@@ -39,17 +39,17 @@ inline std::vector<int> ala2_beads()
 
 inline std::vector<std::array<int, 4>> ala2_zmatrix()
 {
-  return {{{1, 4, 6, 8}},    {{5, 4, 6, 1}},    {{7, 6, 8, 4}},    {{9, 8, 6, 14}},
-          {{15, 14, 16, 8}}, {{18, 16, 14, 8}}, {{17, 16, 18, 14}}, {{0, 1, 4, 6}},
-          {{2, 1, 4, 0}},    {{3, 1, 4, 0}},    {{11, 10, 8, 6}},   {{12, 10, 8, 11}},
+  return {{{1, 4, 6, 8}},    {{5, 4, 6, 1}},     {{7, 6, 8, 4}},     {{9, 8, 6, 14}},
+          {{15, 14, 16, 8}}, {{18, 16, 14, 8}},  {{17, 16, 18, 14}}, {{0, 1, 4, 6}},
+          {{2, 1, 4, 0}},    {{3, 1, 4, 0}},     {{11, 10, 8, 6}},   {{12, 10, 8, 11}},
           {{13, 10, 8, 11}}, {{19, 18, 16, 14}}, {{20, 18, 16, 19}}, {{21, 18, 16, 19}}};
 }
 
 /// Bead positions of an extended conformation, every bond about 1.5 A, slightly varied by `seed`.
 inline std::vector<double> ala2_bead_positions(unsigned seed)
 {
-  std::vector<double> z = {0.00,  0.00, 0.00, 1.33, 0.10, 0.00,  2.10, 1.32, 0.10,
-                           1.75,  2.20, 1.30, 3.60, 1.05, -0.20, 4.45, 2.05, 0.05};
+  std::vector<double> z = {0.00, 0.00, 0.00, 1.33, 0.10, 0.00,  2.10, 1.32, 0.10,
+                           1.75, 2.20, 1.30, 3.60, 1.05, -0.20, 4.45, 2.05, 0.05};
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal(0.0, 0.08);
   for (auto &v : z) v += normal(random);
@@ -135,8 +135,8 @@ inline FlowSpec random_flow(unsigned seed, const FlowShape &shape = FlowShape())
     if (k % 4 == 1)
       for (int i = 0; i < nc; i++) c.circular_id.push_back(i);
     if (k % 4 == 2) c.circular_id = {0};
-    c.in = random_layer(random, h, (int) (c.linear_id.size() + 4 * c.circular_id.size()), a,
-                        0.1 * a);
+    c.in =
+        random_layer(random, h, (int) (c.linear_id.size() + 4 * c.circular_id.size()), a, 0.1 * a);
     c.cond = random_layer(random, h, nf, a, 0.0).weight;
     c.hidden = random_layer(random, h, h, 1.5 * a, 0.1 * a);
     c.out = random_layer(random, s.outputs(c), h, 1.5 * a, 0.3 * a);

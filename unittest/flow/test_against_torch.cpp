@@ -8,10 +8,10 @@
 
 #include "libtorch/flow_trainer.h"
 
-#include "flow/flow.h"
-#include "training/flow_data.h"
 #include "core/model_file.h"
+#include "flow/flow.h"
 #include "flow_test_support.h"
+#include "training/flow_data.h"
 
 #include "gtest/gtest.h"
 

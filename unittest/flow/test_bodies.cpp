@@ -9,14 +9,14 @@
 
 #include "libtorch/flow_trainer.h"
 
-#include "flow/flow.h"
-#include "training/flow_data.h"
-#include "flow/internal_coords.h"
 #include "core/model_file.h"
-#include "training/zmatrix.h"
 #include "dual.h"
+#include "flow/flow.h"
+#include "flow/internal_coords.h"
 #include "flow_test_support.h"
+#include "training/flow_data.h"
 #include "training/train_test_support.h"
+#include "training/zmatrix.h"
 
 #include "gtest/gtest.h"
 
@@ -54,7 +54,8 @@ std::vector<Mapping> maps(const Topology &t)
   out[0].beads = {bead(t, ace), bead(t, ala), bead(t, nme)};
   out[1].beads = {bead(t, ace, {1, 1, 1, 1, 1, 1}), bead(t, ala, {5, 1, 2, 3, 1, 1, 1, 1, 2, 7}),
                   bead(t, nme, {1, 3, 2, 1, 1, 2})};
-  out[2].beads = {bead(t, {5}), bead(t, {7}), bead(t, {15, 16}), bead(t, {17, 18, 19}), bead(t, {9, 11, 10})};
+  out[2].beads = {bead(t, {5}), bead(t, {7}), bead(t, {15, 16}), bead(t, {17, 18, 19}),
+                  bead(t, {9, 11, 10})};
   for (auto &m : out) m.molecule = "ala2";
   return out;
 }
@@ -62,7 +63,8 @@ std::vector<Mapping> maps(const Topology &t)
 /// From noisy copies of the first frames.
 FlowData prepare(const Topology &t, const Mapping &m, int nframes = 44)
 {
-  const auto x = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", nframes), 880 / nframes, 0.01, 1);
+  const auto x =
+      noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", nframes), 880 / nframes, 0.01, 1);
   const int n = x.size() / 66;
   return prepare_flow(t, m, FlowDesign(), n, x.data(), std::vector<char>(n, 0));
 }
@@ -104,7 +106,8 @@ void random_networks(FlowSpec &spec, double strength)
   spec.affine[1] = random_layer(random, h, h, strength, 0.1 * strength);
   spec.affine[2] = random_layer(random, 2 * nl, h, 0.3 * strength, 0.1 * strength);
   for (auto &c : spec.couplings) {
-    c.in = random_layer(random, h, c.linear_id.size() + 4 * c.circular_id.size(), strength, 0.1 * strength);
+    c.in = random_layer(random, h, c.linear_id.size() + 4 * c.circular_id.size(), strength,
+                        0.1 * strength);
     c.cond = random_layer(random, h, nf, strength, 0.0).weight;
     c.hidden = random_layer(random, h, h, strength, 0.1 * strength);
     c.out = random_layer(random, spec.outputs(c), h, strength, 0.1 * strength);
@@ -155,13 +158,16 @@ TEST(Bodies, there_and_back_and_beads_where_they_belong)
     for (int i = 0; i < 44; i++) {
       Point p = near_frame(spec, m, &oracle[66 * i], i);
       double logdet, logdet2;
-      ASSERT_TRUE(coords.from_internal(p.v.data(), p.c.data(), p.shift.data(), p.x.data(), &logdet)) << i;
+      ASSERT_TRUE(coords.from_internal(p.v.data(), p.c.data(), p.shift.data(), p.x.data(), &logdet))
+          << i;
       m.apply(p.x.data(), z.data());
-      for (int k = 0; k < 3 * m.nbeads(); k++) ASSERT_NEAR(z[k], p.z[k], 1e-12) << "bead of frame " << i;
+      for (int k = 0; k < 3 * m.nbeads(); k++)
+        ASSERT_NEAR(z[k], p.z[k], 1e-12) << "bead of frame " << i;
       ASSERT_TRUE(coords.to_internal(p.x.data(), l.data(), c.data(), &logdet2));
       coords.whiten(l.data());
       for (int k = 0; k < spec.nl(); k++) ASSERT_NEAR(l[k], p.v[k], 1e-8) << i << " " << k;
-      for (int k = 0; k < spec.nc(); k++) ASSERT_NEAR(wrap(c[k] - p.c[k]), 0.0, 1e-9) << i << " " << k;
+      for (int k = 0; k < spec.nc(); k++)
+        ASSERT_NEAR(wrap(c[k] - p.c[k]), 0.0, 1e-9) << i << " " << k;
       ASSERT_NEAR(logdet, logdet2, 1e-9);
     }
   }
@@ -186,7 +192,8 @@ TEST(Bodies, frames_come_back)
       for (std::size_t r = 0; r < spec.rotors.size(); r++) labels *= 3;
       for (int s = 0; s < labels; s++) {
         Point p = near_frame(spec, m, frame, i);
-        for (std::size_t r = 0, left = s; r < spec.rotors.size(); r++, left /= 3) p.shift[r] = left % 3;
+        for (std::size_t r = 0, left = s; r < spec.rotors.size(); r++, left /= 3)
+          p.shift[r] = left % 3;
         ASSERT_TRUE(coords.from_internal(l.data(), c.data(), p.shift.data(), p.x.data(), &logdet));
         double worst = 0.0;
         for (int k = 0; k < 66; k++) worst = std::max(worst, std::fabs(p.x[k] - frame[k]));
@@ -214,11 +221,12 @@ TEST(Bodies, jacobian_of_the_constrained_map)
       std::vector<std::vector<test::Dual>> columns;
       double reported = 0.0;
       for (int k = 0; k < n; k++) {
-        std::vector<test::Dual> v(p.v.begin(), p.v.end()), c(p.c.begin(), p.c.end()), x(p.x.begin(), p.x.end()),
-            shift(p.shift.begin(), p.shift.end()), y(3 * spec.nrows());
+        std::vector<test::Dual> v(p.v.begin(), p.v.end()), c(p.c.begin(), p.c.end()),
+            x(p.x.begin(), p.x.end()), shift(p.shift.begin(), p.shift.end()), y(3 * spec.nrows());
         (k < nl ? v[k] : c[k - nl]).d = 1.0;
         test::Dual logdet, bad;
-        from_internal<test::Dual>(g, v.data(), c.data(), shift.data(), y.data(), x.data(), 1, &logdet, &bad);
+        from_internal<test::Dual>(g, v.data(), c.data(), shift.data(), y.data(), x.data(), 1,
+                                  &logdet, &bad);
         ASSERT_EQ(bad.v, 0.0);
         columns.push_back(x);
         reported = logdet.v;
@@ -252,7 +260,8 @@ TEST(Bodies, jacobian_of_the_constrained_map)
 TEST(Bodies, free_energy_of_a_harmonic_molecule)
 {
   Topology t = data_topology(data + "/ala2/ala2.data");
-  for (int i = 0; i < 22; i++) t.charges[i] = 0.01 * i;    // no equivalent atoms: nothing turns here
+  for (int i = 0; i < 22; i++)
+    t.charges[i] = 0.01 * i;    // no equivalent atoms: nothing turns here
   const auto oracle = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 44);
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
@@ -290,7 +299,8 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
           for (std::size_t k = 0; k < m.beads[b].atoms.size(); k++) {
             const int j = m.beads[b].atoms[k];
             for (int d = 0; d < 3; d++)
-              xi[3 * j + d] += s[j] * s[j] * m.beads[b].weights[k] / var[b] * (z[3 * b + d] - zi[3 * b + d]);
+              xi[3 * j + d] +=
+                  s[j] * s[j] * m.beads[b].weights[k] / var[b] * (z[3 * b + d] - zi[3 * b + d]);
           }
       }
       FlowDesign design;
@@ -311,7 +321,8 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
         if (!std::isfinite(logq[i])) continue;
         const double *xi = &sample[66 * (std::size_t) i];
         double u = 0.0;
-        for (int k = 0; k < 66; k++) u += 0.5 * (xi[k] - a[k]) * (xi[k] - a[k]) / (s[k / 3] * s[k / 3]);
+        for (int k = 0; k < 66; k++)
+          u += 0.5 * (xi[k] - a[k]) * (xi[k] - a[k]) / (s[k / 3] * s[k / 3]);
         const double w = std::exp(-u - logq[i] + f);
         sum[RIGHT] += w;
         square += w * w;
@@ -320,7 +331,8 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
         const int r1 = spec.zmatrix[b.row][2];
         const double *far = r1 < 22 ? xi + 3 * r1 : &z[3 * (r1 - 22)];
         const double *site = &z[3 * b.bead];
-        const double factor = bead_distance(top, far) / bead_distance(top, site) / bead_distance(far, site);
+        const double factor =
+            bead_distance(top, far) / bead_distance(top, site) / bead_distance(far, site);
         sum[SWING] += w * factor;
         const auto &row = spec.zmatrix.back();
         sum[SIN] += w * std::sin(bead_angle(xi + 3 * row[0], xi + 3 * row[1], xi + 3 * row[2]));
@@ -331,7 +343,8 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
       // 5 standard errors in 6 checks: false alarm 4e-6 for other seeds
       EXPECT_NEAR(mean, 1.0, 5.0 * error) << "frame " << frame;
       for (const int wrong : {SWING, SIN, DEPENDENT})
-        EXPECT_GT(std::fabs(sum[wrong] / n - 1.0), 5.0 * error) << "control " << wrong << " is not noticed";
+        EXPECT_GT(std::fabs(sum[wrong] / n - 1.0), 5.0 * error)
+            << "control " << wrong << " is not noticed";
     }
 }
 
@@ -342,7 +355,8 @@ TEST(Bodies, backends_and_torch_agree)
   for (const auto &m : maps(t)) {
     FlowSpec spec = prepare(t, m, 1).spec;
     random_networks(spec, 0.1);
-    const FlowSpec read = FlowSpec::from_model(ModelFile::parse(spec.to_model().serialize(), "test"));
+    const FlowSpec read =
+        FlowSpec::from_model(ModelFile::parse(spec.to_model().serialize(), "test"));
     std::vector<double> z;
     for (int i = 0; i < 10; i++) {
       std::vector<double> one(3 * m.nbeads());
@@ -360,7 +374,7 @@ TEST(Bodies, backends_and_torch_agree)
       for (int k = 0; k < 66; k++) ASSERT_EQ(xs[66 * i + k], xk[66 * i + k]);
       m.apply(&xs[66 * i], here.data());
       for (int k = 0; k < 3 * m.nbeads(); k++)
-        ASSERT_NEAR(here[k], z[(std::size_t) (i / 20) * here.size() + k], 1e-12);
+        ASSERT_NEAR(here[k], z[(std::size_t)(i / 20) * here.size() + k], 1e-12);
       sampled.push_back(logq[i]);
       x.insert(x.end(), &xs[66 * i], &xs[66 * i] + 66);
     }
@@ -372,17 +386,21 @@ TEST(Bodies, backends_and_torch_agree)
     const InternalCoords coords(spec);
     std::vector<double> l(n * spec.nl()), c(n * spec.nc()), f(n * spec.nf()), volume(n);
     for (int i = 0; i < n; i++) {
-      ASSERT_TRUE(coords.to_internal(&x[66 * i], &l[i * spec.nl()], c.data() + i * spec.nc(), &volume[i]));
+      ASSERT_TRUE(
+          coords.to_internal(&x[66 * i], &l[i * spec.nl()], c.data() + i * spec.nc(), &volume[i]));
       coords.whiten(&l[i * spec.nl()]);
       m.apply(&x[66 * i], here.data());
       features(spec.features, here.data(), &f[i * spec.nf()]);
       for (int k = 0; k < spec.nf(); k++)
         f[i * spec.nf() + k] = (f[i * spec.nf() + k] - spec.feature_mean[k]) / spec.feature_std[k];
     }
-    twice = torch_flow_log_prob(net_shape(spec), get_weights(spec), n, l.data(), c.data(), f.data(), true);
+    twice = torch_flow_log_prob(net_shape(spec), get_weights(spec), n, l.data(), c.data(), f.data(),
+                                true);
     for (int i = 0; i < n; i++) {
       ASSERT_NEAR(again[i], sampled[i], 1e-7 * std::fabs(sampled[i])) << i;
-      ASSERT_NEAR(twice[i] - coords.view().log_chol - volume[i], again[i], 1e-9 * std::fabs(again[i])) << i;
+      ASSERT_NEAR(twice[i] - coords.view().log_chol - volume[i], again[i],
+                  1e-9 * std::fabs(again[i]))
+          << i;
     }
   }
 }
@@ -423,7 +441,8 @@ TEST(Bodies, refused)
   bad("axis and spin", [](FlowSpec &s) { s.bodies[1].axis = s.bodies[0].axis; });
   bad("not placed before", [](FlowSpec &s) { std::swap(s.bodies[0], s.bodies[1]); });
   bad("oriented", [](FlowSpec &s) { s.zmatrix[s.bodies[0].row][2] = 22 + s.bodies[0].bead; });
-  bad("not an atom of the same bead", [](FlowSpec &s) { s.zmatrix[s.bodies[1].row + 3][3] = s.bodies[0].axis; });
+  bad("not an atom of the same bead",
+      [](FlowSpec &s) { s.zmatrix[s.bodies[1].row + 3][3] = s.bodies[0].axis; });
   bad("orients", [](FlowSpec &s) { s.bodies[0].spin = s.zmatrix[s.rotors[0].rows[0]][0]; });
   bad("zmatrix", [](FlowSpec &s) { s.zmatrix[0][3] = 25; });
   bad("weights", [](FlowSpec &s) {

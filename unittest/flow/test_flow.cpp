@@ -7,8 +7,8 @@
 // The evaluator as a whole: density of samples, Jacobian of the whole map, backends, precisions,
 // batches, normalisation.
 
-#include "flow/backend.h"
 #include "dual.h"
+#include "flow/backend.h"
 #include "flow_test_support.h"
 
 #include "gtest/gtest.h"
@@ -80,9 +80,8 @@ FlowShape all_kinds()
    base -> x of one sample on dual numbers; the layers are the ones of the evaluator
 ------------------------------------------------------------------------- */
 
-void base_to_x(const FlowSpec &spec, const FlowParameters<double> &parameters,
-               std::vector<Dual> l, std::vector<Dual> c, const std::vector<Dual> &shift,
-               std::vector<Dual> &x)
+void base_to_x(const FlowSpec &spec, const FlowParameters<double> &parameters, std::vector<Dual> l,
+               std::vector<Dual> c, const std::vector<Dual> &shift, std::vector<Dual> &x)
 {
   const auto couplings = parameters.couplings(parameters.ints.data(), parameters.weights.data());
   const FlowView<double> f =
@@ -370,14 +369,13 @@ TEST_P(FlowBackends, AgreesWithSerialDouble)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, FlowBackends,
-    ::testing::Combine(::testing::Values(Precision::Single, Precision::Double),
-                       ::testing::Values("serial", "kokkos")),
-    [](const auto &info) {
-      return std::get<1>(info.param) +
-          (std::get<0>(info.param) == Precision::Single ? "Single" : "Double");
-    });
+INSTANTIATE_TEST_SUITE_P(All, FlowBackends,
+                         ::testing::Combine(::testing::Values(Precision::Single, Precision::Double),
+                                            ::testing::Values("serial", "kokkos")),
+                         [](const auto &info) {
+                           return std::get<1>(info.param) +
+                               (std::get<0>(info.param) == Precision::Single ? "Single" : "Double");
+                         });
 
 TEST(Flow, SerialAndKokkosAreBitwiseEqualOnTheHost)
 {

@@ -99,8 +99,8 @@ TEST(FlowSpec, TextErrors)
   EXPECT_TRUE(contains(error_of_text("\"natoms\":22", "\"natoms\":22.5"), "natoms"));
   EXPECT_TRUE(contains(error_of_text("\"natoms\":22", "\"natoms\":4294967318"), "natoms"));
   EXPECT_TRUE(contains(error_of_text("\"natoms\":22", "\"natoms\":-1"), "natoms"));
-  EXPECT_TRUE(contains(error_of_text("\"temperature\":300.0", "\"temperature\":\"300\""),
-                       "temperature"));
+  EXPECT_TRUE(
+      contains(error_of_text("\"temperature\":300.0", "\"temperature\":\"300\""), "temperature"));
   EXPECT_TRUE(contains(error_of_text("\"temperature\":300.0", "\"temperature\":-1"), "positive"));
   EXPECT_TRUE(contains(error_of_text("\"temperature\":300.0", "\"temperature\":1e999"), "JSON"));
   EXPECT_TRUE(contains(error_of_text("\"bins\":8", "\"bins\":1"), "bins"));
@@ -204,9 +204,12 @@ TEST(FlowSpec, CouplingErrors)
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[0].linear_id[0] = -1; }), "linear_id"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[0].linear_id[1] = 0; }), "ascending"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[0].linear_id.back() = 99; }), "99"));
-  EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[1].circular_id = {0, 3}; }), "circular"));
-  EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[1].linear_id.pop_back(); }),
-                       "coupling.1"));
+  EXPECT_TRUE(contains(error_of_spec([](S &s) {
+                         s.couplings[1].circular_id = {0, 3};
+                       }),
+                       "circular"));
+  EXPECT_TRUE(
+      contains(error_of_spec([](S &s) { s.couplings[1].linear_id.pop_back(); }), "coupling.1"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) {
                          auto &c = s.couplings[0];
                          c.linear_id.resize(s.nl());
@@ -215,8 +218,8 @@ TEST(FlowSpec, CouplingErrors)
                        }),
                        "nothing is transformed"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[0].cond.pop_back(); }), "cond"));
-  EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings[0].out.bias[0] = std::nan(""); }),
-                       "finite"));
+  EXPECT_TRUE(
+      contains(error_of_spec([](S &s) { s.couplings[0].out.bias[0] = std::nan(""); }), "finite"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.couplings.resize(65); }), "couplings"));
   EXPECT_TRUE(contains(error_of_spec([](S &s) { s.bound = std::nan(""); }), "bound"));
 }

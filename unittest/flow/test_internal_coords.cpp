@@ -52,8 +52,7 @@ Point random_point(const FlowSpec &spec, unsigned seed, double spread = 1.0)
   Point p;
   for (int i = 0; i < spec.nl(); i++) p.v.push_back(spread * normal(random));
   for (int i = 0; i < spec.nc(); i++) p.c.push_back(uniform(random));
-  for (const auto &rotor : spec.rotors)
-    p.shift.push_back((int) (random() % rotor.rows.size()));
+  for (const auto &rotor : spec.rotors) p.shift.push_back((int) (random() % rotor.rows.size()));
   place_beads(spec, seed, p.x);
   const InternalCoords ic(spec);
   p.good = ic.from_internal(p.v.data(), p.c.data(), p.shift.data(), p.x.data(), &p.logdet);
@@ -119,7 +118,8 @@ TEST(InternalCoords, BondsAnglesAndTorsionsAreWhatTheSpecSays)
   double sum = 0.0;
   for (int k = 0; k < n; k++) {
     const auto &row = spec.zmatrix[k];
-    const double r = distance(at(row[0]), at(row[1])), t = angle(at(row[0]), at(row[1]), at(row[2]));
+    const double r = distance(at(row[0]), at(row[1])),
+                 t = angle(at(row[0]), at(row[1]), at(row[2]));
     sum += 2.0 * std::log(r) + std::log(std::sin(t));
     for (int i = 0; i < nl; i++) {
       double dev = spec.linear_mean[i];
@@ -268,7 +268,8 @@ TEST(InternalCoords, RotorsOfTwo)
     std::vector<double> l(spec.nl()), c(spec.nc());
     double logdet = 0.0;
     ASSERT_TRUE(ic.to_internal(p.x.data(), l.data(), c.data(), &logdet));
-    for (int i = 0; i < spec.nl(); i++) ASSERT_NEAR(wrap(l[i] - p.v[i]), 0.0, 1e-11) << k << " " << i;
+    for (int i = 0; i < spec.nl(); i++)
+      ASSERT_NEAR(wrap(l[i] - p.v[i]), 0.0, 1e-11) << k << " " << i;
     for (int i = 0; i < spec.nc(); i++) ASSERT_NEAR(c[i], p.c[i], 1e-11);
   }
 }
@@ -331,6 +332,5 @@ TEST(InternalCoords, DegenerateStructuresHaveNoDensity)
 
   Point q = random_point(spec, 1);
   for (int i = 0; i < 22; i++) q.x[3 * i + 1] = q.x[3 * i + 2] = 0.0;
-  EXPECT_FALSE(
-      ic.from_internal(q.v.data(), q.c.data(), q.shift.data(), q.x.data(), &q.logdet));
+  EXPECT_FALSE(ic.from_internal(q.v.data(), q.c.data(), q.shift.data(), q.x.data(), &q.logdet));
 }

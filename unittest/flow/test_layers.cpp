@@ -7,8 +7,8 @@
 // Every layer: inverse and Jacobian against automatic differentiation, at edges too, and dense
 // layers against a plain double loop. The same tests for every transform.
 
-#include "flow/layers.h"
 #include "dual.h"
+#include "flow/layers.h"
 
 #include "gtest/gtest.h"
 
@@ -62,8 +62,8 @@ class TransformTest : public ::testing::TestWithParam<Transform> {
   {
     const Transform &t = GetParam();
     const double end = t.circular ? PI : t.bound;
-    std::vector<double> x = {-end, std::nextafter(-end, 0.0), -end + 1e-9, 0.0, end - 1e-9,
-                             std::nextafter(end, 0.0)};
+    std::vector<double> x = {-end,       std::nextafter(-end, 0.0), -end + 1e-9, 0.0,
+                             end - 1e-9, std::nextafter(end, 0.0)};
     std::mt19937_64 random(seed);
     std::uniform_real_distribution<double> uniform(-end, end);
     for (int i = 0; i < 50; i++) x.push_back(uniform(random));
@@ -74,14 +74,11 @@ class TransformTest : public ::testing::TestWithParam<Transform> {
   }
 };
 
-const Transform TRANSFORMS[] = {{"linear8", false, 8, 5.0, 1.0},
-                                {"linear2", false, 2, 1.0, 1.0},
-                                {"linear32", false, 32, 3.0, 1.0},
-                                {"linear8steep", false, 8, 5.0, 5.0},
-                                {"circular8", true, 8, 0.0, 1.0},
-                                {"circular2", true, 2, 0.0, 1.0},
-                                {"circular10", true, 10, 0.0, 3.0},
-                                {"circular32", true, 32, 0.0, 1.0}};
+const Transform TRANSFORMS[] = {
+    {"linear8", false, 8, 5.0, 1.0},    {"linear2", false, 2, 1.0, 1.0},
+    {"linear32", false, 32, 3.0, 1.0},  {"linear8steep", false, 8, 5.0, 5.0},
+    {"circular8", true, 8, 0.0, 1.0},   {"circular2", true, 2, 0.0, 1.0},
+    {"circular10", true, 10, 0.0, 3.0}, {"circular32", true, 32, 0.0, 1.0}};
 
 double difference(const Transform &t, double a, double b)
 {

@@ -3,11 +3,11 @@
 #ifndef BACKMAP_TEST_MODELS_H
 #define BACKMAP_TEST_MODELS_H
 
-#include "flow/flow_test_support.h"
 #include "fix_test_support.h"
+#include "flow/flow_test_support.h"
 
-#include "lammps/fine_engine.h"
 #include "core/model_file.h"
+#include "lammps/fine_engine.h"
 
 #include <cmath>
 #include <string>
@@ -27,7 +27,8 @@ inline BACKMAP_NS::FlowSpec ala2_flow(unsigned seed = 1)
   BACKMAP_NS::test::FlowShape shape;
   shape.strength = 0.3;
   BACKMAP_NS::FlowSpec spec = BACKMAP_NS::test::random_flow(seed, shape);
-  BACKMAP_NS::FineEngine engine(write_file("model.in", ala2_script()), BACKMAP_NS::FineEngine::Role::Silent);
+  BACKMAP_NS::FineEngine engine(write_file("model.in", ala2_script()),
+                                BACKMAP_NS::FineEngine::Role::Silent);
   spec.masses = engine.masses();
   spec.bonds = engine.bonds();
   return spec;
@@ -35,12 +36,15 @@ inline BACKMAP_NS::FlowSpec ala2_flow(unsigned seed = 1)
 
 /* header of a CG data file: molecules of nbeads beads with types 1..nbeads (or those given), bonds along the chain given */
 
-inline std::string coarse_data(int nmolecules, int nbeads, const std::vector<std::array<int, 2>> &bonds,
-                               const std::vector<double> &z, const std::vector<int> &types = {}, double shift = 30.0)
+inline std::string coarse_data(int nmolecules, int nbeads,
+                               const std::vector<std::array<int, 2>> &bonds,
+                               const std::vector<double> &z, const std::vector<int> &types = {},
+                               double shift = 30.0)
 {
   std::string text = "CG beads\n\n" + std::to_string(nmolecules * nbeads) + " atoms\n" +
-      std::to_string(nmolecules * bonds.size()) + " bonds\n\n" + std::to_string(nbeads) + " atom types\n" +
-      std::to_string(bonds.size()) + " bond types\n\n-200 200 xlo xhi\n-200 200 ylo yhi\n-200 200 zlo zhi\n\nMasses\n\n";
+      std::to_string(nmolecules * bonds.size()) + " bonds\n\n" + std::to_string(nbeads) +
+      " atom types\n" + std::to_string(bonds.size()) +
+      " bond types\n\n-200 200 xlo xhi\n-200 200 ylo yhi\n-200 200 zlo zhi\n\nMasses\n\n";
   for (int k = 0; k < nbeads; k++) text += std::to_string(k + 1) + " 12.0\n";
   text += "\nAtoms # bond\n\n";
   char line[200];
@@ -54,7 +58,8 @@ inline std::string coarse_data(int nmolecules, int nbeads, const std::vector<std
     text += "\nBonds\n\n";
     for (int m = 0, n = 1; m < nmolecules; m++)
       for (std::size_t b = 0; b < bonds.size(); b++, n++)
-        text += std::to_string(n) + " " + std::to_string(b + 1) + " " + std::to_string(m * nbeads + bonds[b][0] + 1) + " " +
+        text += std::to_string(n) + " " + std::to_string(b + 1) + " " +
+            std::to_string(m * nbeads + bonds[b][0] + 1) + " " +
             std::to_string(m * nbeads + bonds[b][1] + 1) + "\n";
   }
   return text;
@@ -64,11 +69,13 @@ inline std::string coarse_data(int nmolecules, int nbeads, const std::vector<std
 
 inline std::string dump_frame(long step, const std::vector<double> &z)
 {
-  std::string text = "ITEM: TIMESTEP\n" + std::to_string(step) + "\nITEM: NUMBER OF ATOMS\n" + std::to_string(z.size() / 3) +
+  std::string text = "ITEM: TIMESTEP\n" + std::to_string(step) + "\nITEM: NUMBER OF ATOMS\n" +
+      std::to_string(z.size() / 3) +
       "\nITEM: BOX BOUNDS pp pp pp\n-200 200\n-200 200\n-200 200\nITEM: ATOMS id x y z\n";
   char line[200];
   for (std::size_t i = 0; i < z.size() / 3; i++) {
-    snprintf(line, sizeof(line), "%zu %.15g %.15g %.15g\n", i + 1, z[3 * i], z[3 * i + 1], z[3 * i + 2]);
+    snprintf(line, sizeof(line), "%zu %.15g %.15g %.15g\n", i + 1, z[3 * i], z[3 * i + 1],
+             z[3 * i + 2]);
     text += line;
   }
   return text;
@@ -84,7 +91,8 @@ inline std::string ala2_coarse_dump(const std::vector<Frame> &frames, int nframe
     for (int m = 0; m < nmolecules; m++)
       for (int atom : BACKMAP_NS::test::ala2_beads())
         for (int d = 0; d < 3; d++)
-          z.push_back(frames[(i * nmolecules + m) % 44].x[3 * atom + d] + (d == 0 ? 30.0 * m : 0.0));
+          z.push_back(frames[(i * nmolecules + m) % 44].x[3 * atom + d] +
+                      (d == 0 ? 30.0 * m : 0.0));
     text += dump_frame(10 * (i + 1), z);
   }
   return text;
@@ -106,7 +114,8 @@ inline std::string ala2_coarse_script(int nmolecules, const std::string &name = 
 struct Toy {
   const double kt = 0.0019872067 * 300.0, r0 = 1.5, sr = 0.08, t0 = 1.9, st = 0.12, b0 = 1.6;
   const double fine_k = 20.0, coarse_k = 12.0;    // of the bond between beads 1 and 2
-  const double other_k = 50.0, other_b = 1.4;     // of the bond between beads 2 and 3, the same in both
+  const double other_k = 50.0,
+               other_b = 1.4;    // of the bond between beads 2 and 3, the same in both
 
   BACKMAP_NS::FlowSpec flow() const
   {
@@ -141,25 +150,33 @@ struct Toy {
 
   std::string fine_script(const std::string &extra = "") const
   {
-    const std::string data = write_file(
-        "toy.fine.data",
-        "toy\n\n4 atoms\n3 bonds\n1 angles\n\n1 atom types\n3 bond types\n1 angle types\n\n-50 50 xlo xhi\n-50 50 ylo yhi\n"
-        "-50 50 zlo zhi\n\nMasses\n\n1 12.0\n\nAtoms # molecular\n\n1 1 1 0 0 0\n2 1 1 1.5 0 0\n3 1 1 2 1.4 0\n4 1 1 3.5 1.4 0\n\n"
-        "Bonds\n\n1 1 1 2\n2 2 2 3\n3 3 3 4\n\nAngles\n\n1 1 2 3 4\n");
+    const std::string data =
+        write_file("toy.fine.data",
+                   "toy\n\n4 atoms\n3 bonds\n1 angles\n\n1 atom types\n3 bond types\n1 angle "
+                   "types\n\n-50 50 xlo xhi\n-50 50 ylo yhi\n"
+                   "-50 50 zlo zhi\n\nMasses\n\n1 12.0\n\nAtoms # molecular\n\n1 1 1 0 0 0\n2 1 1 "
+                   "1.5 0 0\n3 1 1 2 1.4 0\n4 1 1 3.5 1.4 0\n\n"
+                   "Bonds\n\n1 1 1 2\n2 2 2 3\n3 3 3 4\n\nAngles\n\n1 1 2 3 4\n");
     char text[2000];
-    snprintf(text, sizeof(text),
-             "units real\natom_style molecular\nboundary f f f\nbond_style harmonic\nangle_style harmonic\nread_data %s\n"
-             "bond_coeff 1 %.15g %.15g\nbond_coeff 2 %.15g %.15g\nbond_coeff 3 %.15g %.15g\nangle_coeff 1 %.15g %.15g\n"
-             "variable b equal sqrt((x[1]-x[2])^2+(y[1]-y[2])^2+(z[1]-z[2])^2)\n"
-             "variable r equal sqrt((x[3]-x[4])^2+(y[3]-y[4])^2+(z[3]-z[4])^2)\nvariable e equal pe\n",
-             data.c_str(), fine_k, b0, other_k, other_b, 0.5 * kt / (sr * sr), r0, 0.5 * kt / (st * st), t0 * 180.0 / M_PI);
+    snprintf(
+        text, sizeof(text),
+        "units real\natom_style molecular\nboundary f f f\nbond_style harmonic\nangle_style "
+        "harmonic\nread_data %s\n"
+        "bond_coeff 1 %.15g %.15g\nbond_coeff 2 %.15g %.15g\nbond_coeff 3 %.15g %.15g\nangle_coeff "
+        "1 %.15g %.15g\n"
+        "variable b equal sqrt((x[1]-x[2])^2+(y[1]-y[2])^2+(z[1]-z[2])^2)\n"
+        "variable r equal sqrt((x[3]-x[4])^2+(y[3]-y[4])^2+(z[3]-z[4])^2)\nvariable e equal pe\n",
+        data.c_str(), fine_k, b0, other_k, other_b, 0.5 * kt / (sr * sr), r0, 0.5 * kt / (st * st),
+        t0 * 180.0 / M_PI);
     return text + extra;
   }
 
   double free_energy(double b, double c) const
   {
     return fine_k * (b - b0) * (b - b0) + other_k * (c - other_b) * (c - other_b) -
-        kt * std::log(4.0 * M_PI * M_PI * sr * st * (r0 * r0 + sr * sr) * std::sin(t0) * std::exp(-0.5 * st * st));
+        kt *
+        std::log(4.0 * M_PI * M_PI * sr * st * (r0 * r0 + sr * sr) * std::sin(t0) *
+                 std::exp(-0.5 * st * st));
   }
 
   /* mean of the bond length for a density b^2 exp(-k (b-b0)^2 / kT) */
@@ -182,7 +199,9 @@ struct Toy {
       const double s = std::sqrt(0.5 * kt / k);
       for (;;) {
         const double b = b0 + 7.0 * s * (2.0 * uniform() - 1.0), top = b0 + 7.0 * s;
-        if (b > 0.0 && uniform() < b * b / (top * top) * std::exp(-0.5 * (b - b0) * (b - b0) / (s * s))) return b;
+        if (b > 0.0 &&
+            uniform() < b * b / (top * top) * std::exp(-0.5 * (b - b0) * (b - b0) / (s * s)))
+          return b;
       }
     };
     const double a = bond(k, b0), c = bond(other_k, other_b), cosine = 2.0 * uniform() - 1.0;
@@ -191,12 +210,13 @@ struct Toy {
 
   std::string coarse_script(int nmolecules = 1) const
   {
-    const std::string data = write_file(
-        "toy.coarse.data",
-        coarse_data(nmolecules, 3, {{{0, 1}}, {{1, 2}}}, {0, 0, 0, 1.5, 0, 0, 2, 1.4, 0}, {1, 1, 1}));
+    const std::string data = write_file("toy.coarse.data",
+                                        coarse_data(nmolecules, 3, {{{0, 1}}, {{1, 2}}},
+                                                    {0, 0, 0, 1.5, 0, 0, 2, 1.4, 0}, {1, 1, 1}));
     char text[1000];
     snprintf(text, sizeof(text),
-             "units real\natom_style bond\natom_modify map array\nbond_style harmonic\ncomm_modify cutoff 20.0\nread_data %s\n"
+             "units real\natom_style bond\natom_modify map array\nbond_style harmonic\ncomm_modify "
+             "cutoff 20.0\nread_data %s\n"
              "bond_coeff 1 %.15g %.15g\nbond_coeff 2 %.15g %.15g\n",
              data.c_str(), coarse_k, b0, other_k, other_b);
     return text;

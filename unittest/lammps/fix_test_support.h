@@ -62,11 +62,14 @@ inline std::string ala2_script(const std::string &extra = "", const std::string 
                                const std::string &before = "", const std::string &after_data = "")
 {
   return "units real\natom_style full\nboundary s s s\ndielectric " + diel +
-      "\nspecial_bonds amber\npair_style lj/cut/coul/cut 100.0\npair_modify mix arithmetic\nbond_style harmonic\n"
-      "angle_style harmonic\ndihedral_style charmm\nneighbor 100.0 nsq\nneigh_modify every 1 delay 0 check yes\n" +
+      "\nspecial_bonds amber\npair_style lj/cut/coul/cut 100.0\npair_modify mix "
+      "arithmetic\nbond_style harmonic\n"
+      "angle_style harmonic\ndihedral_style charmm\nneighbor 100.0 nsq\nneigh_modify every 1 delay "
+      "0 check yes\n" +
       before + "read_data " + data + " " + after_data +
       "\ngroup phi id 5 7 9 15\ngroup psi id 7 9 15 17\ncompute lphi phi dihedral/local phi\n"
-      "compute lpsi psi dihedral/local phi\ncompute phi all reduce max c_lphi\ncompute psi all reduce max c_lpsi\n"
+      "compute lpsi psi dihedral/local phi\ncompute phi all reduce max c_lphi\ncompute psi all "
+      "reduce max c_lpsi\n"
       "compute rg all gyration\nvariable phi equal c_phi\nvariable psi equal c_psi\n" +
       extra;
 }

@@ -8,9 +8,9 @@
 
 #include "backmap_test_models.h"
 
+#include "lammps.h"
 #include "statistics/sample_table.h"
 #include "statistics/weights.h"
-#include "lammps.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,7 +25,8 @@ constexpr double RIGHT = 4.5, WRONG = 6.0;
 
 /* independent frames of the toy's CG model at kT scale * kT, beads in the order given */
 
-std::string frames_of(const Toy &toy, int n, unsigned seed, double scale = 1.0, const std::vector<int> &order = {0, 1, 2})
+std::string frames_of(const Toy &toy, int n, unsigned seed, double scale = 1.0,
+                      const std::vector<int> &order = {0, 1, 2})
 {
   std::mt19937_64 engine(seed);
   std::string text;
@@ -35,11 +36,15 @@ std::string frames_of(const Toy &toy, int n, unsigned seed, double scale = 1.0, 
       const double s = std::sqrt(0.5 * toy.kt * scale / k);
       for (;;) {
         const double b = b0 + 7.0 * s * (2.0 * uniform() - 1.0), top = b0 + 7.0 * s;
-        if (b > 0.0 && uniform() < b * b / (top * top) * std::exp(-0.5 * (b - b0) * (b - b0) / (s * s))) return b;
+        if (b > 0.0 &&
+            uniform() < b * b / (top * top) * std::exp(-0.5 * (b - b0) * (b - b0) / (s * s)))
+          return b;
       }
     };
-    const double a = bond(toy.coarse_k, toy.b0), c = bond(toy.other_k, toy.other_b), cosine = 2.0 * uniform() - 1.0;
-    const std::vector<double> bead{0.0, 0.0, 0.0, a, 0.0, 0.0, a - c * cosine, c * std::sqrt(1.0 - cosine * cosine), 0.0};
+    const double a = bond(toy.coarse_k, toy.b0), c = bond(toy.other_k, toy.other_b),
+                 cosine = 2.0 * uniform() - 1.0;
+    const std::vector<double> bead{
+        0.0, 0.0, 0.0, a, 0.0, 0.0, a - c * cosine, c * std::sqrt(1.0 - cosine * cosine), 0.0};
     std::vector<double> z;
     for (int k : order) z.insert(z.end(), bead.begin() + 3 * k, bead.begin() + 3 * k + 3);
     text += dump_frame(i + 1, z);
@@ -52,11 +57,15 @@ std::string frames_of(const Toy &toy, int n, unsigned seed, double scale = 1.0, 
 SampleTable sampled(const Toy &toy, const std::string &coarse, const std::string &dump, int samples)
 {
   const auto flow = write_model("toy.flow", toy.flow());
-  const auto fine = write_file("toy.in", toy.fine_script(
-      "variable c equal sqrt((x[2]-x[3])^2+(y[2]-y[3])^2+(z[2]-z[3])^2)\n"
-      "variable t equal ((x[2]-x[3])*(x[4]-x[3])+(y[2]-y[3])*(y[4]-y[3])+(z[2]-z[3])*(z[4]-z[3]))/(v_c*v_r)\n"));
+  const auto fine = write_file(
+      "toy.in",
+      toy.fine_script(
+          "variable c equal sqrt((x[2]-x[3])^2+(y[2]-y[3])^2+(z[2]-z[3])^2)\n"
+          "variable t equal "
+          "((x[2]-x[3])*(x[4]-x[3])+(y[2]-y[3])*(y[4]-y[3])+(z[2]-z[3])*(z[4]-z[3]))/(v_c*v_r)\n"));
   const auto table = scratch_file("controls.table");
-  PlainLammps lmp(coarse + "fix bm all backmap 1 " + flow + " " + fine + " samples " + std::to_string(samples) +
+  PlainLammps lmp(coarse + "fix bm all backmap 1 " + flow + " " + fine + " samples " +
+                  std::to_string(samples) +
                   " temp 300 batch 256 observables v_b v_c v_r v_t table " + table + "\n");
   lmp.commands("rerun " + write_file("controls.dump", dump) + " dump x y z box no\nunfix bm");
   return SampleTable::parse(read_file(table), table);
@@ -70,7 +79,8 @@ struct Scores {
 
 Scores scores(const Toy &toy, const SampleTable &t)
 {
-  const double k[] = {toy.fine_k, toy.other_k, 0.5 * toy.kt / (toy.sr * toy.sr)}, b0[] = {toy.b0, toy.other_b, toy.r0};
+  const double k[] = {toy.fine_k, toy.other_k, 0.5 * toy.kt / (toy.sr * toy.sr)},
+               b0[] = {toy.b0, toy.other_b, toy.r0};
   SampleTable squares = t;
   for (std::size_t i = 0; i < t.values.size(); i++)
     if (i % 4 < 3) squares.values[i] = (t.values[i] - b0[i % 4]) * (t.values[i] - b0[i % 4]);
@@ -93,13 +103,16 @@ Scores scores(const Toy &toy, const SampleTable &t)
   double sum = 0.0, square = 0.0, frames = 0.0;
   for (std::size_t i = 0; i < t.rows.size(); i += t.samples) {
     std::vector<double> logf;
-    for (int j = 0; j < t.samples; j++) logf.push_back(t.rows[i + j].logweight - t.rows[i + j].ucg / t.kt);
-    const double d = free_energy(logf.data(), logf.size()).value - toy.free_energy(t.values[4 * i], t.values[4 * i + 1]) / t.kt;
+    for (int j = 0; j < t.samples; j++)
+      logf.push_back(t.rows[i + j].logweight - t.rows[i + j].ucg / t.kt);
+    const double d = free_energy(logf.data(), logf.size()).value -
+        toy.free_energy(t.values[4 * i], t.values[4 * i + 1]) / t.kt;
     sum += d;
     square += d * d;
     frames += 1.0;
   }
-  s.f = std::fabs(sum / frames) / std::sqrt((square - sum * sum / frames) / (frames * (frames - 1.0)));
+  s.f = std::fabs(sum / frames) /
+      std::sqrt((square - sum * sum / frames) / (frames * (frames - 1.0)));
   return s;
 }
 
@@ -114,13 +127,16 @@ TEST(Controls, RightPassesWrongDoesNot)
   const Scores good = scores(toy, right);
   EXPECT_LT(good.means, RIGHT);
   EXPECT_LT(good.f, RIGHT);
-  const auto with = [&](const std::function<double(const SampleTable::Row &, const double *)> &logweight) {
-    SampleTable t = right;
-    for (std::size_t i = 0; i < t.rows.size(); i++) t.rows[i].logweight = logweight(t.rows[i], &t.values[4 * i]);
-    return scores(toy, t);
-  };
+  const auto with =
+      [&](const std::function<double(const SampleTable::Row &, const double *)> &logweight) {
+        SampleTable t = right;
+        for (std::size_t i = 0; i < t.rows.size(); i++)
+          t.rows[i].logweight = logweight(t.rows[i], &t.values[4 * i]);
+        return scores(toy, t);
+      };
   // the weights are what the columns of the table say, so that a wrong formula can be put in their place
-  const Scores same = with([&](const auto &r, const double *) { return (r.ucg - r.u) / toy.kt - r.logq; });
+  const Scores same =
+      with([&](const auto &r, const double *) { return (r.ucg - r.u) / toy.kt - r.logq; });
   EXPECT_NEAR(same.means, good.means, 1e-6);
 
   // wrong Jacobian: log q without - ln(r^2 sin t). Means of the atom's bond and F(z) are wrong
@@ -131,11 +147,13 @@ TEST(Controls, RightPassesWrongDoesNot)
   EXPECT_GT(jacobian.f, WRONG);
 
   // wrong temperature in the weights, 315 K
-  const Scores hot = with([&](const auto &r, const double *) { return (r.ucg - r.u) / (1.05 * toy.kt) - r.logq; });
+  const Scores hot =
+      with([&](const auto &r, const double *) { return (r.ucg - r.u) / (1.05 * toy.kt) - r.logq; });
   EXPECT_GT(hot.f, WRONG);
 
   // dropped CG energy: F(z) does not hold it, the means do
-  const Scores dropped = with([&](const auto &r, const double *) { return -r.u / toy.kt - r.logq; });
+  const Scores dropped =
+      with([&](const auto &r, const double *) { return -r.u / toy.kt - r.logq; });
   EXPECT_GT(dropped.means, WRONG);
 
   // a CG run at 390 K that was said to be at 300 K: the spread of the bonds is wrong
@@ -143,11 +161,14 @@ TEST(Controls, RightPassesWrongDoesNot)
   EXPECT_GT(other.means, WRONG);
 
   // swapped beads, 1 and 3: their bonds change places
-  const Scores swapped = scores(toy, sampled(toy, coarse, frames_of(toy, frames, 23, 1.0, {2, 1, 0}), samples));
+  const Scores swapped =
+      scores(toy, sampled(toy, coarse, frames_of(toy, frames, 23, 1.0, {2, 1, 0}), samples));
   EXPECT_GT(swapped.means, WRONG);
-  printf("z of means and of F: right %.2f %.2f, Jacobian %.1f %.1f, weights at 315 K %.1f %.1f, no CG energy %.1f, run at 390 K "
+  printf("z of means and of F: right %.2f %.2f, Jacobian %.1f %.1f, weights at 315 K %.1f %.1f, no "
+         "CG energy %.1f, run at 390 K "
          "%.1f, beads swapped %.1f\n",
-         good.means, good.f, jacobian.means, jacobian.f, hot.means, hot.f, dropped.means, other.means, swapped.means);
+         good.means, good.f, jacobian.means, jacobian.f, hot.means, hot.f, dropped.means,
+         other.means, swapped.means);
 }
 
 // ---------------------------------------------------------------------- a mode that is not there
@@ -196,7 +217,9 @@ std::string all_atom(const Toy &toy, int n)
 {
   std::mt19937_64 engine(5);
   const auto uniform = [&] { return ((engine() >> 11) + 0.5) * 0x1p-53; };
-  const auto normal = [&] { return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform()); };
+  const auto normal = [&] {
+    return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform());
+  };
   std::string dump;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
@@ -218,9 +241,11 @@ std::string all_atom(const Toy &toy, int n)
       length += n1[d] * n1[d];
     }
     for (double &v : n1) v /= std::sqrt(length);    // p = 0 is cis to bead 1
-    const double n2[3] = {e[1] * n1[2] - e[2] * n1[1], e[2] * n1[0] - e[0] * n1[2], e[0] * n1[1] - e[1] * n1[0]};
+    const double n2[3] = {e[1] * n1[2] - e[2] * n1[1], e[2] * n1[0] - e[0] * n1[2],
+                          e[0] * n1[1] - e[1] * n1[0]};
     for (int d = 0; d < 3; d++)
-      x.push_back(c[d] - r * std::cos(t) * e[d] + r * std::sin(t) * (std::cos(p) * n1[d] + std::sin(p) * n2[d]));
+      x.push_back(c[d] - r * std::cos(t) * e[d] +
+                  r * std::sin(t) * (std::cos(p) * n1[d] + std::sin(p) * n2[d]));
     dump += dump_frame(i + 1, x);
   }
   return dump;
@@ -240,27 +265,35 @@ TEST(Controls, MissingModeIsSeenByForwardEssAlone)
   const double b = std::hypot(z[3] - z[0], z[4] - z[1]), c = std::hypot(z[6] - z[3], z[7] - z[4]);
   // mean over the circle of exp(-K (1 - cos 2p) / kT), in place of 1 for a free torsion
   double well = 0.0;
-  for (int i = 0; i < 100000; i++) well += std::exp(-WELL * (1.0 - std::cos(2.0 * M_PI * (i + 0.5) / 50000.0)) / toy.kt) / 100000;
+  for (int i = 0; i < 100000; i++)
+    well += std::exp(-WELL * (1.0 - std::cos(2.0 * M_PI * (i + 0.5) / 50000.0)) / toy.kt) / 100000;
   const double exact = toy.free_energy(b, c) - toy.kt * std::log(well);
 
-  struct Result { double conditional, forward, joint, khat, threshold, z, shift; } result[2];
+  struct Result {
+    double conditional, forward, joint, khat, threshold, z, shift;
+  } result[2];
   for (int k = 0; k < 2; k++) {
     const auto flow = write_model("wells.flow", k == 0 ? toy.flow() : one_mode(toy));
     PlainLammps validate(two_wells(toy));
     const auto json = scratch_file("wells.json");
-    validate.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 1000 frames 200 json " + json + " files " + dump +
+    validate.commands("backmap_validate " + flow + " " + fine +
+                      " temp 300 samples 1000 frames 200 json " + json + " files " + dump +
                       " dump x y z box no");
     const auto j = nlohmann::json::parse(read_file(json));
-    PlainLammps lmp(toy.coarse_script() + "fix bm all backmap 1 " + flow + " " + fine + " samples 20000 temp 300 seed 5\n");
+    PlainLammps lmp(toy.coarse_script() + "fix bm all backmap 1 " + flow + " " + fine +
+                    " samples 20000 temp 300 seed 5\n");
     lmp.commands("rerun " + write_file("one.dump", dump_frame(7, z)) + " dump x y z box no");
     const double f = lmp.value("f_bm[15]"), error = lmp.value("f_bm[16]");
-    result[k] = {j["conditional_ess_fg_m1000"], j["forward_ess_fg"], lmp.value("f_bm[3]"), lmp.value("f_bm[8]"),
-                 lmp.value("f_bm[9]"), std::fabs(f - exact) / error, (f - exact) / toy.kt};
+    result[k] = {j["conditional_ess_fg_m1000"], j["forward_ess_fg"],  lmp.value("f_bm[3]"),
+                 lmp.value("f_bm[8]"),          lmp.value("f_bm[9]"), std::fabs(f - exact) / error,
+                 (f - exact) / toy.kt};
   }
   const Result &right = result[0], &missing = result[1];
   for (const auto &r : result)
-    printf("%s: conditional ESS %.3f, joint %.3f, k-hat %.2f (%.2f), forward ESS %.2g, F(z) off by %.3f kT, z %.1f\n",
-           &r == result ? "whole flow" : "one mode", r.conditional, r.joint, r.khat, r.threshold, r.forward, r.shift, r.z);
+    printf("%s: conditional ESS %.3f, joint %.3f, k-hat %.2f (%.2f), forward ESS %.2g, F(z) off by "
+           "%.3f kT, z %.1f\n",
+           &r == result ? "whole flow" : "one mode", r.conditional, r.joint, r.khat, r.threshold,
+           r.forward, r.shift, r.z);
   EXPECT_LT(right.z, RIGHT);
   EXPECT_NEAR(right.shift, 0.0, 0.05);
   // not accused; both are the same number, but 200 frames hold few of the rare ones between the wells

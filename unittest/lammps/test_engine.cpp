@@ -1,7 +1,7 @@
 // The second LAMMPS instance: energies and forces against another program's, everything else against `run 0`.
 
-#include "lammps/fine_engine.h"
 #include "fix_test_support.h"
+#include "lammps/fine_engine.h"
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,8 @@ void compare_with_run0(const std::string &script, const std::vector<std::string>
     plain.commands("run 0 post no");
     EXPECT_NEAR(energy, plain.value("pe"), tolerance * (1.0 + std::fabs(energy)));
     for (std::size_t k = 0; k < seen.size(); k++)
-      EXPECT_NEAR(seen[k], plain.value(observables[k]), tolerance * (1.0 + std::fabs(seen[k]))) << observables[k];
+      EXPECT_NEAR(seen[k], plain.value(observables[k]), tolerance * (1.0 + std::fabs(seen[k])))
+          << observables[k];
   }
 }
 
@@ -45,7 +46,8 @@ TEST(Engine, OracleFrames)
   for (const char *name : {"vacuum", "dielectric80"}) {
     const auto frames = oracle(name);
     ASSERT_EQ(frames.size(), 64u);
-    FineEngine engine(write_file("oracle.in", ala2_script("", name[0] == 'v' ? "1.0" : "80.0")), SILENT);
+    FineEngine engine(write_file("oracle.in", ala2_script("", name[0] == 'v' ? "1.0" : "80.0")),
+                      SILENT);
     EXPECT_TRUE(engine.static_neighbors());
     EXPECT_EQ(engine.natoms(), 22);
     EXPECT_EQ(engine.bonds().size(), 21u);
@@ -61,7 +63,8 @@ TEST(Engine, OracleFrames)
       }
       worst_force = std::max(worst_force, off / top);
     }
-    printf("%s: energies within %.2g kcal/mol, forces within %.2g of the largest component\n", name, worst, worst_force);
+    printf("%s: energies within %.2g kcal/mol, forces within %.2g of the largest component\n", name,
+           worst, worst_force);
     EXPECT_LT(worst, 1e-6);
     EXPECT_LT(worst_force, 1e-8);
   }
@@ -69,11 +72,15 @@ TEST(Engine, OracleFrames)
 
 TEST(Engine, VariablesOnComputesLocalComputesAndThermo)
 {
-  const std::string extra = "variable r equal c_rg+c_rg[1]\nvariable bond equal bound(all,xmax)-pe\n"
-                            "compute pa all pe/atom\ncompute sum all reduce sum c_pa\ncompute pr all pressure NULL virial\n"
-                            "variable dist equal sqrt((x[5]-x[17])^2+(y[5]-y[17])^2+(z[5]-z[17])^2)\n";
-  compare_with_run0(ala2_script(extra), {"v_phi", "v_psi", "c_rg", "c_rg[2]", "v_r", "v_bond", "c_sum", "v_dist", "c_pr", "c_pr[4]"},
-                    oracle("vacuum"));
+  const std::string extra =
+      "variable r equal c_rg+c_rg[1]\nvariable bond equal bound(all,xmax)-pe\n"
+      "compute pa all pe/atom\ncompute sum all reduce sum c_pa\ncompute pr all pressure NULL "
+      "virial\n"
+      "variable dist equal sqrt((x[5]-x[17])^2+(y[5]-y[17])^2+(z[5]-z[17])^2)\n";
+  compare_with_run0(
+      ala2_script(extra),
+      {"v_phi", "v_psi", "c_rg", "c_rg[2]", "v_r", "v_bond", "c_sum", "v_dist", "c_pr", "c_pr[4]"},
+      oracle("vacuum"));
 }
 
 TEST(Engine, TorsionsOfTheFrames)
@@ -91,15 +98,20 @@ TEST(Engine, TorsionsOfTheFrames)
 
 TEST(Engine, RestraintIsPartOfTheEnergy)
 {
-  const std::string restrain = "fix r all restrain dihedral 5 7 9 15 10.0 10.0 60.0\nvariable er equal f_r\n";
-  compare_with_run0(ala2_script(restrain + "fix_modify r energy yes\n"), {"f_r", "v_er", "v_phi"}, oracle("vacuum"));
+  const std::string restrain =
+      "fix r all restrain dihedral 5 7 9 15 10.0 10.0 60.0\nvariable er equal f_r\n";
+  compare_with_run0(ala2_script(restrain + "fix_modify r energy yes\n"), {"f_r", "v_er", "v_phi"},
+                    oracle("vacuum"));
   // control: the restraint does act
   const auto frames = oracle("vacuum");
   FineEngine with(write_file("a.in", ala2_script(restrain + "fix_modify r energy yes\n")), SILENT);
   FineEngine without(write_file("b.in", ala2_script()), SILENT);
-  EXPECT_GT(std::fabs(with.evaluate(frames[0].x.data(), nullptr) - without.evaluate(frames[0].x.data(), nullptr)), 0.1);
+  EXPECT_GT(std::fabs(with.evaluate(frames[0].x.data(), nullptr) -
+                      without.evaluate(frames[0].x.data(), nullptr)),
+            0.1);
   // and one that would be left out is refused
-  const auto text = error_text([&] { FineEngine(write_file("c.in", ala2_script(restrain)), SILENT); });
+  const auto text =
+      error_text([&] { FineEngine(write_file("c.in", ala2_script(restrain)), SILENT); });
   EXPECT_NE(text.find("fix_modify r energy yes"), std::string::npos) << text;
 }
 
@@ -109,7 +121,8 @@ TEST(Engine, Cmap)
   for (int map = 0; map < 6; map++)
     for (int i = 0; i < 24; i++) {
       for (int j = 0; j < 24; j++)
-        grid += std::to_string(std::cos(i * M_PI / 12.0 + map) + 0.7 * std::sin(j * M_PI / 12.0)) + " ";
+        grid +=
+            std::to_string(std::cos(i * M_PI / 12.0 + map) + 0.7 * std::sin(j * M_PI / 12.0)) + " ";
       grid += "\n";
     }
   const std::string cmap = write_file("cmap.txt", grid);
@@ -117,13 +130,16 @@ TEST(Engine, Cmap)
   data.replace(data.find("0 impropers"), 11, "0 impropers\n1 crossterms");
   const std::string path = write_file("cmap.data", data + "\nCMAP\n\n1 1 5 7 9 15 17\n");
   const std::string before = "fix cm all cmap " + cmap + "\n";
-  const std::string script = ala2_script("variable ec equal f_cm\n", "1.0", path, before, "fix cm crossterm CMAP");
+  const std::string script =
+      ala2_script("variable ec equal f_cm\n", "1.0", path, before, "fix cm crossterm CMAP");
   compare_with_run0(script, {"f_cm", "v_ec"}, oracle("vacuum"));
-  FineEngine with(write_file("a.in", script), SILENT), without(write_file("b.in", ala2_script()), SILENT);
+  FineEngine with(write_file("a.in", script), SILENT),
+      without(write_file("b.in", ala2_script()), SILENT);
   with.request("f_cm");
   for (const Frame &frame : oracle("vacuum")) {
     double e;
-    const double difference = with.evaluate(frame.x.data(), &e) - without.evaluate(frame.x.data(), nullptr);
+    const double difference =
+        with.evaluate(frame.x.data(), &e) - without.evaluate(frame.x.data(), nullptr);
     EXPECT_NEAR(difference, e, 1e-8 * (1.0 + std::fabs(frame.energy)));
   }
 }
@@ -165,7 +181,8 @@ TEST(Engine, ErrorsOfTheScriptAreExceptions)
 {
   const auto refused = [](const std::string &script, const std::string &expected) {
     const auto text = error_text([&] { FineEngine(write_file("bad.in", script), SILENT); });
-    EXPECT_NE(text.find(expected), std::string::npos) << "expected: " << expected << "\ngot: " << text;
+    EXPECT_NE(text.find(expected), std::string::npos)
+        << "expected: " << expected << "\ngot: " << text;
   };
   refused("units real\nnonsense 1 2\n", "Unknown command");
   refused("units real\n", "no simulation box");
@@ -176,7 +193,8 @@ TEST(Engine, ErrorsOfTheScriptAreExceptions)
   const auto missing = error_text([] { FineEngine("there-is-no-such-script", SILENT); });
   EXPECT_NE(missing.find("there-is-no-such-script"), std::string::npos) << missing;
 
-  FineEngine engine(write_file("good.in", ala2_script("variable a atom x\nvariable bad equal c_none\n")), SILENT);
+  FineEngine engine(
+      write_file("good.in", ala2_script("variable a atom x\nvariable bad equal c_none\n")), SILENT);
   const auto not_observable = [&](const std::string &name, const std::string &expected) {
     const auto text = error_text([&] { engine.request(name); });
     EXPECT_NE(text.find(expected), std::string::npos) << text;
@@ -192,14 +210,22 @@ TEST(Engine, ErrorsOfTheScriptAreExceptions)
 
 TEST(Engine, OnlyTheWriterWrites)
 {
-  const std::string dump = scratch_file("out.dump"), print = scratch_file("print.txt"), histo = scratch_file("histo.txt"),
-                    data = scratch_file("out.data");
+  const std::string dump = scratch_file("out.dump"), print = scratch_file("print.txt"),
+                    histo = scratch_file("histo.txt"), data = scratch_file("out.data");
   const std::string script = write_file(
-      "write.in", ala2_script("variable w equal v_logweight\nvariable lw atom v_logweight\n"
-                              "dump d all custom 2 " + dump + " id x y z v_lw\ndump_modify d sort id format float %.15g\n"
-                              "fix p all print 1 \"$(step) $(v_sample) $(v_logweight) $(pe)\" file " + print + " screen no\n"
-                              "fix h all ave/histo 1 4 4 0.0 8.0 8 v_sample file " + histo + "\n"
-                              "write_data " + data + "\n"));
+      "write.in",
+      ala2_script("variable w equal v_logweight\nvariable lw atom v_logweight\n"
+                  "dump d all custom 2 " +
+                  dump +
+                  " id x y z v_lw\ndump_modify d sort id format float %.15g\n"
+                  "fix p all print 1 \"$(step) $(v_sample) $(v_logweight) $(pe)\" file " +
+                  print +
+                  " screen no\n"
+                  "fix h all ave/histo 1 4 4 0.0 8.0 8 v_sample file " +
+                  histo +
+                  "\n"
+                  "write_data " +
+                  data + "\n"));
   const auto frames = oracle("vacuum");
   {
     FineEngine silent(script, SILENT);
@@ -212,7 +238,8 @@ TEST(Engine, OnlyTheWriterWrites)
   EXPECT_FALSE(exists(data));
   {
     FineEngine writer(script, WRITER);
-    for (int row = 0; row < 8; row++) writer.write(row, frames[row].x.data(), {-0.5 * row, 100, 1, row});
+    for (int row = 0; row < 8; row++)
+      writer.write(row, frames[row].x.data(), {-0.5 * row, 100, 1, row});
   }
   EXPECT_TRUE(exists(data));
 
@@ -257,7 +284,8 @@ TEST(Engine, OnlyTheWriterWrites)
 
 TEST(Engine, VariablesReachTheScript)
 {
-  const std::string script = write_file("var.in", ala2_script("variable start index 1.0\nvariable s equal ${start}\n"));
+  const std::string script =
+      write_file("var.in", ala2_script("variable start index 1.0\nvariable s equal ${start}\n"));
   FineEngine engine(script, SILENT, {"start", "4.5"});
   engine.request("v_s");
   double seen;

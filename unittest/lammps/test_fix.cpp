@@ -2,10 +2,10 @@
 
 #include "backmap_test_models.h"
 
-#include "statistics/sample_table.h"
+#include "fix.h"
 #include "lammps.h"
 #include "modify.h"
-#include "fix.h"
+#include "statistics/sample_table.h"
 
 #include <cstdio>
 
@@ -19,7 +19,8 @@ namespace {
 void refused(PlainLammps &lmp, const std::string &script, const std::string &expected)
 {
   const std::string text = lmp.error_of(script);
-  EXPECT_NE(text.find(expected), std::string::npos) << script << "\nexpected: " << expected << "\ngot: " << text;
+  EXPECT_NE(text.find(expected), std::string::npos)
+      << script << "\nexpected: " << expected << "\ngot: " << text;
 }
 
 /* independent frames of the toy's CG model with bond constant k, as a dump */
@@ -40,11 +41,14 @@ std::string toy_dump(const Toy &toy, double k, int frames, int molecules, unsign
   return text;
 }
 
-const std::string COMMON = "compute rw all reweight bm v_b v_r\nthermo_style custom step pe f_bm[1] c_rw[1][1]\nthermo 0\n";
+const std::string COMMON = "compute rw all reweight bm v_b v_r\nthermo_style custom step pe "
+                           "f_bm[1] c_rw[1][1]\nthermo 0\n";
 
-std::string fix_line(const std::string &flow, const std::string &fine, const std::string &rest, int every = 1)
+std::string fix_line(const std::string &flow, const std::string &fine, const std::string &rest,
+                     int every = 1)
 {
-  return "fix bm all backmap " + std::to_string(every) + " " + flow + " " + fine + " " + rest + "\n";
+  return "fix bm all backmap " + std::to_string(every) + " " + flow + " " + fine + " " + rest +
+      "\n";
 }
 
 }    // namespace
@@ -67,7 +71,8 @@ TEST(FixBackmap, FreeEnergyOfAToyIsExact)
   EXPECT_LT(error, 0.005);
   EXPECT_GT(error, 1e-5);
   EXPECT_GT(std::fabs(f - expected - toy.kt * std::log(2.0)), 4.0 * error);
-  EXPECT_NEAR(fix->compute_array(0, 3), toy.coarse_k * std::pow(b - toy.b0, 2) + toy.other_k * std::pow(c - toy.other_b, 2),
+  EXPECT_NEAR(fix->compute_array(0, 3),
+              toy.coarse_k * std::pow(b - toy.b0, 2) + toy.other_k * std::pow(c - toy.other_b, 2),
               1e-9);
   EXPECT_EQ(fix->compute_vector(0), 1.0);
   EXPECT_EQ(fix->compute_vector(1), 20000.0);
@@ -86,10 +91,13 @@ TEST(FixBackmap, BondedCoarsePotential)
   const double target = toy.mean_bond(toy.fine_k), source = toy.mean_bond(toy.coarse_k);
   ASSERT_GT(std::fabs(target - source), 0.005);
   for (int molecules : {1, 3}) {
-    const auto dump = write_file("bonded.dump", toy_dump(toy, toy.coarse_k, 3000 / molecules, molecules, 11));
-    PlainLammps lmp(toy.coarse_script(molecules) + fix_line(flow, fine, "samples 4 temp 300 batch 256") + COMMON);
+    const auto dump =
+        write_file("bonded.dump", toy_dump(toy, toy.coarse_k, 3000 / molecules, molecules, 11));
+    PlainLammps lmp(toy.coarse_script(molecules) +
+                    fix_line(flow, fine, "samples 4 temp 300 batch 256") + COMMON);
     lmp.commands("rerun " + dump + " dump x y z box no");
-    const double mean = lmp.value("c_rw[1][1]"), error = lmp.value("c_rw[1][2]"), plain = lmp.value("c_rw[1][3]");
+    const double mean = lmp.value("c_rw[1][1]"), error = lmp.value("c_rw[1][2]"),
+                 plain = lmp.value("c_rw[1][3]");
     EXPECT_NEAR(mean, target, 4.0 * error) << molecules << " molecules";
     EXPECT_NEAR(plain, source, 4.0 * error);
     EXPECT_LT(error, 0.25 * std::fabs(target - source));
@@ -111,20 +119,25 @@ TEST(FixBackmap, StaticBiasOnTheCoarseRun)
                     fix_line(flow, fine, "samples 4 temp 300 batch 256") + COMMON);
     lmp.commands("rerun " + dump + " dump x y z box no");
     EXPECT_NEAR(lmp.value("c_rw[1][1]"), toy.mean_bond(toy.fine_k), 4.0 * lmp.value("c_rw[1][2]"));
-    EXPECT_NEAR(lmp.value("c_rw[1][3]"), toy.mean_bond(toy.coarse_k + 15.0), 4.0 * lmp.value("c_rw[1][2]"));
+    EXPECT_NEAR(lmp.value("c_rw[1][3]"), toy.mean_bond(toy.coarse_k + 15.0),
+                4.0 * lmp.value("c_rw[1][2]"));
   }
   // control: without the bias in U_CG the mean is wrong, and leaving it out is an error
   {
-    PlainLammps lmp(toy.coarse_script() + fix_line(flow, fine, "samples 4 temp 300 batch 256") + COMMON);
+    PlainLammps lmp(toy.coarse_script() + fix_line(flow, fine, "samples 4 temp 300 batch 256") +
+                    COMMON);
     lmp.commands("rerun " + dump + " dump x y z box no");
-    EXPECT_GT(std::fabs(lmp.value("c_rw[1][1]") - toy.mean_bond(toy.fine_k)), 4.0 * lmp.value("c_rw[1][2]"));
+    EXPECT_GT(std::fabs(lmp.value("c_rw[1][1]") - toy.mean_bond(toy.fine_k)),
+              4.0 * lmp.value("c_rw[1][2]"));
   }
   PlainLammps lmp(toy.coarse_script() + bias + fix_line(flow, fine, "samples 4 temp 300"));
   refused(lmp, "run 1", "fix_modify bias energy yes");
   // several molecules: an energy that belongs to no atom cannot be given to one of them
-  PlainLammps two(toy.coarse_script(2) + bias + "fix_modify bias energy yes\n" + fix_line(flow, fine, "samples 4 temp 300"));
+  PlainLammps two(toy.coarse_script(2) + bias + "fix_modify bias energy yes\n" +
+                  fix_line(flow, fine, "samples 4 temp 300"));
   refused(two, "run 1", "some energy belongs to no atom");
-  PlainLammps bonded(toy.coarse_script(2) + "create_bonds single/bond 1 3 4\n" + fix_line(flow, fine, "samples 4 temp 300"));
+  PlainLammps bonded(toy.coarse_script(2) + "create_bonds single/bond 1 3 4\n" +
+                     fix_line(flow, fine, "samples 4 temp 300"));
   refused(bonded, "run 1", "got a bond between atoms");
 }
 
@@ -134,11 +147,16 @@ TEST(FixBackmap, RunWithThermostatThermoAndHistogram)
   const auto flow = write_model("toy.flow", toy.flow());
   const auto fine = write_file("toy.in", toy.fine_script());
   const auto table = scratch_file("run.table"), histo = scratch_file("run.histo");
-  PlainLammps lmp(toy.coarse_script(2) + "velocity all create 300 4711\nfix 1 all nve\nfix 2 all langevin 300 300 100 99\n" +
-                  fix_line(flow, fine, "samples 5 thermostat 2 table " + table, 10) +
-                  "compute rw all reweight bm v_b v_r\nthermo_style custom step temp pe f_bm[1] f_bm[3] c_rw[1][1] c_rw[2][2]\n"
-                  "thermo 20\nfix h all ave/histo/weight 10 1 10 1.0 2.0 20 f_bm[6] f_bm[2] mode vector kind local ave running "
-                  "file " + histo + "\nminimize 0 1e-3 10 10\n");
+  PlainLammps lmp(
+      toy.coarse_script(2) +
+      "velocity all create 300 4711\nfix 1 all nve\nfix 2 all langevin 300 300 100 99\n" +
+      fix_line(flow, fine, "samples 5 thermostat 2 table " + table, 10) +
+      "compute rw all reweight bm v_b v_r\nthermo_style custom step temp pe f_bm[1] f_bm[3] "
+      "c_rw[1][1] c_rw[2][2]\n"
+      "thermo 20\nfix h all ave/histo/weight 10 1 10 1.0 2.0 20 f_bm[6] f_bm[2] mode vector kind "
+      "local ave running "
+      "file " +
+      histo + "\nminimize 0 1e-3 10 10\n");
   EXPECT_EQ(lmp.value("f_bm[1]"), 0.0) << "minimize must not sample";
   lmp.commands("reset_timestep 0\nrun 100\nrun 100");
   EXPECT_EQ(lmp.value("f_bm[1]"), 40.0);
@@ -150,11 +168,13 @@ TEST(FixBackmap, RunWithThermostatThermoAndHistogram)
   EXPECT_EQ(t.rows[5].molecule, 2);
   EXPECT_GT(t.seconds, 0.0);
   const auto &r = t.rows[17];
-  EXPECT_NEAR(r.logweight, -r.u / t.kt + r.ucg / t.kt - r.logq, 1e-9 * std::fabs(r.logweight) + 1e-9);
+  EXPECT_NEAR(r.logweight, -r.u / t.kt + r.ucg / t.kt - r.logq,
+              1e-9 * std::fabs(r.logweight) + 1e-9);
   const auto weights = t.weights();
   EXPECT_NEAR(weights.joint_ess(), lmp.value("f_bm[3]"), 1e-9);
   EXPECT_NEAR(weights.means()[0].mean, lmp.value("c_rw[1][1]"), 1e-9);
-  EXPECT_NE(read_file(histo).find("200 20"), std::string::npos) << "fix ave/histo/weight takes the local arrays";
+  EXPECT_NE(read_file(histo).find("200 20"), std::string::npos)
+      << "fix ave/histo/weight takes the local arrays";
 }
 
 TEST(FixBackmap, RestartCarriesTheSums)
@@ -166,14 +186,15 @@ TEST(FixBackmap, RestartCarriesTheSums)
   const std::string rest = fix_line(flow, fine, "samples 5 temp 300", 10) + COMMON;
   double ess, mean, constant;
   {
-    PlainLammps lmp(toy.coarse_script() + "velocity all create 300 4711\nfix 1 all nve\n" + rest + "run 50\n");
+    PlainLammps lmp(toy.coarse_script() + "velocity all create 300 4711\nfix 1 all nve\n" + rest +
+                    "run 50\n");
     ess = lmp.value("f_bm[3]");
     mean = lmp.value("c_rw[1][1]");
     constant = lmp.value("f_bm[14]");
     lmp.commands("write_restart " + restart);
   }
-  PlainLammps lmp("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " + restart +
-                  "\nfix 1 all nve\n" + rest + "run 0");
+  PlainLammps lmp("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " +
+                  restart + "\nfix 1 all nve\n" + rest + "run 0");
   EXPECT_EQ(lmp.value("f_bm[1]"), 5.0);
   EXPECT_EQ(lmp.value("f_bm[3]"), ess);
   EXPECT_EQ(lmp.value("c_rw[1][1]"), mean);
@@ -181,8 +202,8 @@ TEST(FixBackmap, RestartCarriesTheSums)
   EXPECT_EQ(lmp.value("f_bm[1]"), 7.0);
   EXPECT_EQ(lmp.value("f_bm[14]"), constant);
   // other observables: the sums are of no use
-  PlainLammps other("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " + restart +
-                    "\nfix 1 all nve\n" + fix_line(flow, fine, "samples 5 temp 300", 10));
+  PlainLammps other("units real\natom_modify map array\ncomm_modify cutoff 20.0\nread_restart " +
+                    restart + "\nfix 1 all nve\n" + fix_line(flow, fine, "samples 5 temp 300", 10));
   refused(other, "run 0", "differ from those of the restart file");
 }
 
@@ -220,9 +241,12 @@ TEST(FixBackmap, DumpsOfTheFineScriptInOrderOfTheTable)
   const auto flow = write_model("ala2.flow", ala2_flow());
   const auto dump = write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 4, 1));
   const auto out = scratch_file("fine.dump"), table = scratch_file("fine.table");
-  const auto fine = write_file("fine.in", ala2_script("variable lw atom v_logweight\ndump d all custom 1 " + out +
-                                                      " id x v_lw\ndump_modify d sort id format float %.15g\n"));
-  PlainLammps lmp(ala2_coarse_script(1) + fix_line(flow, fine, "samples 3 temp 300 batch 4 table " + table, 10));
+  const auto fine =
+      write_file("fine.in",
+                 ala2_script("variable lw atom v_logweight\ndump d all custom 1 " + out +
+                             " id x v_lw\ndump_modify d sort id format float %.15g\n"));
+  PlainLammps lmp(ala2_coarse_script(1) +
+                  fix_line(flow, fine, "samples 3 temp 300 batch 4 table " + table, 10));
   lmp.commands("rerun " + dump + " dump x y z box no\nunfix bm");
   const auto t = SampleTable::parse(read_file(table), table);
   ASSERT_EQ(t.rows.size(), 12u);
@@ -249,8 +273,11 @@ TEST(FixBackmap, BatchesDoNotChangeTheSamples)
   std::string first;
   for (int batch : {1, 5, 64}) {
     const auto table = scratch_file("batch.table");
-    PlainLammps lmp(ala2_coarse_script(1) + fix_line(flow, fine, "samples 3 temp 300 observables v_phi table " + table +
-                                                     " batch " + std::to_string(batch), 10));
+    PlainLammps lmp(ala2_coarse_script(1) +
+                    fix_line(flow, fine,
+                             "samples 3 temp 300 observables v_phi table " + table + " batch " +
+                                 std::to_string(batch),
+                             10));
     lmp.commands("rerun " + dump + " dump x y z box no");
     auto text = read_file(table);
     text = text.substr(0, text.find("# seconds"));
@@ -266,12 +293,17 @@ TEST(FixBackmap, BadInput)
   const auto flow = write_model("ala2.flow", spec);
   const auto fine = write_file("fine.in", ala2_script());
   const std::string system = ala2_coarse_script(1);
-  PlainLammps lmp(system + "fix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix hot all langevin 350 350 100 99\n");
-  const auto bad = [&](const std::string &line, const std::string &expected) { refused(lmp, line, expected); };
+  PlainLammps lmp(
+      system +
+      "fix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix hot all langevin 350 350 100 99\n");
+  const auto bad = [&](const std::string &line, const std::string &expected) {
+    refused(lmp, line, expected);
+  };
 
   bad("fix bm all backmap 10 " + flow, "expected fix ID group backmap N");
   bad(fix_line("no-such.flow", fine, "temp 300"), "no-such.flow");
-  bad(fix_line(write_file("short.flow", read_file(flow).substr(0, 5000)), fine, "temp 300"), "short.flow");
+  bad(fix_line(write_file("short.flow", read_file(flow).substr(0, 5000)), fine, "temp 300"),
+      "short.flow");
   bad(fix_line(flow, "no-such.in", "temp 300"), "no-such.in");
   bad(fix_line(flow, fine, "temp 300", 0), "interval N");
   bad(fix_line(flow, fine, "temp 300 samples 0"), "samples, expected at least 1, got 0");
@@ -284,13 +316,21 @@ TEST(FixBackmap, BadInput)
   bad(fix_line(flow, "NONE", "observables v_phi"), "need a fine script");
   bad(fix_line(flow, fine, "temp 300 precision half"), "single or double");
   bad(fix_line(flow, fine, "temp 300 backend gpu"), "serial or kokkos");
-  bad(fix_line(flow, write_file("shake.in", ala2_script("fix s all shake 0.0001 20 0 b 1\n")), "temp 300"), "constrains");
-  bad(fix_line(flow, write_file("fails.in", ala2_script("nonsense\n")), "temp 300"), "Unknown command");
+  bad(fix_line(flow, write_file("shake.in", ala2_script("fix s all shake 0.0001 20 0 b 1\n")),
+               "temp 300"),
+      "constrains");
+  bad(fix_line(flow, write_file("fails.in", ala2_script("nonsense\n")), "temp 300"),
+      "Unknown command");
 
   const Toy toy;
-  bad(fix_line(flow, write_file("toy.in", toy.fine_script()), "temp 300"), "number of atoms, expected 22, got 4");
-  bad(fix_line(flow, write_file("lj.in", "units lj\natom_style full\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\n"
-                                         "create_atoms 1 random 22 5 NULL\nmass 1 1.0\n"), "temp 300"), "units");
+  bad(fix_line(flow, write_file("toy.in", toy.fine_script()), "temp 300"),
+      "number of atoms, expected 22, got 4");
+  bad(fix_line(flow,
+               write_file("lj.in",
+                          "units lj\natom_style full\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\n"
+                          "create_atoms 1 random 22 5 NULL\nmass 1 1.0\n"),
+               "temp 300"),
+      "units");
   FlowSpec heavy = spec;
   heavy.masses[3] = 19.0;
   bad(fix_line(write_model("heavy.flow", heavy), fine, "temp 300"), "mass of atom 4");
@@ -302,17 +342,23 @@ TEST(FixBackmap, BadInput)
   bad(fix_line(write_model("metal.flow", metal), fine, "temp 300"), "units of the model");
 
   // found when a run starts or takes its first frame
-  const auto bad_run = [&](const std::string &line, const std::string &run, const std::string &expected) {
-    PlainLammps one(system + "fix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix hot all langevin 350 350 100 99\n" + line);
+  const auto bad_run = [&](const std::string &line, const std::string &run,
+                           const std::string &expected) {
+    PlainLammps one(
+        system +
+        "fix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix hot all langevin 350 350 100 99\n" +
+        line);
     refused(one, run, expected);
   };
   bad_run(fix_line(flow, fine, "thermostat none"), "run 0", "there is no fix none");
   bad_run(fix_line(flow, fine, "thermostat 1"), "run 0", "does not tell its target");
   bad_run(fix_line(flow, fine, "thermostat hot"), "run 1", "the target of fix hot is 350");
   bad_run(fix_line(flow, fine, "temp 300 beads C N CA CB N C"), "run 1", "bead 5");
-  bad_run("group some id 1 2 3 4 5\nfix bm some backmap 1 " + flow + " " + fine + " temp 300\n", "run 1", "expected 6, got 5");
+  bad_run("group some id 1 2 3 4 5\nfix bm some backmap 1 " + flow + " " + fine + " temp 300\n",
+          "run 1", "expected 6, got 5");
   bad_run(fix_line(flow, fine, "temp 300 table no/such/folder/table"), "run 0", "cannot open file");
-  bad_run(fix_line(flow, fine, "temp 300") + "fix r all restrain bond 1 2 1.0 1.0 2.0\n", "run 0", "fix_modify r energy yes");
+  bad_run(fix_line(flow, fine, "temp 300") + "fix r all restrain bond 1 2 1.0 1.0 2.0\n", "run 0",
+          "fix_modify r energy yes");
   {
     PlainLammps one(system + fix_line(flow, fine, "temp 300"));
     refused(one, "compute rw all reweight no v_phi", "no fix backmap");
@@ -324,14 +370,17 @@ TEST(FixBackmap, BadInput)
     refused(one, "compute rw all reweight bm v_phi", "before the first sample");
   }
   {
-    PlainLammps two("units real\natom_style bond\natom_modify map array\npair_style lj/cut 40.0\nread_data " +
-                    write_file("pair.data", coarse_data(2, 6, {}, test::ala2_bead_positions(1))) +
-                    "\npair_coeff * * 0.1 3.0\n" + fix_line(flow, fine, "temp 300"));
+    PlainLammps two(
+        "units real\natom_style bond\natom_modify map array\npair_style lj/cut 40.0\nread_data " +
+        write_file("pair.data", coarse_data(2, 6, {}, test::ala2_bead_positions(1))) +
+        "\npair_coeff * * 0.1 3.0\n" + fix_line(flow, fine, "temp 300"));
     refused(two, "run 1", "interactions between molecules");
   }
   {
     // not equivalent after all: a restraint on one hydrogen of a methyl group
-    const auto uneven = write_file("uneven.in", ala2_script("fix r all restrain bond 1 7 50.0 50.0 1.0\nfix_modify r energy yes\n"));
+    const auto uneven = write_file(
+        "uneven.in",
+        ala2_script("fix r all restrain bond 1 7 50.0 50.0 1.0\nfix_modify r energy yes\n"));
     PlainLammps one(system + fix_line(flow, uneven, "temp 300"));
     refused(one, "run 1", "are equivalent in the model");
   }
@@ -344,12 +393,17 @@ TEST(FixBackmap, NonFiniteEnergies)
   const auto flow = write_model("toy.flow", toy.flow());
   // the force of a NaN spring: sqrt(-1) where the atom is beyond r0
   const auto run = [&](const std::string &energy) {
-    const auto fine = write_file("nan.in", toy.fine_script("variable e equal " + energy + "\nvariable zero atom 0.0\n"
-                                 "variable ea atom v_e\ngroup one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\n"
-                                 "fix_modify f energy yes\n"));
+    const auto fine = write_file(
+        "nan.in",
+        toy.fine_script(
+            "variable e equal " + energy +
+            "\nvariable zero atom 0.0\n"
+            "variable ea atom v_e\ngroup one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\n"
+            "fix_modify f energy yes\n"));
     PlainLammps lmp(toy.coarse_script() + fix_line(flow, fine, "samples 400 temp 300"));
     const std::string text = lmp.error_of("run 1");
-    if (!text.empty()) return std::vector<double>{-1.0, text.find("-inf") != std::string::npos ? 1.0 : 0.0};
+    if (!text.empty())
+      return std::vector<double>{-1.0, text.find("-inf") != std::string::npos ? 1.0 : 0.0};
     return std::vector<double>{lmp.value("f_bm[10]"), lmp.value("f_bm[11]"), lmp.value("f_bm[3]")};
   };
   const auto infinite = run("(v_r>1.5)*1.0e308*10.0");

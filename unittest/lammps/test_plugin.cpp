@@ -12,7 +12,8 @@ using namespace fix_test;
 TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
 {
   const std::string plain = BACKMAP_LMP_PLAIN, built_in = BACKMAP_LMP, plugin = BACKMAP_PLUGIN;
-  if (plain.empty() || !exists(plain) || !exists(plugin)) GTEST_SKIP() << "no LAMMPS without the styles, or no plugin";
+  if (plain.empty() || !exists(plain) || !exists(plugin))
+    GTEST_SKIP() << "no LAMMPS without the styles, or no plugin";
   const Toy toy;
   const auto flow = write_model("toy.flow", toy.flow());
   const auto fine = write_file("toy.in", toy.fine_script());
@@ -24,12 +25,15 @@ TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
   for (int k = 0; k < 2; k++) {
     const std::string load = k ? "plugin load " + plugin + "\n" : "";
     const auto run = [&](const std::string &name) {
-      return "fix bm all backmap 1 " + flow + " " + fine + " samples 4 temp 300 observables v_b table " + scratch_file(name) +
-          "\nrerun " + dump + " dump x y z box no\nunfix bm\n";
+      return "fix bm all backmap 1 " + flow + " " + fine +
+          " samples 4 temp 300 observables v_b table " + scratch_file(name) + "\nrerun " + dump +
+          " dump x y z box no\nunfix bm\n";
     };
-    const auto script = write_file("both.in", load + toy.coarse_script() + run("first") + run("second") + "clear\n" + load +
-                                   toy.coarse_script() + run("third"));
-    const std::string command = (k ? plain : built_in) + " -in " + script + " -log none -screen none";
+    const auto script = write_file("both.in",
+                                   load + toy.coarse_script() + run("first") + run("second") +
+                                       "clear\n" + load + toy.coarse_script() + run("third"));
+    const std::string command =
+        (k ? plain : built_in) + " -in " + script + " -log none -screen none";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     table[k] = read_file(scratch_file("first"));
     table[k] = table[k].substr(0, table[k].find("# seconds"));

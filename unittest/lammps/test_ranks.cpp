@@ -3,8 +3,8 @@
 
 #include "backmap_test_models.h"
 
-#include "statistics/sample_table.h"
 #include "lammps.h"
+#include "statistics/sample_table.h"
 
 using namespace BACKMAP_NS;
 using namespace fix_test;
@@ -49,15 +49,17 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
   for (int n : {1, 2, 4}) {
     const MPI_Comm comm = first_ranks(n);
     for (int molecules : {1, 3}) {
-      const auto dump = shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
+      const auto dump =
+          shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
       const auto table = shared_name(scratch_file("table"));
       std::string text;
       if (comm != MPI_COMM_NULL) {
         {
           PlainLammps lmp("", comm);
-          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) + "fix bm all backmap 10 " + flow + " " + fine +
-                       " samples 5 temp 300 batch 4 observables v_phi c_rg table " + table + "\nrerun " + dump +
-                       " dump x y z box no");
+          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) +
+                       "fix bm all backmap 10 " + flow + " " + fine +
+                       " samples 5 temp 300 batch 4 observables v_phi c_rg table " + table +
+                       "\nrerun " + dump + " dump x y z box no");
         }
         if (world_rank() == 0) text = read_file(table);
       }
@@ -84,8 +86,10 @@ TEST(Ranks, StatisticsAreTheSameOnEveryRank)
   const auto fine = write_file("toy.in", toy.fine_script());
   PlainLammps lmp("", MPI_COMM_WORLD);
   lmp.commands("processors * 1 1\n" + toy.coarse_script(3) +
-               "velocity all create 300 4711\nfix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix bm all backmap 10 " +
-               flow + " " + fine + " samples 3 thermostat 2\ncompute rw all reweight bm v_b v_r\n"
+               "velocity all create 300 4711\nfix 1 all nve\nfix 2 all langevin 300 300 100 "
+               "99\nfix bm all backmap 10 " +
+               flow + " " + fine +
+               " samples 3 thermostat 2\ncompute rw all reweight bm v_b v_r\n"
                "thermo_style custom step temp pe f_bm[3] c_rw[1][1]\nthermo 0\nrun 50");
   double mine[2] = {lmp.value("f_bm[3]"), lmp.value("c_rw[1][1]")}, zero[2] = {mine[0], mine[1]};
   MPI_Bcast(zero, 2, MPI_DOUBLE, 0, MPI_COMM_WORLD);
@@ -99,10 +103,12 @@ TEST(Ranks, StatisticsAreTheSameOnEveryRank)
 TEST(Ranks, ErrorOfTheFineScriptOnOneRank)
 {
   const auto flow = write_model("ala2.flow", ala2_flow());
-  const auto fine = write_file("one.in", ala2_script(world_rank() == 1 ? "nonsense on one rank\n" : ""));
+  const auto fine =
+      write_file("one.in", ala2_script(world_rank() == 1 ? "nonsense on one rank\n" : ""));
   PlainLammps lmp("", MPI_COMM_WORLD);
   lmp.commands("processors * 1 1\n" + ala2_coarse_script(1));
-  const auto text = lmp.error_of("fix bm all backmap 10 " + flow + " " + fine + " samples 5 temp 300");
+  const auto text =
+      lmp.error_of("fix bm all backmap 10 " + flow + " " + fine + " samples 5 temp 300");
   EXPECT_NE(text.find("Unknown command: nonsense on one rank"), std::string::npos) << text;
 }
 
@@ -110,12 +116,17 @@ TEST(Ranks, ErrorOfTheFineScriptOnOneRank)
 TEST(Ranks, ErrorOfASampleOnOneRank)
 {
   const auto flow = write_model("ala2.flow", ala2_flow());
-  const std::string bad = world_rank() == 2 ? "variable bad equal 1.0/(1.0+0.0*v_phi)*ln(-1.0)\n" : "variable bad equal v_phi\n";
-  const auto fine = write_file("sample.in", ala2_script(bad + "variable zero atom 0.0\nvariable ea atom v_bad*0.0\n"
-                               "group one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\nfix_modify f energy yes\n"));
+  const std::string bad = world_rank() == 2 ? "variable bad equal 1.0/(1.0+0.0*v_phi)*ln(-1.0)\n"
+                                            : "variable bad equal v_phi\n";
+  const auto fine = write_file("sample.in",
+                               ala2_script(bad +
+                                           "variable zero atom 0.0\nvariable ea atom v_bad*0.0\n"
+                                           "group one id 1\nfix f one addforce v_zero 0.0 0.0 "
+                                           "energy v_ea\nfix_modify f energy yes\n"));
   PlainLammps lmp("", MPI_COMM_WORLD);
   lmp.commands("processors * 1 1\n" + ala2_coarse_script(1));
-  const auto text = lmp.error_of("fix bm all backmap 1 " + flow + " " + fine + " samples 8 temp 300\nfix 1 all nve\nrun 1");
+  const auto text = lmp.error_of("fix bm all backmap 1 " + flow + " " + fine +
+                                 " samples 8 temp 300\nfix 1 all nve\nrun 1");
   EXPECT_FALSE(text.empty());
   EXPECT_NE(text.find("Log of zero/negative value"), std::string::npos) << text;
 }
@@ -126,12 +137,14 @@ TEST(Ranks, TemperTakesFramesAtTheTemperatureOfTheModel)
   const Toy toy;
   const auto flow = write_model("toy.flow", toy.flow());
   const auto fine = write_file("toy.in", toy.fine_script());
-  const char *words[] = {"test", "-partition", "2x2", "-in", "none", "-screen", "none", "-log", "none", "-nocite"};
+  const char *words[] = {"test",    "-partition", "2x2",  "-in",  "none",
+                         "-screen", "none",       "-log", "none", "-nocite"};
   auto *lmp = new LAMMPS_NS::LAMMPS(10, const_cast<char **>(words), MPI_COMM_WORLD);
   const int partition = world_rank() / 2;
   std::istringstream s("processors * 1 1\n" + toy.coarse_script(2) +
                        "variable t world 300 320\nvelocity all create $t 4711\nfix 1 all nve\n"
-                       "fix 2 all langevin $t $t 100 99\nfix bm all backmap 10 " + flow + " " + fine +
+                       "fix 2 all langevin $t $t 100 99\nfix bm all backmap 10 " +
+                       flow + " " + fine +
                        " samples 3 thermostat 2\nthermo 0\ntemper 400 10 $t 2 11 12");
   for (std::string line; std::getline(s, line);) lmp->input->one(line);
   double frames = lmp->input->variable->compute_equal("f_bm[1]"), other;

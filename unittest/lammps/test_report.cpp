@@ -29,7 +29,8 @@ TEST(Report, PartsOfASeriesAreTheWhole)
     lmp.commands("rerun " + write_file(name + ".dump", dump) + " dump x y z box no");
     return scratch_file(name);
   };
-  const auto whole = table_of("whole", all), first = table_of("first", parts[0]), second = table_of("second", parts[1]);
+  const auto whole = table_of("whole", all), first = table_of("first", parts[0]),
+             second = table_of("second", parts[1]);
   const auto json = [&](const std::string &tables, const std::string &more = "") {
     PlainLammps lmp("");
     const auto file = scratch_file("summary.json");
@@ -42,8 +43,9 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   EXPECT_EQ(a["samples_per_frame"], 4);
   EXPECT_EQ(a["temperature"], 300.0);
   EXPECT_EQ(b["tables"], 2);
-  for (const char *key : {"joint_ess", "marginal_ess", "marginal_ess_corrected", "conditional_ess_cg", "khat", "observables",
-                          "zero_weights", "nan_energies", "frames", "samples"})
+  for (const char *key :
+       {"joint_ess", "marginal_ess", "marginal_ess_corrected", "conditional_ess_cg", "khat",
+        "observables", "zero_weights", "nan_energies", "frames", "samples"})
     EXPECT_EQ(a[key], b[key]) << key;
   EXPECT_EQ(a["observables"]["b"].size(), 3u);
   EXPECT_TRUE(a["weighted_samples_per_s"].is_number());
@@ -86,7 +88,8 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   // an empty table is a partition that never had the temperature
   const auto empty = write_file("empty", SampleTable::parse(read_file(whole), whole).header());
   EXPECT_EQ(json(whole + " " + empty)["joint_ess"], a["joint_ess"]);
-  const auto more = json(whole, " include " + write_file("more.json", "{\"conditional_ess_fg_m500\": 0.8}"));
+  const auto more =
+      json(whole, " include " + write_file("more.json", "{\"conditional_ess_fg_m500\": 0.8}"));
   EXPECT_EQ(more["conditional_ess_fg_m500"], 0.8);
 
   PlainLammps lmp("");
@@ -102,7 +105,8 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   refused("backmap_report " + whole + " runs 0", "runs");
   SampleTable other = SampleTable::parse(read_file(whole), whole);
   other.samples = 5;
-  refused("backmap_report " + whole + " " + write_file("other", other.header()), "samples per frame");
+  refused("backmap_report " + whole + " " + write_file("other", other.header()),
+          "samples per frame");
   refused("backmap_report " + write_file("broken", read_file(whole).substr(0, 500)), "broken");
 }
 
@@ -116,7 +120,9 @@ TEST(Validate, ToyAgainstClosedForms)
   // frames of the all-atom model: beads, then r and t with densities times r^2 and sin t, by rejection
   std::mt19937_64 engine(5);
   const auto uniform = [&] { return ((engine() >> 11) + 0.5) * 0x1p-53; };
-  const auto normal = [&] { return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform()); };
+  const auto normal = [&] {
+    return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform());
+  };
   std::string dump;
   const int n = 400;
   for (int i = 0; i < n; i++) {
@@ -128,23 +134,28 @@ TEST(Validate, ToyAgainstClosedForms)
     while (uniform() > std::sin(t));
     // atom 4 on bead 3: r from it, t with the bond to bead 2, any torsion
     const double *b = &x[3], *c = &x[6];
-    double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]}, length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
+    double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]},
+           length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
     for (double &v : e) v /= length;
     const double p = 2.0 * M_PI * uniform(), in_plane[3] = {-e[1], e[0], 0.0};
     for (int d = 0; d < 3; d++)
-      x.push_back(c[d] - r * std::cos(t) * e[d] + r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
+      x.push_back(c[d] - r * std::cos(t) * e[d] +
+                  r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
     dump += dump_frame(i + 1, x);
   }
   PlainLammps lmp(script);
   const auto json = scratch_file("validate.json");
-  lmp.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 2000 frames " + std::to_string(n) + " json " + json +
-               " files " + write_file("fine.dump", dump) + " dump x y z box no");
+  lmp.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 2000 frames " +
+               std::to_string(n) + " json " + json + " files " + write_file("fine.dump", dump) +
+               " dump x y z box no");
   const auto j = nlohmann::json::parse(read_file(json));
   const double r2 = toy.r0 * toy.r0 + toy.sr * toy.sr;
-  const double r4 = std::pow(toy.r0, 4) + 6.0 * std::pow(toy.r0 * toy.sr, 2) + 3.0 * std::pow(toy.sr, 4);
+  const double r4 =
+      std::pow(toy.r0, 4) + 6.0 * std::pow(toy.r0 * toy.sr, 2) + 3.0 * std::pow(toy.sr, 4);
   const double s1 = std::sin(toy.t0) * std::exp(-0.5 * toy.st * toy.st);
   const double s2 = 0.5 * (1.0 - std::cos(2.0 * toy.t0) * std::exp(-2.0 * toy.st * toy.st));
-  const double expected = r2 * r2 / r4 * s1 * s1 / s2;    // (E w)^2 / E w^2, which is also the forward ESS
+  const double expected =
+      r2 * r2 / r4 * s1 * s1 / s2;    // (E w)^2 / E w^2, which is also the forward ESS
   EXPECT_NEAR(j["conditional_ess_fg_m2000"], expected, 0.002);
   EXPECT_NEAR(j["forward_ess_fg"], expected, 0.005);
   EXPECT_LT(j["conditional_ess_fg_m2000_q10"], j["conditional_ess_fg_m2000"]);

@@ -24,7 +24,8 @@ struct Result {
 };
 
 /// CG frames of the toy, every k-th with its first bond stretched, through fix backmap and backmap_report.
-Result run(const Toy &toy, const FlowSpec &spec, const std::string &name, int samples = 8, int stretch_every = 0)
+Result run(const Toy &toy, const FlowSpec &spec, const std::string &name, int samples = 8,
+           int stretch_every = 0)
 {
   const auto flow = write_model(name + ".flow", spec);
   const auto fine = write_file(name + ".in", toy.fine_script());
@@ -36,10 +37,12 @@ Result run(const Toy &toy, const FlowSpec &spec, const std::string &name, int sa
       for (int b = 1; b < 3; b++) z[3 * b] += 1.5;
     dump += dump_frame(i + 1, z);
   }
-  const auto table = scratch_file(name + ".txt"), log = scratch_file(name + ".log"), json = scratch_file(name + ".json");
+  const auto table = scratch_file(name + ".txt"), log = scratch_file(name + ".log"),
+             json = scratch_file(name + ".json");
   {
-    PlainLammps lmp("log " + log + "\n" + toy.coarse_script() + "fix bm all backmap 1 " + flow + " " + fine + " samples " +
-                    std::to_string(samples) + " temp 300 observables v_b table " + table + "\n");
+    PlainLammps lmp("log " + log + "\n" + toy.coarse_script() + "fix bm all backmap 1 " + flow +
+                    " " + fine + " samples " + std::to_string(samples) +
+                    " temp 300 observables v_b table " + table + "\n");
     lmp.commands("rerun " + write_file(name + ".dump", dump) + " dump x y z box no");
   }
   PlainLammps lmp("");
@@ -115,7 +118,8 @@ TEST(Warnings, range_in_the_model_file)
   EXPECT_EQ(back.range.radius, spec.range.radius);
   EXPECT_EQ(back.range.centres, spec.range.centres);
   spec.range.dim--;
-  EXPECT_NE(error_text([&] { spec.validate("flow"); }).find("range of the training data"), std::string::npos);
+  EXPECT_NE(error_text([&] { spec.validate("flow"); }).find("range of the training data"),
+            std::string::npos);
 }
 
 // held-out frames of the toy: its own flow has them all, a flow of a third of their width does not
@@ -126,19 +130,23 @@ TEST(Warnings, a_flow_that_misses_configurations)
   const auto fine = write_file("missed.in", script);
   std::mt19937_64 engine(5);
   const auto uniform = [&] { return ((engine() >> 11) + 0.5) * 0x1p-53; };
-  const auto normal = [&] { return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform()); };
+  const auto normal = [&] {
+    return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * M_PI * uniform());
+  };
   std::string dump;
   const int n = 300;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
-    const double r = toy.r0 + toy.sr * normal(), t = toy.t0 + toy.st * normal(), p = 2.0 * M_PI * uniform();
+    const double r = toy.r0 + toy.sr * normal(), t = toy.t0 + toy.st * normal(),
+                 p = 2.0 * M_PI * uniform();
     const double *b = &x[3], *c = &x[6];
     double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]};
     const double length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
     for (double &v : e) v /= length;
     const double in_plane[3] = {-e[1], e[0], 0.0};
     for (int d = 0; d < 3; d++)
-      x.push_back(c[d] - r * std::cos(t) * e[d] + r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
+      x.push_back(c[d] - r * std::cos(t) * e[d] +
+                  r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
     dump += dump_frame(i + 1, x);
   }
   const auto frames = write_file("missed.dump", dump);
@@ -150,8 +158,8 @@ TEST(Warnings, a_flow_that_misses_configurations)
     const auto json = scratch_file("missed.json"), log = scratch_file("missed.log");
     {
       PlainLammps lmp("log " + log + "\n" + script);
-      lmp.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 200 frames " + std::to_string(n) + " json " +
-                   json + " files " + frames + " dump x y z box no");
+      lmp.commands("backmap_validate " + flow + " " + fine + " temp 300 samples 200 frames " +
+                   std::to_string(n) + " json " + json + " files " + frames + " dump x y z box no");
     }
     const auto j = nlohmann::json::parse(read_file(json));
     EXPECT_EQ(j["warnings"].size(), narrow ? 1u : 0u) << j["warnings"];
@@ -161,7 +169,9 @@ TEST(Warnings, a_flow_that_misses_configurations)
     const Toy healthy;
     const Result r = run(healthy, healthy.flow(), "beside");
     PlainLammps lmp("");
-    lmp.commands("backmap_report " + scratch_file("beside.txt") + " json " + scratch_file("both.json") + " include " + json);
-    EXPECT_EQ(nlohmann::json::parse(read_file(scratch_file("both.json")))["warnings"].size(), narrow ? 1u : 0u);
+    lmp.commands("backmap_report " + scratch_file("beside.txt") + " json " +
+                 scratch_file("both.json") + " include " + json);
+    EXPECT_EQ(nlohmann::json::parse(read_file(scratch_file("both.json")))["warnings"].size(),
+              narrow ? 1u : 0u);
   }
 }

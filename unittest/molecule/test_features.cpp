@@ -25,8 +25,7 @@ std::vector<double> random_beads(int n, unsigned seed)
   std::normal_distribution<double> g(0.0, 1.0);
   std::vector<double> z(3 * n);
   for (int i = 0; i < n; i++)
-    for (int k = 0; k < 3; k++)
-      z[3 * i + k] = 1.2 * i * (k == 0) + g(rng);
+    for (int k = 0; k < 3; k++) z[3 * i + k] = 1.2 * i * (k == 0) + g(rng);
   return z;
 }
 
@@ -48,17 +47,14 @@ double gradient_error(const FeatureSpec &spec, const std::vector<double> &z0, do
   std::vector<double> z = z0, f(spec.size()), w(spec.size()), g(z.size(), 0.0);
   std::mt19937_64 rng(7);
   std::normal_distribution<double> normal(0.0, 1.0);
-  for (double &x : w)
-    x = normal(rng);
+  for (double &x : w) x = normal(rng);
   features_gradient(spec, z.data(), w.data(), g.data());
   double scale = 0.0, worst = 0.0;
-  for (double x : g)
-    scale = std::max(scale, std::fabs(x));
+  for (double x : g) scale = std::max(scale, std::fabs(x));
   auto value = [&]() {
     features(spec, z.data(), f.data());
     double e = 0.0;
-    for (int k = 0; k < spec.size(); k++)
-      e += w[k] * f[k];
+    for (int k = 0; k < spec.size(); k++) e += w[k] * f[k];
     return e;
   };
   for (std::size_t i = 0; i < z.size(); i++) {
@@ -150,15 +146,12 @@ TEST(Features, GradientIsFiniteWhereItDoesNotExist)
     std::vector<double> w(spec.size(), 1.0), g(12, 0.0), f(spec.size());
     features(spec, z.data(), f.data());
     features_gradient(spec, z.data(), w.data(), g.data());
-    for (double x : f)
-      EXPECT_TRUE(std::isfinite(x));
-    for (double x : g)
-      EXPECT_TRUE(std::isfinite(x));
+    for (double x : f) EXPECT_TRUE(std::isfinite(x));
+    for (double x : g) EXPECT_TRUE(std::isfinite(x));
   }
   std::vector<double> z(12, 0.0), w(spec.size(), 1.0), g(12, 0.0);
   features_gradient(spec, z.data(), w.data(), g.data());
-  for (double x : g)
-    EXPECT_EQ(x, 0.0);
+  for (double x : g) EXPECT_EQ(x, 0.0);
 }
 
 TEST(Features, NanStaysNan)
@@ -209,8 +202,7 @@ TEST(Features, Derived)
 
   // a long chain keeps the pairs within four bonds only
   std::vector<std::array<int, 2>> bonds;
-  for (int i = 0; i + 1 < 30; i++)
-    bonds.push_back({i, i + 1});
+  for (int i = 0; i + 1 < 30; i++) bonds.push_back({i, i + 1});
   EXPECT_EQ(derive_features(30, bonds).distances.size(), 29u + 28u + 27u + 26u);
 
   // a star has no torsion along bonds, but must still tell its mirror image

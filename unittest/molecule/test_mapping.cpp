@@ -61,7 +61,8 @@ TEST(Mapping, names_what_is_wrong)
   expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[]}]})", "at least one");
   expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[7]},{"name":"M","atoms":[7]}]})",
                "already in bead 1");
-  expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[7],"weights":[1,2]}]})", "one number");
+  expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[7],"weights":[1,2]}]})",
+               "one number");
   expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[7],"weights":[-1]}]})", "positive");
   expect_error(R"({"molecule":"x","beads":[{"name":"N","atoms":[7],"wights":[1]}]})", "wights");
 }
@@ -70,8 +71,8 @@ TEST(Mapping, force_groups_follow_the_bonds)
 {
   const Topology t = data_topology(data + "/ala2/ala2.data");
   const Mapping m = make_map({4, 6, 8, 10, 14, 16});
-  const std::vector<int> expected = {0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4,
-                                     5, 5, 5, 5, 5, 5};
+  const std::vector<int> expected = {0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3,
+                                     3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 5};
   EXPECT_EQ(m.force_groups(t), expected);
   const std::vector<std::array<int, 2>> bonds = {{0, 1}, {1, 2}, {2, 3}, {2, 4}, {4, 5}};
   EXPECT_EQ(m.bead_bonds(t), bonds);
@@ -107,7 +108,8 @@ TEST(Mapping, forces_on_centres_of_mass)
     for (size_t j = 0; j < m.beads[b].atoms.size(); j++)
       for (int k = 0; k < 3; k++) {
         const int i = m.beads[b].atoms[j];
-        const double c = m.beads[b].weights[j], mean = s[i] * s[i] * c / var[b] * z[3 * b + k];    // of x given z
+        const double c = m.beads[b].weights[j],
+                     mean = s[i] * s[i] * c / var[b] * z[3 * b + k];    // of x given z
         f[3 * i + k] = -mean / (s[i] * s[i]);
         weighted[3 * b + k] += c * f[3 * i + k];
       }
@@ -115,7 +117,8 @@ TEST(Mapping, forces_on_centres_of_mass)
   for (int k = 0; k < 9; k++) {
     EXPECT_NEAR(F[k], -z[k] / var[k / 3], 1e-12 / var[k / 3]);
     if (std::fabs(z[k]) > 0.05) {
-      EXPECT_GT(std::fabs(weighted[k] - F[k]), 0.1 * std::fabs(F[k])) << "the control is not noticed";
+      EXPECT_GT(std::fabs(weighted[k] - F[k]), 0.1 * std::fabs(F[k]))
+          << "the control is not noticed";
     }
   }
 }

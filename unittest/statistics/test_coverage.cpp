@@ -122,7 +122,8 @@ bool covers_zero(const std::vector<double> &d)
 }
 
 struct Coverage {
-  double mean = 0, p = 0, delta_f = 0, log_weight = 0, f = 0, f_mean = 0, too_short = 0, disagree = 0;
+  double mean = 0, p = 0, delta_f = 0, log_weight = 0, f = 0, f_mean = 0, too_short = 0,
+         disagree = 0;
 };
 
 Coverage coverage(const Setting &s)
@@ -140,8 +141,11 @@ Coverage coverage(const Setting &s)
     c.too_short += e[0].mean.too_short;
     c.disagree += e[0].mean.disagree;
   }
-  for (double *v : {&c.mean, &c.p, &c.delta_f, &c.log_weight, &c.f, &c.f_mean, &c.too_short, &c.disagree}) *v /= REPETITIONS;
-  printf("%s: <x> %.4f, p %.4f, Delta F %.4f, log mean w %.4f, F(z) %.4f, mean of F %.4f; too short %.4f, disagree %.4f\n",
+  for (double *v :
+       {&c.mean, &c.p, &c.delta_f, &c.log_weight, &c.f, &c.f_mean, &c.too_short, &c.disagree})
+    *v /= REPETITIONS;
+  printf("%s: <x> %.4f, p %.4f, Delta F %.4f, log mean w %.4f, F(z) %.4f, mean of F %.4f; too "
+         "short %.4f, disagree %.4f\n",
          s.name, c.mean, c.p, c.delta_f, c.log_weight, c.f, c.f_mean, c.too_short, c.disagree);
   return c;
 }
@@ -168,11 +172,26 @@ const Setting GOOD{"tau 19, M = 4", 0.9, 2400, 4, 0.3, 1.1, 1};
 
 }    // namespace
 
-TEST(Coverage, ShortAutocorrelation) { expect_covered({"tau 3, M = 4", 0.5, 600, 4, 0.3, 1.1, 1}); }
-TEST(Coverage, LongAutocorrelation) { expect_covered(GOOD); }
-TEST(Coverage, ManySamples) { expect_covered({"tau 3, M = 16", 0.5, 500, 16, 0.3, 1.1, 1}); }
-TEST(Coverage, BadFlow) { expect_covered({"tau 3, M = 48, bad flow", 0.5, 450, 48, 0.6, 1.3, 1}); }
-TEST(Coverage, TwoRuns) { expect_covered({"two runs, tau 9, M = 4", 0.8, 700, 4, 0.3, 1.1, 2}); }
+TEST(Coverage, ShortAutocorrelation)
+{
+  expect_covered({"tau 3, M = 4", 0.5, 600, 4, 0.3, 1.1, 1});
+}
+TEST(Coverage, LongAutocorrelation)
+{
+  expect_covered(GOOD);
+}
+TEST(Coverage, ManySamples)
+{
+  expect_covered({"tau 3, M = 16", 0.5, 500, 16, 0.3, 1.1, 1});
+}
+TEST(Coverage, BadFlow)
+{
+  expect_covered({"tau 3, M = 48, bad flow", 0.5, 450, 48, 0.6, 1.3, 1});
+}
+TEST(Coverage, TwoRuns)
+{
+  expect_covered({"two runs, tau 9, M = 4", 0.8, 700, 4, 0.3, 1.1, 2});
+}
 
 // The same data, five wrong ways.
 TEST(Coverage, ControlsMustFail)
@@ -210,8 +229,11 @@ TEST(Coverage, ControlsMustFail)
     // F(z) from four samples with the normal quantile instead of Student's
     normal_of_few += std::fabs(d.f.value - d.f_exact) <= 1.96 * d.f.error;
   }
-  printf("controls: independent samples %.3f, blocks of one frame %.3f, clipped %.3f, biased F %.3f, no Student %.3f\n",
-         independent / repetitions, single / repetitions, clipped / repetitions, raw / repetitions, normal_of_few / repetitions);
+  printf("controls: independent samples %.3f, blocks of one frame %.3f, clipped %.3f, biased F "
+         "%.3f, no Student %.3f\n",
+         independent / repetitions, single / repetitions, clipped / repetitions, raw / repetitions,
+         normal_of_few / repetitions);
   // not only outside of 93 to 97 %, but by three standard errors of 1.1 %
-  for (double v : {independent, single, clipped, raw, normal_of_few}) EXPECT_LT(v / repetitions, 0.895);
+  for (double v : {independent, single, clipped, raw, normal_of_few})
+    EXPECT_LT(v / repetitions, 0.895);
 }

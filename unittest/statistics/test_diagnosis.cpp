@@ -1,7 +1,7 @@
 // The warnings on numbers: each fires where it must and is silent where it must be.
 
-#include "statistics/diagnosis.h"
 #include "molecule/feature_range.h"
+#include "statistics/diagnosis.h"
 
 #include "gtest/gtest.h"
 
@@ -59,12 +59,14 @@ TEST(Diagnosis, healthy_runs_are_silent)
 
 TEST(Diagnosis, low_ess_names_the_culprit)
 {
-  const auto coarse = diagnose_weights(lognormal(2000, 16, 2.5, 0.3)), flow = diagnose_weights(lognormal(2000, 16, 0.2, 2.5));
+  const auto coarse = diagnose_weights(lognormal(2000, 16, 2.5, 0.3)),
+             flow = diagnose_weights(lognormal(2000, 16, 0.2, 2.5));
   ASSERT_TRUE(has(coarse, "low_ess"));
   EXPECT_NE(coarse[0].text.find("train_cgnet"), std::string::npos);
   ASSERT_TRUE(has(flow, "low_ess"));
   EXPECT_NE(flow[0].text.find("the flow fits worse"), std::string::npos) << flow[0].text;
-  EXPECT_FALSE(has(diagnose_weights(lognormal(2000, 16, 0.8, 0.8)), "low_ess"));    // joint ESS 0.28
+  EXPECT_FALSE(
+      has(diagnose_weights(lognormal(2000, 16, 0.8, 0.8)), "low_ess"));    // joint ESS 0.28
 }
 
 TEST(Diagnosis, few_effective_frames)
@@ -99,7 +101,7 @@ TEST(Diagnosis, dominating_sample)
     w.add_frame({5000, 0, 1}, 16, l.data(), nullptr);
     return diagnose_weights(w);
   };
-  EXPECT_TRUE(has(with(std::log(0.1 * 16000.0)), "dominating_sample"));     // 9 % of the weight
+  EXPECT_TRUE(has(with(std::log(0.1 * 16000.0)), "dominating_sample"));      // 9 % of the weight
   EXPECT_FALSE(has(with(std::log(0.02 * 16000.0)), "dominating_sample"));    // 2 %
   // 20 equal samples have 5 % each and none dominates
   WeightSet few;
@@ -167,7 +169,8 @@ TEST(FeatureRange, inside_outside_and_in_the_gap)
     std::vector<float> f;
     for (int i = 0; i < count; i++)
       for (int k = 0; k < dim; k++)
-        f.push_back(static_cast<float>(0.3 * normal(random) + (k < 4 ? (i % 2 ? centre : -centre) : 0.0)));
+        f.push_back(
+            static_cast<float>(0.3 * normal(random) + (k < 4 ? (i % 2 ? centre : -centre) : 0.0)));
     return f;
   };
   const auto train = draw(n, 2.0), other = draw(n, 2.0);
@@ -183,7 +186,8 @@ TEST(FeatureRange, inside_outside_and_in_the_gap)
     }
     return std::make_pair(out, all);
   };
-  const auto fresh = share(draw(n, 2.0)), gap = share(draw(1000, 0.0)), beyond = share(draw(1000, 4.0));
+  const auto fresh = share(draw(n, 2.0)), gap = share(draw(1000, 0.0)),
+             beyond = share(draw(1000, 4.0));
   EXPECT_LE(fresh.first, 60) << "expected 30 of " << n;    // 5 standard deviations of 30 above
   EXPECT_GT(fresh.first, 0);
   EXPECT_EQ(gap.first, gap.second);

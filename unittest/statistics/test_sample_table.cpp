@@ -31,7 +31,8 @@ std::string text(const SampleTable &t)
   const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
   const double a[] = {-60.0, 2.5}, b[] = {nan, nan};
   return t.header() + t.line({100, 1, 0, -3.25, 10.5, -2.0, 17.0}, a) + "# constant -3.5\n" +
-      t.line({100, 1, 1, -inf, inf, -2.0, inf}, b) + t.line({200, 1, 0, -1.0 / 3.0, 1.0, 2.0, 3.0}, a) +
+      t.line({100, 1, 1, -inf, inf, -2.0, inf}, b) +
+      t.line({200, 1, 0, -1.0 / 3.0, 1.0, 2.0, 3.0}, a) +
       t.line({200, 1, 1, nan, nan, 2.0, 3.0}, b) + "# seconds 1.5\n# seconds 2.5\n";
 }
 

@@ -56,7 +56,8 @@ TEST(Series, Quantiles)
   EXPECT_TRUE(std::isnan(student_quantile(1.0, 3)));
   EXPECT_TRUE(std::isnan(student_quantile(0.5, 0)));
   EXPECT_NEAR(fisher_tail(4.964602743730711, 1, 10), 0.05, 1e-11);
-  EXPECT_NEAR(fisher_tail(std::pow(student_quantile(0.975, 7), 2), 1, 7), 0.05, 1e-11);    // t^2 is F(1, dof)
+  EXPECT_NEAR(fisher_tail(std::pow(student_quantile(0.975, 7), 2), 1, 7), 0.05,
+              1e-11);                                       // t^2 is F(1, dof)
   EXPECT_NEAR(fisher_tail(2.0, 2, 2), 1.0 / 3.0, 1e-13);    // 1 / (1 + f)
   EXPECT_EQ(fisher_tail(0.0, 3, 5), 1.0);
 }
@@ -94,7 +95,8 @@ TEST(Series, BlockRule)
   EXPECT_EQ(slow.blocks, static_cast<int>(4000 / (rule.length * slow.tau)));
   EXPECT_GE(slow.blocks, rule.fewest);
   EXPECT_FALSE(slow.too_short);
-  EXPECT_NEAR(slow.upper - slow.value, student_quantile(0.975, slow.blocks - 1) * slow.error, 1e-12);
+  EXPECT_NEAR(slow.upper - slow.value, student_quantile(0.975, slow.blocks - 1) * slow.error,
+              1e-12);
   EXPECT_NEAR(slow.value - slow.lower, slow.upper - slow.value, 1e-12);
   // a run of a few tau is marked, and so is a number of blocks that makes them too short
   const auto brief = ratio_estimate({chain(0.97, 300, 1)}, RatioOf::Mean);
@@ -123,11 +125,13 @@ TEST(Series, JackknifeByHand)
   rule.fixed = 4;
   const auto mean = ratio_estimate({steps}, RatioOf::Mean, rule);
   EXPECT_NEAR(mean.value, 3.0, 1e-14);
-  EXPECT_NEAR(mean.error, std::sqrt((4.0 + 1.0 + 1.0 + 4.0) / 3.0 / 4.0), 1e-14);    // that of a mean of 4
+  EXPECT_NEAR(mean.error, std::sqrt((4.0 + 1.0 + 1.0 + 4.0) / 3.0 / 4.0),
+              1e-14);    // that of a mean of 4
   EXPECT_EQ(mean.dof, 3.0);
   const auto log = ratio_estimate({steps}, RatioOf::Log, rule);
   double left[4], average = 0.0, spread = 0.0;
-  for (int i = 0; i < 4; i++) average += (left[i] = std::log((12.0 - steps[i].numerator) / 3.0)) / 4.0;
+  for (int i = 0; i < 4; i++)
+    average += (left[i] = std::log((12.0 - steps[i].numerator) / 3.0)) / 4.0;
   for (double l : left) spread += (l - average) * (l - average);
   EXPECT_NEAR(log.plain, std::log(3.0), 1e-14);
   EXPECT_NEAR(log.value, 4.0 * std::log(3.0) - 3.0 * average, 1e-13);
@@ -142,7 +146,8 @@ TEST(Series, RunsThatDisagree)
   EXPECT_TRUE(both.disagree);
   EXPECT_EQ(both.walkers, 2);
   EXPECT_EQ(both.dof, 1.0);
-  EXPECT_NEAR(both.error, 0.5 * std::fabs(ratio_estimate({b}, RatioOf::Mean).value - one.value), 1e-12);
+  EXPECT_NEAR(both.error, 0.5 * std::fabs(ratio_estimate({b}, RatioOf::Mean).value - one.value),
+              1e-12);
   EXPECT_LE(both.lower, one.value);
   // control: blocks of both runs as if they were of one say an error that hides it
   BlockRule blind;
@@ -152,7 +157,8 @@ TEST(Series, RunsThatDisagree)
   // runs that agree: F test at 1 %; of 200 pairs no more than 8 may be found to differ (binomial: false alarm 1e-4)
   int alarms = 0;
   for (int s = 0; s < 200; s++)
-    alarms += ratio_estimate({chain(0.5, 400, 100 + s), chain(0.5, 400, 500 + s)}, RatioOf::Mean).disagree;
+    alarms += ratio_estimate({chain(0.5, 400, 100 + s), chain(0.5, 400, 500 + s)}, RatioOf::Mean)
+                  .disagree;
   EXPECT_LE(alarms, 8);
 }
 
@@ -168,7 +174,8 @@ TEST(Series, SmallDisagreementOfLongRuns)
 
 namespace {
 
-void frame(WeightSet &set, std::int64_t step, std::int64_t series, std::int64_t molecule, double value)
+void frame(WeightSet &set, std::int64_t step, std::int64_t series, std::int64_t molecule,
+           double value)
 {
   const double logw = 0.0;
   set.add_frame({step, series, molecule}, 1, &logw, &value);
@@ -190,7 +197,8 @@ TEST(Walkers, PartitionsAreOneRunAndOverlapsAreSeveral)
     frame(runs, i, 1, 1, i);
     frame(again, i, 0, 1, i);
   }
-  for (int i = 0; i < 40; i++) frame(again, i, 0, 1, i);    // the same steps once more, as in a table written on
+  for (int i = 0; i < 40; i++)
+    frame(again, i, 0, 1, i);    // the same steps once more, as in a table written on
   EXPECT_EQ(exchange.runs(), 1);
   EXPECT_EQ(exchange.walkers(), 2);
   EXPECT_EQ(runs.runs(), 2);

@@ -66,7 +66,8 @@ TEST(Weights, KishAndEntropyOfKnownWeights)
 {
   const double l[] = {std::log(1.0), std::log(2.0), std::log(3.0), -INF};
   EXPECT_NEAR(kish_ess(l, 4), 36.0 / (4.0 * 14.0), 1e-15);
-  const double h = -(1. / 6. * std::log(1. / 6.) + 1. / 3. * std::log(1. / 3.) + 0.5 * std::log(0.5));
+  const double h =
+      -(1. / 6. * std::log(1. / 6.) + 1. / 3. * std::log(1. / 3.) + 0.5 * std::log(0.5));
   EXPECT_NEAR(entropy_ess(l, 4), std::exp(h) / 4.0, 1e-15);
   const double equal[] = {-5.0, -5.0, -5.0};
   EXPECT_NEAR(kish_ess(equal, 3), 1.0, 1e-15);
@@ -127,24 +128,29 @@ TEST(Weights, ConditionalNeedsItsNumberOfSamples)
 // reference values from a separate numpy implementation of the same two papers
 TEST(Weights, ParetoFitAgainstReference)
 {
-  const struct { double k, khat, sigma; } reference[] = {{0.3, 0.31507124246076457, 0.9919964876956547},
-                                                         {0.9, 0.876438590035224, 1.0014442239814647},
-                                                         {-0.2, -0.15286048535037824, 0.9845880516923902}};
+  const struct {
+    double k, khat, sigma;
+  } reference[] = {{0.3, 0.31507124246076457, 0.9919964876956547},
+                   {0.9, 0.876438590035224, 1.0014442239814647},
+                   {-0.2, -0.15286048535037824, 0.9845880516923902}};
   for (const auto &r : reference) {
     std::vector<double> x;
-    for (int i = 0; i < 200; i++) x.push_back((std::pow(1.0 - (i + 0.5) / 200.0, -r.k) - 1.0) / r.k);
+    for (int i = 0; i < 200; i++)
+      x.push_back((std::pow(1.0 - (i + 0.5) / 200.0, -r.k) - 1.0) / r.k);
     const ParetoShape fit = fit_generalized_pareto(x);
     EXPECT_NEAR(fit.k, r.khat, 1e-9);
     EXPECT_NEAR(fit.sigma, r.sigma, 1e-9);
   }
   std::vector<double> l;
-  for (int i = 0; i < 1000; i++) l.push_back(2.0 * std::sin(i * 12.9898) * std::cos(i * 78.233) + (i % 37) / 9.);
+  for (int i = 0; i < 1000; i++)
+    l.push_back(2.0 * std::sin(i * 12.9898) * std::cos(i * 78.233) + (i % 37) / 9.);
   const ParetoTail tail = pareto_khat(l);
   EXPECT_EQ(tail.tail, 95);
   EXPECT_NEAR(tail.khat, 0.04584069150216599, 1e-9);
   EXPECT_NEAR(tail.threshold, 1.0 - 1.0 / 3.0, 1e-15);
   for (double &v : l) v += 12345.0;
-  EXPECT_NEAR(pareto_khat(l).khat, tail.khat, 1e-8) << "k-hat must not depend on the constant of the weights";
+  EXPECT_NEAR(pareto_khat(l).khat, tail.khat, 1e-8)
+      << "k-hat must not depend on the constant of the weights";
 }
 
 TEST(Weights, KhatTellsTailsApart)

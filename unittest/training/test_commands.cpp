@@ -10,10 +10,10 @@
 #include "lammps/trajectory.h"
 
 #include "cgnet/cgnet.h"
-#include "training/correction.h"
-#include "flow/flow_spec.h"
 #include "core/model_file.h"
+#include "flow/flow_spec.h"
 #include "train_test_support.h"
+#include "training/correction.h"
 
 #include "exceptions.h"
 #include "input.h"
@@ -61,8 +61,8 @@ std::string setup(const std::string &boundary = "s s s")
 {
   return "units real\natom_style full\nboundary " + boundary +
       "\nspecial_bonds amber\npair_style lj/cut/coul/cut 12.0\npair_modify mix arithmetic\n"
-      "bond_style harmonic\nangle_style harmonic\ndihedral_style charmm\nread_data " + data +
-      "/ala2/ala2.data\n";
+      "bond_style harmonic\nangle_style harmonic\ndihedral_style charmm\nread_data " +
+      data + "/ala2/ala2.data\n";
 }
 
 class Script {
@@ -101,7 +101,9 @@ std::string dump_of_md()
     Script s(setup());
     s.commands("velocity all create 600 4711 loop geom\nfix bare all store/force\nfix 1 all nve\n"
                "fix 2 all langevin 300 300 50 11\ntimestep 1.0\nrun 500\nreset_timestep 0\n"
-               "dump d all custom 10 " + path + " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
+               "dump d all custom 10 " +
+               path +
+               " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
                "dump_modify d sort id format float %.8g\nrun 3990\nundump d");
     MPI_Barrier(MPI_COMM_WORLD);
   }
@@ -113,18 +115,22 @@ std::string map_file()
   return std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.map.json";
 }
 
-const std::string small_flow = " temperature 300 epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
-const std::string forces = " dump x y z fx fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no";
+const std::string small_flow =
+    " temperature 300 epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
+const std::string forces =
+    " dump x y z fx fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no";
 
 /// One frame of a dump custom.
-std::string frame(int64_t step, const std::vector<double> &x, const std::string &bounds = "ss ss ss",
-                  int leave_out = -1)
+std::string frame(int64_t step, const std::vector<double> &x,
+                  const std::string &bounds = "ss ss ss", int leave_out = -1)
 {
   std::ostringstream out;
   out.precision(12);
   const int n = x.size() / 3;
-  out << "ITEM: TIMESTEP\n" << step << "\nITEM: NUMBER OF ATOMS\n" << n - (leave_out >= 0)
-      << "\nITEM: BOX BOUNDS " << bounds << "\n-15 15\n-15 15\n-15 15\nITEM: ATOMS id x y z\n";
+  out << "ITEM: TIMESTEP\n"
+      << step << "\nITEM: NUMBER OF ATOMS\n"
+      << n - (leave_out >= 0) << "\nITEM: BOX BOUNDS " << bounds
+      << "\n-15 15\n-15 15\n-15 15\nITEM: ATOMS id x y z\n";
   for (int i = 0; i < n; i++)
     if (i != leave_out)
       out << i + 1 << " " << x[3 * i] << " " << x[3 * i + 1] << " " << x[3 * i + 2] << "\n";
@@ -159,14 +165,17 @@ LAMMPS_NS::BackmapTrajectory::Frames read_frames(Script &s, const std::string &t
 TEST(Trajectory, takes_the_frames_of_one_temperature)
 {
   const auto x = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 8);
-  auto part = [&](int k) { return std::vector<double>(x.begin() + 66 * k, x.begin() + 66 * (k + 1)); };
+  auto part = [&](int k) {
+    return std::vector<double>(x.begin() + 66 * k, x.begin() + 66 * (k + 1));
+  };
   std::string f[2];
   for (int p = 0; p < 2; p++) {
     for (int k = 0; k < 4; k++) f[p] += frame(10 * k, part(4 * p + k));
     f[p] = write_file("part" + std::to_string(p) + ".dump", f[p]);
   }
   // the row of a step is printed after its swap: frame 20 was made under the row of step 10
-  const std::string log = write_file("temper.log", "LAMMPS\nStep T0 T1\n0 0 1\n10 1 0\n20 0 1\n30 0 1\n");
+  const std::string log =
+      write_file("temper.log", "LAMMPS\nStep T0 T1\n0 0 1\n10 1 0\n20 0 1\n30 0 1\n");
   Script s(setup());
   const std::string files = "files " + f[0] + " " + f[1] + " temper " + log;
   auto fr = read_frames(s, files + " 0 dump x y z box no");
@@ -184,9 +193,7 @@ TEST(Trajectory, takes_the_frames_of_one_temperature)
     EXPECT_NEAR(fr.x[66 * 1], x[66 * 5], 1e-9);
   }
   fr = read_frames(s, files + " 0 first 10 last 20 dump x y z box no");
-  if (rank() == 0) {
-    EXPECT_EQ(fr.step, std::vector<LAMMPS_NS::bigint>({10, 20}));
-  }
+  if (rank() == 0) { EXPECT_EQ(fr.step, std::vector<LAMMPS_NS::bigint>({10, 20})); }
 }
 
 TEST(Trajectory, first_last_every_skip)
@@ -219,8 +226,7 @@ TEST(Trajectory, molecules_are_made_whole)
   Script s(setup("p p p"));
   const auto fr = read_frames(s, "files " + f + " dump x y z");
   if (rank()) return;
-  for (int i = 3; i < 66; i++)
-    EXPECT_NEAR(fr.x[i] - fr.x[i % 3], x[i] - x[i % 3], 1e-9) << i;
+  for (int i = 3; i < 66; i++) EXPECT_NEAR(fr.x[i] - fr.x[i % 3], x[i] - x[i % 3], 1e-9) << i;
 }
 
 TEST(Trajectory, forces_arrive_on_every_number_of_ranks)
@@ -228,11 +234,13 @@ TEST(Trajectory, forces_arrive_on_every_number_of_ranks)
   const auto x = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 2);
   std::string text, named;
   for (int k = 0; k < 2; k++) {
-    std::istringstream in(frame(k, std::vector<double>(x.begin() + 66 * k, x.begin() + 66 * (k + 1))));
+    std::istringstream in(
+        frame(k, std::vector<double>(x.begin() + 66 * k, x.begin() + 66 * (k + 1))));
     std::string line;
     int atoms = -1;
     while (std::getline(in, line)) {
-      if (atoms >= 0) line += " " + std::to_string(100 * k + atoms) + " " + std::to_string(atoms) + ".5 -1";
+      if (atoms >= 0)
+        line += " " + std::to_string(100 * k + atoms) + " " + std::to_string(atoms) + ".5 -1";
       if (atoms >= 0) atoms++;
       if (line.find("ITEM: ATOMS") == 0) {
         line += " fx fy fz";
@@ -244,11 +252,12 @@ TEST(Trajectory, forces_arrive_on_every_number_of_ranks)
   named = text;
   for (size_t at; (at = named.find("fx fy fz")) != std::string::npos;)
     named.replace(at, 8, "f_a[1] f_a[2] f_a[3]");
-  const std::string plain = write_file("forces.dump", text), other = write_file("named.dump", named);
+  const std::string plain = write_file("forces.dump", text),
+                    other = write_file("named.dump", named);
   Script s(setup());
-  for (const auto &arg : {plain + " dump x y z fx fy fz box no",
-                          plain + " dump x y z fx fy fz box no format native",
-                          other + " dump fx fy fz x y z label fx f_a[1] label fy f_a[2] label fz f_a[3] box no"}) {
+  for (const auto &arg :
+       {plain + " dump x y z fx fy fz box no", plain + " dump x y z fx fy fz box no format native",
+        other + " dump fx fy fz x y z label fx f_a[1] label fy f_a[2] label fz f_a[3] box no"}) {
     const auto fr = read_frames(s, "files " + arg, true);
     if (rank()) continue;
     ASSERT_EQ(fr.n, 2);
@@ -337,12 +346,16 @@ TEST(TrainFlow, another_molecule_with_the_same_commands)
                     flow = scratch("ala3.flow"), cg = scratch("ala3.cgnet");
   s.commands("velocity all create 600 4711 loop geom\nfix 1 all nve\nfix bare all store/force\n"
              "fix 2 all langevin 300 300 50 11\ntimestep 1.0\nrun 300\nreset_timestep 0\n"
-             "dump d all custom 4 " + dump + " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
+             "dump d all custom 4 " +
+             dump +
+             " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
              "dump_modify d sort id format float %.8g\nrun 2000\nundump d");
   s.commands("train_flow " + map + " " + flow + small_flow + "epochs 1 files " + dump +
              " dump x y z box no");
-  s.commands("train_cgnet " + map + " " + cg + " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 "
-             "files " + dump + forces);
+  s.commands("train_cgnet " + map + " " + cg +
+             " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 "
+             "files " +
+             dump + forces);
   if (rank()) return;
   const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(flow), flow));
   EXPECT_EQ(spec.natoms, 42);
@@ -356,11 +369,14 @@ TEST(TrainFlow, another_molecule_with_the_same_commands)
 TEST(TrainFlow, beads_of_several_atoms)
 {
   const std::string map = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.com.map.json",
-                    flow = scratch("com.flow"), cg = scratch("com.cgnet"), table = scratch("com.txt");
+                    flow = scratch("com.flow"), cg = scratch("com.cgnet"),
+                    table = scratch("com.txt");
   Script s(setup());
-  s.commands("train_flow " + map + " " + flow + small_flow + "files " + dump_of_md() + " dump x y z box no");
-  s.commands("train_cgnet " + map + " " + cg + " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 files " +
-             dump_of_md() + forces);
+  s.commands("train_flow " + map + " " + flow + small_flow + "files " + dump_of_md() +
+             " dump x y z box no");
+  s.commands("train_cgnet " + map + " " + cg +
+             " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 files " + dump_of_md() +
+             forces);
   std::string beads;
   if (rank() == 0) {
     const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(flow), flow));
@@ -369,22 +385,25 @@ TEST(TrainFlow, beads_of_several_atoms)
     EXPECT_EQ(CgnetSpec::from_model(ModelFile::parse(read_file(cg), cg)).prior.bonds.size(), 2u);
     const auto x = oracle_frames(data + "/ala2/oracle_vacuum.xyz", 1);
     std::ostringstream text;
-    text << "three beads\n\n3 atoms\n3 atom types\n\n-50 50 xlo xhi\n-50 50 ylo yhi\n-50 50 zlo zhi\n\nMasses\n\n"
+    text << "three beads\n\n3 atoms\n3 atom types\n\n-50 50 xlo xhi\n-50 50 ylo yhi\n-50 50 zlo "
+            "zhi\n\nMasses\n\n"
             "1 43\n2 71\n3 30\n\nAtoms # molecular\n\n";
     for (int b = 0; b < 3; b++) {
       double z[3] = {0.0, 0.0, 0.0};
       for (size_t k = 0; k < spec.beads[b].atoms.size(); k++)
-        for (int d = 0; d < 3; d++) z[d] += spec.beads[b].weights[k] * x[3 * spec.beads[b].atoms[k] + d];
+        for (int d = 0; d < 3; d++)
+          z[d] += spec.beads[b].weights[k] * x[3 * spec.beads[b].atoms[k] + d];
       text << b + 1 << " 1 " << b + 1 << " " << z[0] << " " << z[1] << " " << z[2] << "\n";
     }
     beads = text.str();
   }
   beads = write_file("com.data", beads);
   const std::string fine = write_file("com.fine", setup());
-  Script c("units real\natom_style molecular\nread_data " + beads + "\npair_style cgnet\npair_coeff * * " + cg +
+  Script c("units real\natom_style molecular\nread_data " + beads +
+           "\npair_style cgnet\npair_coeff * * " + cg +
            " ACE ALA NME\ntimestep 1.0\nvelocity all create 300 4711 loop geom\nfix 1 all nve\n"
-           "fix 2 all langevin 300 300 100 4711\nfix bm all backmap 10 " + flow + " " + fine +
-           " samples 8 thermostat 2 seed 3 table " + table + "\nrun 100\n");
+           "fix 2 all langevin 300 300 100 4711\nfix bm all backmap 10 " +
+           flow + " " + fine + " samples 8 thermostat 2 seed 3 table " + table + "\nrun 100\n");
   if (rank()) return;
   const SampleTable t = SampleTable::parse(read_file(table), table);
   EXPECT_EQ(t.rows.size(), 10u * 8u);
@@ -398,10 +417,12 @@ TEST(TrainFlow, beads_of_several_atoms)
 TEST(TrainFlow, fine_tunes_on_the_energy)
 {
   Script s(setup());
-  const std::string shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors", fine = write_file("in.fine", setup()),
-                    a = scratch("tuned.a"), b = scratch("tuned.b"),
-                    rest = " temperature 300 threads 1 epochs 2 batch 32 validation 0.2 samples 3 frames 40 init " + shipped +
-      " energy " + fine + " files " + dump_of_md() + " dump x y z box no";
+  const std::string
+      shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors",
+      fine = write_file("in.fine", setup()), a = scratch("tuned.a"), b = scratch("tuned.b"),
+      rest =
+          " temperature 300 threads 1 epochs 2 batch 32 validation 0.2 samples 3 frames 40 init " +
+      shipped + " energy " + fine + " files " + dump_of_md() + " dump x y z box no";
   s.commands("train_flow " + map_file() + " " + a + rest);
   s.commands("train_flow " + map_file() + " " + b + rest);
   if (rank()) return;
@@ -432,9 +453,12 @@ TEST(TrainFlow, goes_on_with_the_likelihood)
 TEST(TrainFlow, fine_tuning_names_what_is_wrong)
 {
   Script s(setup());
-  const std::string shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors", fine = write_file("in.fine", setup()),
-                    files = " files " + dump_of_md() + " dump x y z box no", init = " init " + shipped,
-                    start = "train_flow " + map_file() + " " + scratch("none.safetensors") + " threads 1 temperature ";
+  const std::string shipped = std::string(BACKMAP_POTENTIALS) + "/ala2.flow.safetensors",
+                    fine = write_file("in.fine", setup()),
+                    files = " files " + dump_of_md() + " dump x y z box no",
+                    init = " init " + shipped,
+                    start = "train_flow " + map_file() + " " + scratch("none.safetensors") +
+      " threads 1 temperature ";
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
     EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
@@ -445,13 +469,19 @@ TEST(TrainFlow, fine_tuning_names_what_is_wrong)
   expect(start + "300 energy " + fine + files, "expected init MODEL");
   expect(start + "310 energy " + fine + init + files, "temperature, expected 310");
   expect(start + "300 energy none.in" + init + files, "none.in");
-  expect(start + "300 energy " + fine + " samples 1" + init + files, "keyword samples, expected at least 2");
+  expect(start + "300 energy " + fine + " samples 1" + init + files,
+         "keyword samples, expected at least 2");
   expect(start + "300 init " + map_file() + files, "ala2.map.json");
-  expect(start + "300 energy " + write_file("in.other", other) + init + files, "number of atoms, expected 22, got 42");
-  expect(start + "300 frames 40 validation 0.01 energy " + fine + init + files, "validation frames, expected at least 50");
-  expect("train_flow " + write_file("swapped.json", "{\"molecule\":\"x\",\"beads\":[{\"name\":\"C\",\"atoms\":[5]},"
-                                    "{\"name\":\"N\",\"atoms\":[7]},{\"name\":\"CA\",\"atoms\":[9]}]}") +
-             " x temperature 300" + init + files, "beads differ");
+  expect(start + "300 energy " + write_file("in.other", other) + init + files,
+         "number of atoms, expected 22, got 42");
+  expect(start + "300 frames 40 validation 0.01 energy " + fine + init + files,
+         "validation frames, expected at least 50");
+  expect("train_flow " +
+             write_file("swapped.json",
+                        "{\"molecule\":\"x\",\"beads\":[{\"name\":\"C\",\"atoms\":[5]},"
+                        "{\"name\":\"N\",\"atoms\":[7]},{\"name\":\"CA\",\"atoms\":[9]}]}") +
+             " x temperature 300" + init + files,
+         "beads differ");
   EXPECT_FALSE(std::ifstream(scratch("none.safetensors")).good());
 }
 
@@ -459,10 +489,12 @@ TEST(TrainFlow, names_what_is_wrong)
 {
   const std::string out = " " + scratch("none.safetensors") + " ";
   const std::string files = " files " + dump_of_md() + " dump x y z box no";
-  const std::string bad_map = write_file("bad.json", "{\"molecule\":\"x\",\"beads\":[{\"name\":\"N\","
-                                                     "\"atoms\":[99]}]}"),
-                    two = write_file("two.json", "{\"molecule\":\"x\",\"beads\":[{\"name\":\"N\","
-                                                 "\"atoms\":[7]},{\"name\":\"C\",\"atoms\":[5]}]}");
+  const std::string bad_map = write_file("bad.json",
+                                         "{\"molecule\":\"x\",\"beads\":[{\"name\":\"N\","
+                                         "\"atoms\":[99]}]}"),
+                    two = write_file("two.json",
+                                     "{\"molecule\":\"x\",\"beads\":[{\"name\":\"N\","
+                                     "\"atoms\":[7]},{\"name\":\"C\",\"atoms\":[5]}]}");
   Script s(setup());
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
@@ -499,7 +531,8 @@ TEST(TrainCgnet, forces_and_correction)
     EXPECT_EQ(spec.hidden, std::vector<int>({16, 16}));
     EXPECT_EQ(spec.prior.bonds.size(), 5u);
     EXPECT_GE(spec.prior.dihedrals.size(), 1u);
-    EXPECT_LE(spec.prior.angles.size(), 4u);    // three about the branch and its handedness are one too many
+    EXPECT_LE(spec.prior.angles.size(),
+              4u);    // three about the branch and its handedness are one too many
     EXPECT_EQ(spec.prior.repulsion.size(), 10u);
     for (double v : spec.prior.sigma) EXPECT_GT(v, 1.0);
 
@@ -516,7 +549,9 @@ TEST(TrainCgnet, forces_and_correction)
     const int beads[6] = {4, 6, 8, 10, 14, 16};
     for (int i = 0; i < 176; i++) {
       std::vector<double> z;
-      dump << "ITEM: TIMESTEP\n" << i << "\nITEM: NUMBER OF ATOMS\n6\nITEM: BOX BOUNDS pp pp pp\n"
+      dump << "ITEM: TIMESTEP\n"
+           << i
+           << "\nITEM: NUMBER OF ATOMS\n6\nITEM: BOX BOUNDS pp pp pp\n"
               "-15 15\n-15 15\n-15 15\nITEM: ATOMS id mol x y z\n";
       for (int k = 0; k < 6; k++) {
         dump << beads[k] + 1 << " 1";
@@ -595,8 +630,9 @@ TEST(Correction, free_energy_of_frames)
       r.ucg = 1.0;
       t.rows.push_back(r);
     }
-  const std::string dump = "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 10\n"
-                           "0 10\n0 10\nITEM: ATOMS id mol x y z\n9 2 0.5 1 1\n4 2 9.5 1 1\n";
+  const std::string dump =
+      "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 10\n"
+      "0 10\n0 10\nITEM: ATOMS id mol x y z\n9 2 0.5 1 1\n4 2 9.5 1 1\n";
   const auto beads = BeadFrames::parse(dump, 2, "b.dump");
   const auto f = free_energies(t, beads, 3, "t.txt");
   ASSERT_EQ(f.n, 1);

@@ -8,11 +8,11 @@
 // differences of what it is the derivative of, and that flows become better without losing anything.
 
 #include "flow/flow.h"
-#include "training/flow_data.h"
-#include "training/flow_energy.h"
 #include "flow/internal_coords.h"
 #include "libtorch/flow_trainer.h"
 #include "train_test_support.h"
+#include "training/flow_data.h"
+#include "training/flow_energy.h"
 
 #include "gtest/gtest.h"
 
@@ -65,22 +65,25 @@ struct Small {
 
   // the dipeptide
   Small() :
-      Small(data_topology(::data + "/ala2/ala2.data"), oracle_frames(::data + "/ala2/oracle_vacuum.xyz", 1), 0.03,
-            {4, 6, 8, 10, 14, 16}, 1500, 3)
+      Small(data_topology(::data + "/ala2/ala2.data"),
+            oracle_frames(::data + "/ala2/oracle_vacuum.xyz", 1), 0.03, {4, 6, 8, 10, 14, 16}, 1500,
+            3)
   {
   }
 
   // a chain of five atoms, every second one a bead, with an atom at each side
   explicit Small(int seed) :
       Small(make_topology(7, {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {1, 5}, {3, 6}}, {5, 6}),
-            {0, 0, 0, 1.4, 0.3, 0.2, 2.1, 1.6, 0, 3.5, 1.8, 0.4, 4.3, 3.0, -0.2, 1.7, -0.4, 1.0, 4.0, 1.0, 1.1}, 0.11,
-            {0, 2, 4}, 3000, seed)
+            {0,   0,   0,   1.4,  0.3, 0.2,  2.1, 1.6, 0,   3.5, 1.8,
+             0.4, 4.3, 3.0, -0.2, 1.7, -0.4, 1.0, 4.0, 1.0, 1.1},
+            0.11, {0, 2, 4}, 3000, seed)
   {
   }
 
-  Small(const Topology &t, const std::vector<double> &start, double sigma, const std::vector<int> &atoms, int frames,
-        int seed) :
-      beads(atoms), topology(t), wells{start, sigma}, x(wells.frames(atoms, frames, seed)), natoms(t.natoms),
+  Small(const Topology &t, const std::vector<double> &start, double sigma,
+        const std::vector<int> &atoms, int frames, int seed) :
+      beads(atoms),
+      topology(t), wells{start, sigma}, x(wells.frames(atoms, frames, seed)), natoms(t.natoms),
       n(frames), ntrain(frames - frames / 5)
   {
     std::vector<char> valid(n, 0);
@@ -125,7 +128,8 @@ static void compare_with_differences(const FlowSpec &spec, const Wells &wells, c
   ASSERT_TRUE(score(frame, p));
   std::vector<double> f(3 * spec.natoms), z(3 * spec.nbeads()), x(3 * coords.npoints());
   MoleculeSpec::apply(spec.beads, frame, z.data());
-  for (int b = 0; b < spec.nbeads(); b++) std::copy_n(&z[3 * b], 3, &x[3 * coords.view().bead_atom[b]]);
+  for (int b = 0; b < spec.nbeads(); b++)
+    std::copy_n(&z[3 * b], 3, &x[3 * coords.view().bead_atom[b]]);
   const std::vector<int> shift(spec.rotors.size(), 0);
   const auto value = [&](const std::vector<double> &l, const std::vector<double> &c) {
     double logdet;
@@ -167,7 +171,8 @@ TEST(InternalScore, against_differences_with_beads_of_several_atoms)
     map.beads.push_back(bead);
   }
   const auto x = noisy(small.wells.x0, 500, 0.02, 8);
-  const auto data = prepare_flow(small.topology, map, FlowDesign(), 500, x.data(), std::vector<char>(500, 0));
+  const auto data =
+      prepare_flow(small.topology, map, FlowDesign(), 500, x.data(), std::vector<char>(500, 0));
   compare_with_differences(data.spec, small.wells, &x[66 * 9]);
 }
 
@@ -198,7 +203,8 @@ TEST(PathGradient, against_differences)
   std::vector<double> z;
   for (int i = 0; i < n; i++)
     for (const auto &b : spec.beads)
-      z.insert(z.end(), small.frame(10 * i) + 3 * b.atoms[0], small.frame(10 * i) + 3 * b.atoms[0] + 3);
+      z.insert(z.end(), small.frame(10 * i) + 3 * b.atoms[0],
+               small.frame(10 * i) + 3 * b.atoms[0] + 3);
 
   std::vector<double> f, weight(n);
   for (int i = 0; i < n; i++) weight[i] = 0.1 + 0.05 * i;
@@ -236,7 +242,8 @@ TEST(PathGradient, against_differences)
   generate(spec, l, c);
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < nl; k++) score[i * (nl + nc) + k] = -0.6 * (l[i * nl + k] - 0.1 * k / nl);
-    for (int k = 0; k < nc; k++) score[i * (nl + nc) + nl + k] = -0.5 * std::sin(c[i * nc + k] - 0.4);
+    for (int k = 0; k < nc; k++)
+      score[i * (nl + nc) + nl + k] = -0.5 * std::sin(c[i * nc + k] - 0.4);
   }
   const auto gradient = torch_flow_path_gradient(shape, weights, n, l.data(), c.data(), f.data(),
                                                  score.data(), weight.data());
@@ -276,8 +283,8 @@ TEST(PathGradient, vanishes_sample_by_sample_where_the_flow_is_right)
   const auto weights = get_weights(spec);
   const int n = 4, nl = spec.nl(), nc = spec.nc();
   const auto frames = FlowEnergy::variables(spec, n, small.x.data());
-  const std::vector<double> l(frames.l.begin(), frames.l.end()), c(frames.c.begin(), frames.c.end()),
-      f(frames.f.begin(), frames.f.end());
+  const std::vector<double> l(frames.l.begin(), frames.l.end()),
+      c(frames.c.begin(), frames.c.end()), f(frames.f.begin(), frames.f.end());
   std::vector<double> score(n * (nl + nc));
   for (int k = 0; k < nl + nc; k++) {
     const double h = 1.0e-5;
@@ -293,7 +300,8 @@ TEST(PathGradient, vanishes_sample_by_sample_where_the_flow_is_right)
   const auto norm = [&](const std::vector<double> &s) {
     const std::vector<double> one(n, 1.0);
     double sum = 0.0;
-    for (const auto &t : torch_flow_path_gradient(shape, weights, n, l.data(), c.data(), f.data(), s.data(), one.data()))
+    for (const auto &t : torch_flow_path_gradient(shape, weights, n, l.data(), c.data(), f.data(),
+                                                  s.data(), one.data()))
       for (double g : t.second.data) sum += g * g;
     return std::sqrt(sum);
   };
@@ -333,7 +341,8 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   Tuned t;
   FlowSpec now = start;
   t.before = source.quality(now, 200, check, 30);
-  FlowTrainer trainer(net_shape(start), o, source.training(now, small.ntrain, small.x.data(), 600, 0),
+  FlowTrainer trainer(net_shape(start), o,
+                      source.training(now, small.ntrain, small.x.data(), 600, 0),
                       FlowEnergy::variables(start, 200, check));
   trainer.start_from(get_weights(start));
   trainer.set_criterion(
@@ -366,7 +375,8 @@ TEST(FlowEnergy, five_seeds_become_better_and_lose_nothing)
     const FlowSpec start = small.trained(seed, 10);
     const Tuned t = tune(small, start, seed, small.wells, KT);
     printf("seed %d: conditional ESS %.3f -> %.3f, forward ESS %.3f -> %.3f, best epoch %d\n", seed,
-           t.before.conditional, t.after.conditional, t.before.forward, t.after.forward, t.best_epoch);
+           t.before.conditional, t.after.conditional, t.before.forward, t.after.forward,
+           t.best_epoch);
     EXPECT_GT(t.after.conditional, t.before.conditional + 0.05) << "seed " << seed;
     EXPECT_GE(t.after.forward, t.before.forward) << "seed " << seed;
   }
@@ -382,7 +392,8 @@ TEST(FlowEnergy, wrong_forces_gain_nothing)
     return u;
   };
   const Tuned right = tune(small, start, 2, small.wells, KT), t = tune(small, start, 2, wrong, KT);
-  EXPECT_LT(t.after.conditional - t.before.conditional, 0.3 * (right.after.conditional - right.before.conditional));
+  EXPECT_LT(t.after.conditional - t.before.conditional,
+            0.3 * (right.after.conditional - right.before.conditional));
   EXPECT_GE(t.after.forward, t.before.forward);
 }
 

@@ -11,9 +11,9 @@
 #include "libtorch/flow_trainer.h"
 #include "libtorch/spline.h"
 
+#include "train_test_support.h"
 #include "training/cgnet_data.h"
 #include "training/flow_data.h"
-#include "train_test_support.h"
 
 #include "gtest/gtest.h"
 
@@ -79,7 +79,8 @@ TEST(SplineElement, derivatives)
       auto value = [&](const std::vector<double> &q) {
         SplineElement<double> s;
         double ld = 0.0;
-        const double y = s.forward(q[0], &q[1], &q[1 + K], &q[1 + 2 * K], K, -3.0, 3.0, circular, ld);
+        const double y =
+            s.forward(q[0], &q[1], &q[1 + K], &q[1 + 2 * K], K, -3.0, 3.0, circular, ld);
         return gy * y + gl * ld;
       };
       SplineElement<double> s;
@@ -208,54 +209,54 @@ TEST(FlowTrainer, refuses_too_few_frames)
 ------------------------------------------------------------------------- */
 
 namespace {
-  struct CgFixture {
-    CgnetData data;
-    CgnetForces train, valid;
+struct CgFixture {
+  CgnetData data;
+  CgnetForces train, valid;
 
-    CgFixture()
-    {
-      const Topology t = data_topology(BACKMAP_TEST_DATA "/ala2/ala2.data");
-      const Mapping m = make_map({4, 6, 8, 10, 14, 16});
-      const auto x =
-          noisy(oracle_frames(BACKMAP_TEST_DATA "/ala2/oracle_vacuum.xyz", 44), 30, 0.05, 7);
-      const int n = x.size() / 66;
-      std::vector<char> valid_mark(n, 0);
-      for (int i = n - 120; i < n; i++) valid_mark[i] = 1;
-      const std::vector<double> f(x.size(), 0.0);
-      data = prepare_cgnet(t, m, "real", 300.0, {12, 12}, n, x.data(), f.data(), valid_mark);
-      // targets: a network with other weights
-      CgnetSpec known = data.spec;
-      std::mt19937 gen(2);
-      std::normal_distribution<double> g;
-      for (auto &l : known.layers) {
-        for (double &v : l.weight) v = g(gen) / std::sqrt((double) l.in);
-        for (double &v : l.bias) v = 0.1 * g(gen);
-      }
-      auto set = [&](CgnetForces &to) {
-        std::vector<double> e(to.n), all(to.n * 18), prior(to.n * 18);
-        Cgnet(known).evaluate(to.n, to.z.data(), e.data(), all.data());
-        Cgnet(prior_only(known)).evaluate(to.n, to.z.data(), e.data(), prior.data());
-        for (size_t k = 0; k < all.size(); k++) to.force[k] = all[k] - prior[k];
-      };
-      train = data.train;
-      valid = data.valid;
-      set(train);
-      set(valid);
-      this->known = known;
-    }
-    CgnetSpec known;
-  };
-
-  CgnetTrainOptions cg_options()
+  CgFixture()
   {
-    CgnetTrainOptions o;
-    o.batch = 64;
-    o.epochs = 3;
-    o.warmup = 5;
-    o.ema = 0.9;
-    o.threads = 1;
-    return o;
+    const Topology t = data_topology(BACKMAP_TEST_DATA "/ala2/ala2.data");
+    const Mapping m = make_map({4, 6, 8, 10, 14, 16});
+    const auto x =
+        noisy(oracle_frames(BACKMAP_TEST_DATA "/ala2/oracle_vacuum.xyz", 44), 30, 0.05, 7);
+    const int n = x.size() / 66;
+    std::vector<char> valid_mark(n, 0);
+    for (int i = n - 120; i < n; i++) valid_mark[i] = 1;
+    const std::vector<double> f(x.size(), 0.0);
+    data = prepare_cgnet(t, m, "real", 300.0, {12, 12}, n, x.data(), f.data(), valid_mark);
+    // targets: a network with other weights
+    CgnetSpec known = data.spec;
+    std::mt19937 gen(2);
+    std::normal_distribution<double> g;
+    for (auto &l : known.layers) {
+      for (double &v : l.weight) v = g(gen) / std::sqrt((double) l.in);
+      for (double &v : l.bias) v = 0.1 * g(gen);
+    }
+    auto set = [&](CgnetForces &to) {
+      std::vector<double> e(to.n), all(to.n * 18), prior(to.n * 18);
+      Cgnet(known).evaluate(to.n, to.z.data(), e.data(), all.data());
+      Cgnet(prior_only(known)).evaluate(to.n, to.z.data(), e.data(), prior.data());
+      for (size_t k = 0; k < all.size(); k++) to.force[k] = all[k] - prior[k];
+    };
+    train = data.train;
+    valid = data.valid;
+    set(train);
+    set(valid);
+    this->known = known;
   }
+  CgnetSpec known;
+};
+
+CgnetTrainOptions cg_options()
+{
+  CgnetTrainOptions o;
+  o.batch = 64;
+  o.epochs = 3;
+  o.warmup = 5;
+  o.ema = 0.9;
+  o.threads = 1;
+  return o;
+}
 }    // namespace
 
 TEST(CgnetTrainer, knows_the_forces_of_the_native_evaluation)
@@ -342,7 +343,8 @@ TEST(CgnetTrainer, guard_fills_holes)
     o.epochs = 60;
     o.rate = 1e-2;
     o.guard = with;
-    CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid), {});
+    CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid),
+                   {});
     CgnetEpoch e;
     while (!t.finished()) e = t.epoch();
     EXPECT_LT(e.best, 1.0);

@@ -7,10 +7,10 @@
 // The Z-matrix of any molecule from its bonds, the classes of torsions from data, and whether the flow
 // built on it gives frames back.
 
-#include "training/flow_data.h"
 #include "flow/internal_coords.h"
-#include "training/zmatrix.h"
 #include "train_test_support.h"
+#include "training/flow_data.h"
+#include "training/zmatrix.h"
 
 #include "gtest/gtest.h"
 
@@ -63,9 +63,8 @@ ZMatrix derive(const Topology &t, const Mapping &m)
 TEST(ZMatrix, alanine_dipeptide_with_6_5_and_10_beads)
 {
   const Topology t = data_topology(data + "/ala2/ala2.data");
-  for (const auto &beads : std::vector<std::vector<int>>{{4, 6, 8, 10, 14, 16},
-                                                         {4, 6, 8, 14, 16},
-                                                         {1, 4, 5, 6, 8, 10, 14, 15, 16, 18}}) {
+  for (const auto &beads : std::vector<std::vector<int>>{
+           {4, 6, 8, 10, 14, 16}, {4, 6, 8, 14, 16}, {1, 4, 5, 6, 8, 10, 14, 15, 16, 18}}) {
     const ZMatrix z = derive(t, make_map(beads));
     ASSERT_EQ(z.rotors.size(), 3u);
     for (const auto &r : z.rotors) EXPECT_EQ(r.rows.size(), 3u);
@@ -73,12 +72,8 @@ TEST(ZMatrix, alanine_dipeptide_with_6_5_and_10_beads)
   // the carbonyl O is placed against its siblings, the first methyl over omega
   const ZMatrix z = derive(t, make_map({4, 6, 8, 10, 14, 16}));
   for (const auto &r : z.rows) {
-    if (r[0] == 5) {
-      EXPECT_EQ(r, (std::array<int, 4>{5, 4, 6, 1}));
-    }
-    if (r[0] == 1) {
-      EXPECT_EQ(r, (std::array<int, 4>{1, 4, 6, 8}));
-    }
+    if (r[0] == 5) { EXPECT_EQ(r, (std::array<int, 4>{5, 4, 6, 1})); }
+    if (r[0] == 1) { EXPECT_EQ(r, (std::array<int, 4>{1, 4, 6, 8})); }
     if (r[0] == 9) {    // H alpha: one of three neighbors of CA
       EXPECT_EQ(r[1], 8);
     }
@@ -92,7 +87,8 @@ TEST(ZMatrix, repeated_residues)
   const auto near = t.neighbors();
   for (int i = 0; i < t.natoms; i++)
     if (t.masses[i] > 2.0 && near[i].size() >= 3 &&
-        std::count_if(near[i].begin(), near[i].end(), [&](int j) { return t.masses[j] > 2.0; }) >= 2)
+        std::count_if(near[i].begin(), near[i].end(), [&](int j) { return t.masses[j] > 2.0; }) >=
+            2)
       beads.push_back(i);
   ASSERT_GE(beads.size(), 8u);
   const ZMatrix z = derive(t, make_map(beads));
@@ -122,8 +118,20 @@ TEST(ZMatrix, ring_with_beads_apart)
 TEST(ZMatrix, proline_like_ring_on_a_chain)
 {
   // chain 0-1-2-3 of beads with the ring 1-4-5-6-2 beside it, two hydrogens on 4, 5, 6 each
-  const Topology t = make_topology(13, {{0, 1}, {1, 2}, {2, 3}, {1, 4}, {4, 5}, {5, 6}, {6, 2},
-                                        {4, 7}, {4, 8}, {5, 9}, {5, 10}, {6, 11}, {6, 12}},
+  const Topology t = make_topology(13,
+                                   {{0, 1},
+                                    {1, 2},
+                                    {2, 3},
+                                    {1, 4},
+                                    {4, 5},
+                                    {5, 6},
+                                    {6, 2},
+                                    {4, 7},
+                                    {4, 8},
+                                    {5, 9},
+                                    {5, 10},
+                                    {6, 11},
+                                    {6, 12}},
                                    {7, 8, 9, 10, 11, 12});
   const ZMatrix z = derive(t, make_map({0, 1, 2, 3}));
   EXPECT_TRUE(z.rotors.empty()) << "the hydrogens of a ring do not turn";
@@ -132,9 +140,10 @@ TEST(ZMatrix, proline_like_ring_on_a_chain)
 TEST(ZMatrix, groups_of_two_and_three_equivalent_ends)
 {
   // H3C-C-C-NH2 with a hydroxyl: 0 CH3, 1, 2 beads ...
-  Topology t = make_topology(12, {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {0, 5}, {0, 6}, {0, 7}, {4, 8},
-                                  {4, 9}, {2, 10}, {10, 11}},
-                             {5, 6, 7, 8, 9, 11});
+  Topology t = make_topology(
+      12,
+      {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {0, 5}, {0, 6}, {0, 7}, {4, 8}, {4, 9}, {2, 10}, {10, 11}},
+      {5, 6, 7, 8, 9, 11});
   const Mapping m = make_map({1, 2, 3});
   ZMatrix z = derive(t, m);
   ASSERT_EQ(z.rotors.size(), 2u);

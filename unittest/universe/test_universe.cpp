@@ -54,7 +54,8 @@ class Partitions {
  public:
   Partitions()
   {
-    const char *words[] = {"test", "-partition", "4x1", "-in", "/dev/null", "-screen", "none", "-log", "none", "-nocite"};
+    const char *words[] = {"test",    "-partition", "4x1",  "-in",  "/dev/null",
+                           "-screen", "none",       "-log", "none", "-nocite"};
     lmp = new LAMMPS_NS::LAMMPS(10, const_cast<char **>(words), MPI_COMM_WORLD);
   }
   ~Partitions() { delete lmp; }
@@ -156,13 +157,16 @@ TEST(Universe, report_of_all_partitions)
   if (rank() == 2) sleep_for(0.3);
   {
     std::ofstream out("universe.table." + me + ".txt");
-    out << "# backmap sample table 1\n# units real\n# temperature 300\n# kT 0.596\n# samples 2\n# molecule m\n"
+    out << "# backmap sample table 1\n# units real\n# temperature 300\n# kT 0.596\n# samples 2\n# "
+           "molecule m\n"
            "# step molecule sample logweight U U_CG logq v_a\n";
     for (int k = 0; k < 8; k++)
       for (int j = 0; j < 2; j++)
-        out << 40 * k + 10 * rank() << " 1 " << j << " " << 0.1 * ((k + j + rank()) % 3) << " 1 1 1 " << k << "\n";
+        out << 40 * k + 10 * rank() << " 1 " << j << " " << 0.1 * ((k + j + rank()) % 3)
+            << " 1 1 1 " << k << "\n";
   }
-  s.commands("backmap_report universe.table.0.txt universe.table.1.txt universe.table.2.txt universe.table.3.txt "
+  s.commands("backmap_report universe.table.0.txt universe.table.1.txt universe.table.2.txt "
+             "universe.table.3.txt "
              "json universe.json universe yes");
   const std::string json = contents("universe.json");
   EXPECT_NE(json.find("\"frames\": 32"), std::string::npos) << json;
@@ -178,22 +182,30 @@ TEST(Universe, report_of_all_partitions)
 TEST(Universe, training_by_one_partition)
 {
   Partitions s;
-  const std::string me = std::to_string(rank()), examples = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/";
+  const std::string me = std::to_string(rank()),
+                    examples = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/";
   if (rank() == 0) std::remove("universe.safetensors");
-  s.commands("units real\natom_style full\nboundary s s s\nspecial_bonds amber\npair_style lj/cut/coul/cut 12.0\n"
-             "pair_modify mix arithmetic\nbond_style harmonic\nangle_style harmonic\ndihedral_style charmm\nread_data " +
+  s.commands("units real\natom_style full\nboundary s s s\nspecial_bonds amber\npair_style "
+             "lj/cut/coul/cut 12.0\n"
+             "pair_modify mix arithmetic\nbond_style harmonic\nangle_style "
+             "harmonic\ndihedral_style charmm\nread_data " +
              examples + "ala2.data\nvelocity all create 600 " + std::to_string(4711 + rank()) +
              " loop geom\nfix bare all store/force\nfix 1 all nve\nfix 2 all langevin 300 300 50 " +
-             std::to_string(11 + rank()) + "\ntimestep 1.0\nrun " + std::to_string(200 + 400 * rank()) +
+             std::to_string(11 + rank()) + "\ntimestep 1.0\nrun " +
+             std::to_string(200 + 400 * rank()) +
              "\nreset_timestep 0\ndump d all custom 10 universe." + me +
-             ".dump id x y z f_bare[1] f_bare[2] f_bare[3]\ndump_modify d sort id format float %.8g\nrun 990\nundump d");
-  s.commands("train_cgnet " + examples + "ala2.map.json universe.safetensors temperature 300 epochs 2 batch 64 hidden 1 8 "
-             "threads 1 universe yes files universe.0.dump universe.1.dump universe.2.dump universe.3.dump dump x y z fx "
+             ".dump id x y z f_bare[1] f_bare[2] f_bare[3]\ndump_modify d sort id format float "
+             "%.8g\nrun 990\nundump d");
+  s.commands("train_cgnet " + examples +
+             "ala2.map.json universe.safetensors temperature 300 epochs 2 batch 64 hidden 1 8 "
+             "threads 1 universe yes files universe.0.dump universe.1.dump universe.2.dump "
+             "universe.3.dump dump x y z fx "
              "fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no");
   EXPECT_TRUE(exists("universe.safetensors"));
   EXPECT_FALSE(exists("universe.safetensors.part"));
   s.commands("clear\nunits real\natom_style molecular\nread_data " + examples +
-             "ala2.coarse.minus.data\npair_style cgnet\npair_coeff * * universe.safetensors C N CA CB C N\nrun 0");
+             "ala2.coarse.minus.data\npair_style cgnet\npair_coeff * * universe.safetensors C N CA "
+             "CB C N\nrun 0");
 }
 
 #endif

@@ -190,8 +190,7 @@ void linear(int n, int nin, int nout_pad, const double *w, const double *bias, c
   int m = 0;
   for (; m + ROWS <= n; m += ROWS)
     kernels.rows(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
-  for (; m < n; m++)
-    kernels.one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
+  for (; m < n; m++) kernels.one(nin, nout_pad, w, bias, x + m * ldx, ldx, y + m * ldy, ldy);
 }
 
 }    // namespace
@@ -278,8 +277,7 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
   for (int m = 0; m < n; m++) {
     double *x = act[0] + (std::size_t) m * layers[0].in_pad;
     features(model.features, z + m * size, x);
-    for (int i = 0; i < nf; i++)
-      x[i] = (x[i] - model.feature_mean[i]) / model.feature_std[i];
+    for (int i = 0; i < nf; i++) x[i] = (x[i] - model.feature_mean[i]) / model.feature_std[i];
   }
 
   for (int k = 0; k + 1 < nlayers; k++) {
@@ -295,8 +293,7 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
   for (int m = 0; m < n; m++) {
     const double *a = act[nlayers - 1] + (std::size_t) m * last.in_pad;
     double sum = last.bias[0];
-    for (int i = 0; i < last.in; i++)
-      sum += last.backward[i] * a[i];
+    for (int i = 0; i < last.in; i++) sum += last.backward[i] * a[i];
     energy[m] = sum;
     std::copy(last.backward.begin(), last.backward.end(), grad + (std::size_t) m * last.in_pad);
   }
@@ -311,13 +308,11 @@ void Cgnet::evaluate_block(int n, const double *z, double *energy, double *force
 
   for (int m = 0; m < n; m++) {
     double *g = grad + (std::size_t) m * layers[0].in_pad, *f = force + m * size;
-    for (int i = 0; i < nf; i++)
-      g[i] /= model.feature_std[i];
+    for (int i = 0; i < nf; i++) g[i] /= model.feature_std[i];
     std::fill(f, f + size, 0.0);
     features_gradient(model.features, z + m * size, g, f);
     energy[m] += add_prior(z + m * size, f, other);
-    for (std::size_t i = 0; i < size; i++)
-      f[i] = -f[i];
+    for (std::size_t i = 0; i < size; i++) f[i] = -f[i];
   }
 }
 
@@ -354,8 +349,7 @@ double Cgnet::add_prior(const double *z, double *g, double *d) const
 
   const auto slope = [&](int row) {
     double sum = 0.0;
-    for (int j = 0; j < n; j++)
-      sum += p.precision[(std::size_t) row * n + j] * d[j];
+    for (int j = 0; j < n; j++) sum += p.precision[(std::size_t) row * n + j] * d[j];
     energy += 0.5 * d[row] * sum;
     return sum;
   };

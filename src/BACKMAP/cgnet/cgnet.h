@@ -10,8 +10,8 @@
 #ifndef BACKMAP_CGNET_CGNET_H
 #define BACKMAP_CGNET_CGNET_H
 
-#include "molecule/features.h"
 #include "core/model_file.h"
+#include "molecule/features.h"
 #include "molecule/molecule_spec.h"
 
 #include <array>

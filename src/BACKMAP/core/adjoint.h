@@ -102,12 +102,27 @@ inline Adjoint operator/(const Adjoint &a, const Adjoint &b)
   return Adjoint::binary(q, a, 1.0 / b.value, b, -q / b.value);
 }
 
-inline bool operator<(const Adjoint &a, const Adjoint &b) { return a.value < b.value; }
-inline bool operator>(const Adjoint &a, const Adjoint &b) { return a.value > b.value; }
-inline bool operator<=(const Adjoint &a, const Adjoint &b) { return a.value <= b.value; }
-inline bool operator>=(const Adjoint &a, const Adjoint &b) { return a.value >= b.value; }
+inline bool operator<(const Adjoint &a, const Adjoint &b)
+{
+  return a.value < b.value;
+}
+inline bool operator>(const Adjoint &a, const Adjoint &b)
+{
+  return a.value > b.value;
+}
+inline bool operator<=(const Adjoint &a, const Adjoint &b)
+{
+  return a.value <= b.value;
+}
+inline bool operator>=(const Adjoint &a, const Adjoint &b)
+{
+  return a.value >= b.value;
+}
 
-inline Adjoint p_select(bool mask, const Adjoint &a, const Adjoint &b) { return mask ? a : b; }
+inline Adjoint p_select(bool mask, const Adjoint &a, const Adjoint &b)
+{
+  return mask ? a : b;
+}
 
 inline Adjoint p_sqrt(const Adjoint &x)
 {
@@ -121,10 +136,16 @@ inline Adjoint p_exp(const Adjoint &x)
   return Adjoint::unary(y, x, y);
 }
 
-inline Adjoint p_log(const Adjoint &x) { return Adjoint::unary(std::log(x.value), x, 1.0 / x.value); }
+inline Adjoint p_log(const Adjoint &x)
+{
+  return Adjoint::unary(std::log(x.value), x, 1.0 / x.value);
+}
 
 /// Constant between its jumps.
-inline Adjoint p_floor(const Adjoint &x) { return std::floor(x.value); }
+inline Adjoint p_floor(const Adjoint &x)
+{
+  return std::floor(x.value);
+}
 
 inline Adjoint p_atan2(const Adjoint &y, const Adjoint &x)
 {

@@ -102,8 +102,8 @@ class JsonObject {
     return out;
   }
 
-  template <std::size_t N> std::vector<std::array<int, N>> tuples(const std::string &key, int low,
-                                                                  int high)
+  template <std::size_t N>
+  std::vector<std::array<int, N>> tuples(const std::string &key, int low, int high)
   {
     std::vector<std::array<int, N>> out;
     const auto &list = value(key);

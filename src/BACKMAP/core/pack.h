@@ -63,17 +63,35 @@ template <class P> struct PackTraits {
 // plain numbers
 // ----------------------------------------------------------------------
 
-#define BACKMAP_PLAIN(T)                                                                    \
-  BACKMAP_FUNCTION T p_select(bool mask, T a, T b) { return mask ? a : b; }                 \
-  BACKMAP_FUNCTION T p_sqrt(T x) { return std::sqrt(x); }                                   \
-  BACKMAP_FUNCTION T p_exp(T x) { return std::exp(x); }                                     \
-  BACKMAP_FUNCTION T p_log(T x) { return std::log(x); }                                     \
-  BACKMAP_FUNCTION T p_floor(T x) { return std::floor(x); }                                 \
-  BACKMAP_FUNCTION T p_atan2(T y, T x) { return std::atan2(y, x); }                         \
-  BACKMAP_FUNCTION void p_sincos(T x, T &s, T &c)                                           \
-  {                                                                                         \
-    s = std::sin(x);                                                                        \
-    c = std::cos(x);                                                                        \
+#define BACKMAP_PLAIN(T)                           \
+  BACKMAP_FUNCTION T p_select(bool mask, T a, T b) \
+  {                                                \
+    return mask ? a : b;                           \
+  }                                                \
+  BACKMAP_FUNCTION T p_sqrt(T x)                   \
+  {                                                \
+    return std::sqrt(x);                           \
+  }                                                \
+  BACKMAP_FUNCTION T p_exp(T x)                    \
+  {                                                \
+    return std::exp(x);                            \
+  }                                                \
+  BACKMAP_FUNCTION T p_log(T x)                    \
+  {                                                \
+    return std::log(x);                            \
+  }                                                \
+  BACKMAP_FUNCTION T p_floor(T x)                  \
+  {                                                \
+    return std::floor(x);                          \
+  }                                                \
+  BACKMAP_FUNCTION T p_atan2(T y, T x)             \
+  {                                                \
+    return std::atan2(y, x);                       \
+  }                                                \
+  BACKMAP_FUNCTION void p_sincos(T x, T &s, T &c)  \
+  {                                                \
+    s = std::sin(x);                               \
+    c = std::cos(x);                               \
   }
 BACKMAP_PLAIN(float)
 BACKMAP_PLAIN(double)
@@ -115,11 +133,11 @@ template <class T, int W> struct PackTraits<Pack<T, W>> {
   static constexpr int width = W;
 };
 
-#define BACKMAP_OPERATOR(op)                                                                \
-  template <class T, int W>                                                                 \
-  BACKMAP_FUNCTION Pack<T, W> operator op(const Pack<T, W> &a, const Pack<T, W> &b)         \
-  {                                                                                         \
-    return Pack<T, W>::of(a.v op b.v);                                                      \
+#define BACKMAP_OPERATOR(op)                                                        \
+  template <class T, int W>                                                         \
+  BACKMAP_FUNCTION Pack<T, W> operator op(const Pack<T, W> &a, const Pack<T, W> &b) \
+  {                                                                                 \
+    return Pack<T, W>::of(a.v op b.v);                                              \
   }
 BACKMAP_OPERATOR(+)
 BACKMAP_OPERATOR(-)
@@ -127,12 +145,11 @@ BACKMAP_OPERATOR(*)
 BACKMAP_OPERATOR(/)
 #undef BACKMAP_OPERATOR
 
-#define BACKMAP_COMPARE(op)                                                                 \
-  template <class T, int W>                                                                 \
-  BACKMAP_FUNCTION typename Pack<T, W>::Mask operator op(const Pack<T, W> &a,               \
-                                                         const Pack<T, W> &b)               \
-  {                                                                                         \
-    return a.v op b.v;                                                                      \
+#define BACKMAP_COMPARE(op)                                                                        \
+  template <class T, int W>                                                                        \
+  BACKMAP_FUNCTION typename Pack<T, W>::Mask operator op(const Pack<T, W> &a, const Pack<T, W> &b) \
+  {                                                                                                \
+    return a.v op b.v;                                                                             \
   }
 BACKMAP_COMPARE(<)
 BACKMAP_COMPARE(>)

@@ -34,8 +34,8 @@ inline std::uint32_t rotr(std::uint32_t x, int n)
 /* ---------------------------------------------------------------------- */
 
 Sha256::Sha256() :
-    state{0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au, 0x510e527fu, 0x9b05688cu, 0x1f83d9abu,
-          0x5be0cd19u},
+    state{0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
+          0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u},
     block{}, filled(0), total(0)
 {
 }

@@ -11,8 +11,8 @@
 // beads, batches of bounded size. Private to backmap_flow*.cpp.
 
 #include "flow/flow.h"
-#include "flow/kernel.h"
 #include "flow/flow_spec.h"
+#include "flow/kernel.h"
 
 #include <vector>
 

@@ -21,8 +21,7 @@ template <class S> class FlowSerial : public FlowBackend<S> {
   {
     const auto &p = this->parameters;
     couplings = p.couplings(p.ints.data(), p.weights.data());
-    view = p.view(p.tables.ints.data(), p.tables.reals.data(), p.weights.data(),
-                  couplings.data());
+    view = p.view(p.tables.ints.data(), p.tables.reals.data(), p.weights.data(), couplings.data());
     memory.resize(FlowKernel<S, W, 1>::scratch_bytes(view, MAX_PACKS) + BACKMAP_VECTOR_BYTES);
     const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
     scratch = memory.data() + (BACKMAP_VECTOR_BYTES - address % BACKMAP_VECTOR_BYTES);

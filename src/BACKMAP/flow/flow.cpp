@@ -162,14 +162,13 @@ template <class S> void FlowBackend<S>::standardise(int nframes, const double *z
   for (int i = 0; i < nframes; i++) {
     BACKMAP_NS::features(features, z + (std::size_t) i * 3 * features.nbeads, values.data());
     for (std::size_t j = 0; j < nf; j++)
-      standardised[i * nf + j] = (S)((values[j] - feature_mean[j]) / feature_std[j]);
+      standardised[i * nf + j] = (S) ((values[j] - feature_mean[j]) / feature_std[j]);
   }
 }
 
 /* ---------------------------------------------------------------------- */
 
-template <class S>
-void FlowBackend<S>::sample(const FlowRequest &request, double *x, double *logq)
+template <class S> void FlowBackend<S>::sample(const FlowRequest &request, double *x, double *logq)
 {
   if (request.samples < 1 || request.nframes < 0 || request.first_sample < 0)
     throw std::runtime_error("flow: samples, frames and first sample must not be negative");

@@ -52,8 +52,9 @@ struct Checker {
 
   void size(const std::string &what, std::size_t got, std::size_t expected) const
   {
-    require(got == expected, what + ": expected " + std::to_string(expected) + " values, got " +
-                                 std::to_string(got));
+    require(got == expected,
+            what + ": expected " + std::to_string(expected) + " values, got " +
+                std::to_string(got));
   }
 
   void finite(const std::string &what, const std::vector<double> &values) const
@@ -100,25 +101,30 @@ struct Checker {
 struct ZMatrixChecker {
   const FlowSpec &s;
   const Checker &c;
-  std::vector<char> placed;      // points
-  std::vector<int> bead_of;      // of atoms, -1 outside of beads of several atoms
+  std::vector<char> placed;    // points
+  std::vector<int> bead_of;    // of atoms, -1 outside of beads of several atoms
 
   void references(int k, int from, int to, int bead) const
   {
     for (int i = from; i < to; i++) {
       const int point = s.zmatrix[k][i];
-      const std::string what = "zmatrix row " + std::to_string(k) + ": reference " + std::to_string(point);
+      const std::string what =
+          "zmatrix row " + std::to_string(k) + ": reference " + std::to_string(point);
       c.require(placed[point], what + " is not placed before");
       if (bead >= 0)
-        c.require(point < s.natoms && bead_of[point] == bead, what + " is not an atom of the same bead");
+        c.require(point < s.natoms && bead_of[point] == bead,
+                  what + " is not an atom of the same bead");
     }
   }
 
   void place(int k)
   {
     const int atom = s.zmatrix[k][0];
-    c.require(atom < s.natoms, "zmatrix row " + std::to_string(k) + ": " + std::to_string(atom) + " is no atom");
-    c.require(!placed[atom], "zmatrix row " + std::to_string(k) + ": atom " + std::to_string(atom) + " is placed twice");
+    c.require(atom < s.natoms,
+              "zmatrix row " + std::to_string(k) + ": " + std::to_string(atom) + " is no atom");
+    c.require(!placed[atom],
+              "zmatrix row " + std::to_string(k) + ": atom " + std::to_string(atom) +
+                  " is placed twice");
     placed[atom] = 1;
   }
 
@@ -127,21 +133,27 @@ struct ZMatrixChecker {
     const int k = b.row, m = (int) s.beads[b.bead].atoms.size() - 1;
     const std::string what = "body of bead " + std::to_string(b.bead);
     c.require(k + m <= s.nrows(), what + ": there are not enough rows");
-    const auto inside = [&](int atom) { return atom >= 0 && atom < s.natoms && bead_of[atom] == b.bead; };
+    const auto inside = [&](int atom) {
+      return atom >= 0 && atom < s.natoms && bead_of[atom] == b.bead;
+    };
     const auto outside = [&](int point) {
       return placed[point] && point != s.natoms + b.bead && !inside(point);
     };
     const int root = s.zmatrix[k][1];
-    c.require(inside(root) && inside(s.zmatrix[k][0]), what + ": root or first atom is not in the bead");
+    c.require(inside(root) && inside(s.zmatrix[k][0]),
+              what + ": root or first atom is not in the bead");
     c.require(inside(b.axis) && inside(b.spin) && b.axis != b.spin,
               what + ": axis and spin must be two atoms of the bead");
-    c.require(outside(s.zmatrix[k][2]) && outside(s.zmatrix[k][3]) && (m < 2 || outside(s.zmatrix[k + 1][3])),
-              what + ": it must be oriented against points that are placed before, outside of the bead");
+    c.require(
+        outside(s.zmatrix[k][2]) && outside(s.zmatrix[k][3]) &&
+            (m < 2 || outside(s.zmatrix[k + 1][3])),
+        what + ": it must be oriented against points that are placed before, outside of the bead");
     placed[root] = 1;
     place(k);
     for (int i = 1; i < m; i++) {
       references(k + i, 1, i == 1 ? 3 : 4, b.bead);
-      c.require(inside(s.zmatrix[k + i][0]), what + ": row " + std::to_string(k + i) + " places another atom");
+      c.require(inside(s.zmatrix[k + i][0]),
+                what + ": row " + std::to_string(k + i) + " places another atom");
       place(k + i);
     }
   }
@@ -151,7 +163,8 @@ void check_zmatrix(const FlowSpec &s, const Checker &c)
 {
   const int n = s.nrows();
   c.require(n > 0, "zmatrix: there is no atom to place");
-  ZMatrixChecker z{s, c, std::vector<char>(s.natoms + s.nbeads(), 0), std::vector<int>(s.natoms, -1)};
+  ZMatrixChecker z{s, c, std::vector<char>(s.natoms + s.nbeads(), 0),
+                   std::vector<int>(s.natoms, -1)};
   std::size_t several = 0;
   for (int b = 0; b < s.nbeads(); b++) {
     const auto &atoms = s.beads[b].atoms;
@@ -161,20 +174,23 @@ void check_zmatrix(const FlowSpec &s, const Checker &c)
     for (const int a : atoms) z.bead_of[a] = b;
     for (const double w : s.beads[b].weights) c.require(w > 0.0, "beads: weights must be positive");
   }
-  c.require(s.bodies.size() == several, "bodies: expected one for each of the " + std::to_string(several) +
-                                            " beads of several atoms, got " + std::to_string(s.bodies.size()));
+  c.require(s.bodies.size() == several,
+            "bodies: expected one for each of the " + std::to_string(several) +
+                " beads of several atoms, got " + std::to_string(s.bodies.size()));
   for (int k = 0; k < n; k++)
     for (int i = 0; i < 4; i++) {
       const std::string what = "zmatrix row " + std::to_string(k);
       c.range(what, s.zmatrix[k][i], 0, s.natoms + (several ? s.nbeads() : 0) - 1);
-      for (int j = 0; j < i; j++) c.require(s.zmatrix[k][i] != s.zmatrix[k][j], what + ": an atom appears twice");
+      for (int j = 0; j < i; j++)
+        c.require(s.zmatrix[k][i] != s.zmatrix[k][j], what + ": an atom appears twice");
     }
   std::size_t next = 0;
   for (int k = 0; k < n;) {
     if (next < several && s.bodies[next].row == k) {
       const auto &b = s.bodies[next++];
       c.range("body", b.bead, 0, s.nbeads() - 1);
-      c.require(s.beads[b.bead].atoms.size() > 1, "bodies: bead " + std::to_string(b.bead) + " is one atom");
+      c.require(s.beads[b.bead].atoms.size() > 1,
+                "bodies: bead " + std::to_string(b.bead) + " is one atom");
       z.body(b);
       k += (int) s.beads[b.bead].atoms.size() - 1;
       continue;
@@ -182,7 +198,8 @@ void check_zmatrix(const FlowSpec &s, const Checker &c)
     z.references(k, 1, 4, -1);
     z.place(k);
     c.require(z.bead_of[s.zmatrix[k][0]] < 0,
-              "zmatrix row " + std::to_string(k) + ": its atom belongs to a body that does not begin here");
+              "zmatrix row " + std::to_string(k) +
+                  ": its atom belongs to a body that does not begin here");
     k++;
   }
   c.require(next == several, "bodies: rows must be ascending and exist");
@@ -194,10 +211,12 @@ void check_zmatrix(const FlowSpec &s, const Checker &c)
    exchanging the members of a rotor must leave its body, and the bead, where they are
 ------------------------------------------------------------------------- */
 
-void check_rotor_body(const FlowSpec &s, const FlowSpec::Rotor &rotor, const std::string &what, const Checker &c)
+void check_rotor_body(const FlowSpec &s, const FlowSpec::Rotor &rotor, const std::string &what,
+                      const Checker &c)
 {
   const auto member = [&](int atom) {
-    return std::any_of(rotor.rows.begin(), rotor.rows.end(), [&](int k) { return s.zmatrix[k][0] == atom; });
+    return std::any_of(rotor.rows.begin(), rotor.rows.end(),
+                       [&](int k) { return s.zmatrix[k][0] == atom; });
   };
   for (const auto &b : s.bodies) {
     const auto &bead = s.beads[b.bead];
@@ -205,9 +224,11 @@ void check_rotor_body(const FlowSpec &s, const FlowSpec::Rotor &rotor, const std
     for (std::size_t i = 0; i < bead.atoms.size(); i++)
       if (member(bead.atoms[i])) weights.push_back(bead.weights[i]);
     if (weights.empty()) continue;
-    c.require(weights.size() == rotor.rows.size(), what + ": some of its atoms belong to another bead");
+    c.require(weights.size() == rotor.rows.size(),
+              what + ": some of its atoms belong to another bead");
     for (const double w : weights)
-      c.require(std::fabs(w - weights[0]) < 1.0e-12, what + ": its atoms have different weights in the bead");
+      c.require(std::fabs(w - weights[0]) < 1.0e-12,
+                what + ": its atoms have different weights in the bead");
     c.require(!member(b.axis) && !member(b.spin), what + ": one of its atoms orients the bead");
     for (const int k : rotor.rows)
       c.require(k > b.row + 1, what + ": row " + std::to_string(k) + " orients the bead");
@@ -258,8 +279,7 @@ void check_variables(const FlowSpec &s, const Checker &c)
     c.require(!used.count(slot - 2 * n),
               "circular: slot " + std::to_string(slot) + " belongs to a rotor");
   }
-  c.require(s.linear == s.derive_linear(),
-            "linear: must be all other slots in ascending order");
+  c.require(s.linear == s.derive_linear(), "linear: must be all other slots in ascending order");
 }
 
 /* ----------------------------------------------------------------------
@@ -508,7 +528,8 @@ ModelFile FlowSpec::to_model() const
   file.add("features.mean", {nf()}, feature_mean, f64);
   file.add("features.std", {nf()}, feature_std, f64);
   if (range.known()) {
-    file.add("range.centres", {(std::int64_t) range.centres.size() / range.dim, range.dim}, range.centres);
+    file.add("range.centres", {(std::int64_t) range.centres.size() / range.dim, range.dim},
+             range.centres);
     file.add("range.radius", {1}, {range.radius}, f64);
   }
   for (int k = 0; k < 3; k++) write_layer(file, "affine." + std::to_string(k), affine[k]);

@@ -72,10 +72,10 @@ struct FlowSpec : public MoleculeSpec {
   int circular_bins = 0;    // of the splines of circular variables
   double bound = 0.0;       // splines of linear variables act on [-bound, bound]
 
-  std::vector<double> linear_mean;                // [nl] centre of each linear variable
-  std::vector<double> linear_chol;                // [nl][nl] lower triangular
-  std::vector<double> feature_mean, feature_std;  // [nf]
-  FeatureRange range;                             // of the training data; models before it have none
+  std::vector<double> linear_mean;                  // [nl] centre of each linear variable
+  std::vector<double> linear_chol;                  // [nl][nl] lower triangular
+  std::vector<double> feature_mean, feature_std;    // [nf]
+  FeatureRange range;    // of the training data; models before it have none
   std::array<Layer, 3> affine;
   std::vector<Coupling> couplings;
   std::string training = "{}";    // free JSON: figures of the training, for people
@@ -91,8 +91,8 @@ struct FlowSpec : public MoleculeSpec {
   std::vector<int> linear_transformed(const Coupling &c) const;
   std::vector<int> circular_transformed(const Coupling &c) const;
   /// Numbers the conditioner gives per transformed variable.
-  int linear_outputs() const { return 3 * bins + 1; }              // shift, scale, W, H, D(K-1)
-  int circular_outputs() const { return 3 * circular_bins + 1; }   // shift, W, H, D
+  int linear_outputs() const { return 3 * bins + 1; }               // shift, scale, W, H, D(K-1)
+  int circular_outputs() const { return 3 * circular_bins + 1; }    // shift, W, H, D
   int outputs(const Coupling &c) const;
 
   /// Checks every index, size and value; throws std::runtime_error starting with `where`.

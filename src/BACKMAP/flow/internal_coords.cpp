@@ -63,8 +63,9 @@ InternalTables::InternalTables(const FlowSpec &spec)
   std::vector<double> weights;
   for (const auto &body : spec.bodies) {
     const auto &bead = spec.beads[body.bead];
-    ints.insert(ints.end(), {spec.natoms + body.bead, spec.zmatrix[body.row][1], body.axis, body.spin,
-                             body.row, (int) bead.atoms.size() - 1, (int) members.size()});
+    ints.insert(ints.end(),
+                {spec.natoms + body.bead, spec.zmatrix[body.row][1], body.axis, body.spin, body.row,
+                 (int) bead.atoms.size() - 1, (int) members.size()});
     members.insert(members.end(), bead.atoms.begin(), bead.atoms.end());
     weights.insert(weights.end(), bead.weights.begin(), bead.weights.end());
   }
@@ -75,8 +76,8 @@ InternalTables::InternalTables(const FlowSpec &spec)
   layout.log_chol = 0.0;
   for (int i = 0; i < nl; i++)
     for (int j = 0; j <= i; j++) {
-      const double value =
-          spec.linear_chol.empty() ? (i == j) : spec.linear_chol[(std::size_t) i * nl + j];
+      const double value = spec.linear_chol.empty() ? (i == j)
+                                                    : spec.linear_chol[(std::size_t) i * nl + j];
       reals.push_back(value);
       if (i == j) layout.log_chol += std::log(value);
     }

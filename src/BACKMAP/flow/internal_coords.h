@@ -79,7 +79,8 @@ template <class P> BACKMAP_FUNCTION Vec3<P> load_point(const P *x, int point, in
   return {at[0], at[stride], at[2 * stride]};
 }
 
-template <class P> BACKMAP_FUNCTION void store_point(const Vec3<P> &pos, P *x, int point, int stride)
+template <class P>
+BACKMAP_FUNCTION void store_point(const Vec3<P> &pos, P *x, int point, int stride)
 {
   P *to = x + 3 * point * stride;
   to[0] = pos.x;
@@ -125,9 +126,8 @@ BACKMAP_FUNCTION void place_row(const InternalView &g, int k, const P *y, P *x, 
   P sin_t, cos_t, sin_p, cos_p;
   p_sincos(t, sin_t, cos_t);
   p_sincos(y[(2 * n + k) * stride], sin_p, cos_p);
-  const Vec3<P> pos =
-      place(load_point(x, ref[1], stride), load_point(x, ref[2], stride),
-            load_point(x, ref[3], stride), r, sin_t, cos_t, sin_p, cos_p);
+  const Vec3<P> pos = place(load_point(x, ref[1], stride), load_point(x, ref[2], stride),
+                            load_point(x, ref[3], stride), r, sin_t, cos_t, sin_p, cos_p);
   store_point(pos, x, ref[0], stride);
   check_point(pos, fail);
   add_volume(r * r * sin_t, sum, fail);
@@ -208,8 +208,7 @@ BACKMAP_FUNCTION void orient_body(const InternalView &g, const InternalView::Bod
   }
   for (int i = 0; i <= b.nrows; i++) {
     const Vec3<P> v = load_point(x, member[i], stride) - centre;
-    const Vec3<P> pos =
-        z + scale(dot(e1, v), t1) + scale(dot(e2, v), t2) + scale(dot(e3, v), t3);
+    const Vec3<P> pos = z + scale(dot(e1, v), t1) + scale(dot(e2, v), t2) + scale(dot(e3, v), t3);
     store_point(pos, x, member[i], stride);
     check_point(pos, fail);
   }
@@ -273,8 +272,7 @@ BACKMAP_KERNEL void from_internal(const InternalView &g, const P *v, const P *c,
     if (slot >= 2 * n) fail = p_select(p_abs(dev) < pi, fail, one);
     y[slot * stride] = P(g.mean[i]) + dev;
   }
-  for (int i = g.nrotors; i < g.nc; i++)
-    y[g.circular[i - g.nrotors] * stride] = c[i * stride];
+  for (int i = g.nrotors; i < g.nc; i++) y[g.circular[i - g.nrotors] * stride] = c[i * stride];
 
   for (int q = 0; q < g.nrotors; q++) {
     const int *rotor = g.rotor + q * InternalView::ROTOR_INTS;

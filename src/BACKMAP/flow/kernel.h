@@ -11,9 +11,9 @@
 // part of the networks that depends on the beads only, once per frame. Called by one team (host:
 // one thread) on scratch memory of its own. See flow/layers.h for tiles and members.
 
-#include "flow/layers.h"
-#include "flow/internal_coords.h"
 #include "core/rng.h"
+#include "flow/internal_coords.h"
+#include "flow/layers.h"
 
 #include <cmath>
 
@@ -43,10 +43,10 @@ template <class S> struct FlowBatch {
   long total;     // samples (or points) altogether
   int samples;    // per frame
   int nframes;
-  const S *features;           // [nframes][nf] standardised
-  S *frame;                    // [nframes][frame_size]
-  double *frame_logscale;      // [nframes] sum of log scales
-  const double *z;             // [nframes][nbeads][3] (sampling)
+  const S *features;         // [nframes][nf] standardised
+  S *frame;                  // [nframes][frame_size]
+  double *frame_logscale;    // [nframes] sum of log scales
+  const double *z;           // [nframes][nbeads][3] (sampling)
   const std::int64_t *timestep, *molecule;
   std::uint64_t seed, stream;
   int first_sample;
@@ -62,9 +62,9 @@ template <class S, int W, int N> struct FlowKernel {
 
   /// Scratch of one tile of np packs, T = np*W lanes; every row holds T numbers.
   struct Scratch {
-    double *logq, *volume, *bad;                // [1]
-    double *latent, *circular, *shift, *y, *x;  // [nl] [nc] [nrotors] [3 nrows] [3 npoints]
-    S *l, *c, *q, *h1, *h2, *logdet;            // [nl] [nc] inputs, hidden, hidden, [nl+nc]
+    double *logq, *volume, *bad;                  // [1]
+    double *latent, *circular, *shift, *y, *x;    // [nl] [nc] [nrotors] [3 nrows] [3 npoints]
+    S *l, *c, *q, *h1, *h2, *logdet;              // [nl] [nc] inputs, hidden, hidden, [nl+nc]
   };
 
   BACKMAP_FUNCTION static int double_rows(const FlowView<S> &f)
@@ -171,8 +171,8 @@ template <class S, int W, int N> struct FlowKernel {
     member.barrier();
     dense<N>(member, v.hidden_weight, v.hidden_bias, h, h, np, packs(s.h1), packs(s.h2), true);
     member.barrier();
-    coupling_transform<N>(member, v, f.splines, h, np, packs(s.h2), inverse, packs(s.l),
-                          packs(s.c), packs(s.logdet));
+    coupling_transform<N>(member, v, f.splines, h, np, packs(s.h2), inverse, packs(s.l), packs(s.c),
+                          packs(s.logdet));
     member.barrier();
     add_logdet(member, v.nlt + v.nct, np * W, inverse ? -1.0 : 1.0, s.logdet, s.logq);
   }
@@ -220,7 +220,7 @@ template <class S, int W, int N> struct FlowKernel {
       }
     for (int i = 0; i < g.nc; i++)
       for (int lane = member.rank(); lane < lanes; lane += member.size())
-        s.c[i * lanes + lane] = (S)(turn * (uc[i * lanes + lane] - 0.5));
+        s.c[i * lanes + lane] = (S) (turn * (uc[i * lanes + lane] - 0.5));
     for (int q = 0; q < g.nrotors; q++) {
       const int m = g.rotor[q * InternalView::ROTOR_INTS];
       for (int lane = member.rank(); lane < lanes; lane += member.size())
@@ -254,8 +254,7 @@ template <class S, int W, int N> struct FlowKernel {
       s.logq[lane] -= b.frame_logscale[frame] + g.log_chol;
       const double *z = b.z + frame * 3 * g.nbeads;
       for (int i = 0; i < g.nbeads; i++)
-        for (int d = 0; d < 3; d++)
-          s.x[(3 * g.bead_atom[i] + d) * lanes + lane] = z[3 * i + d];
+        for (int d = 0; d < 3; d++) s.x[(3 * g.bead_atom[i] + d) * lanes + lane] = z[3 * i + d];
     }
     member.barrier();
     const S *mean = s.h1, *width = s.h1 + g.nl * lanes;
@@ -267,9 +266,9 @@ template <class S, int W, int N> struct FlowKernel {
 
     const int npd = lanes / WD;
     for (int p = member.rank(); p < npd; p += member.size())
-      from_internal<D>(g, packs(s.latent, 0) + p, packs(s.circular, 0) + p,
-                       packs(s.shift, 0) + p, packs(s.y, 0) + p, packs(s.x, 0) + p, npd,
-                       packs(s.volume, 0) + p, packs(s.bad, 0) + p);
+      from_internal<D>(g, packs(s.latent, 0) + p, packs(s.circular, 0) + p, packs(s.shift, 0) + p,
+                       packs(s.y, 0) + p, packs(s.x, 0) + p, npd, packs(s.volume, 0) + p,
+                       packs(s.bad, 0) + p);
     member.barrier();
 
     const int n3 = 3 * g.natoms;

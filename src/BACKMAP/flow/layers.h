@@ -272,12 +272,12 @@ BACKMAP_KERNEL void transform_circular(P *o, int stride, int K, bool inverse, P 
 
 /// One coupling: plain pointers, on the host or on a device. Matrices in row blocks.
 template <class S> struct CouplingView {
-  int nlid, ncid, nlt, nct;            // sizes of identity and transformed sets
-  const int *lid, *cid, *lt, *ct;      // indices of linear and circular variables
-  const S *in_weight;                  // [hidden][nlid + 4 ncid]
+  int nlid, ncid, nlt, nct;          // sizes of identity and transformed sets
+  const int *lid, *cid, *lt, *ct;    // indices of linear and circular variables
+  const S *in_weight;                // [hidden][nlid + 4 ncid]
   const S *hidden_weight, *hidden_bias;
-  const S *out_weight, *out_bias;      // one matrix per transformed variable
-  const S *cond_weight, *in_bias;      // the part of the first layer that acts on the features
+  const S *out_weight, *out_bias;    // one matrix per transformed variable
+  const S *cond_weight, *in_bias;    // the part of the first layer that acts on the features
 
   BACKMAP_FUNCTION int inputs() const { return nlid + 4 * ncid; }
 };

@@ -40,9 +40,11 @@ struct HybridStyles : public PairHybrid {
 
 /* ---------------------------------------------------------------------- */
 
-BackmapCoarse::BackmapCoarse(LAMMPS *lmp, const std::string &what, int groupbit, const FlowSpec &spec,
-                             const std::string &pe, const std::string &peatom) :
-    Pointers(lmp), what_(what), groupbit_(groupbit), spec_(spec), pe_(pe), peatom_(peatom),
+BackmapCoarse::BackmapCoarse(LAMMPS *lmp, const std::string &what, int groupbit,
+                             const FlowSpec &spec, const std::string &pe,
+                             const std::string &peatom) :
+    Pointers(lmp),
+    what_(what), groupbit_(groupbit), spec_(spec), pe_(pe), peatom_(peatom),
     molecules_(lmp, groupbit, spec.nbeads(), what)
 {
 }
@@ -61,7 +63,8 @@ Compute *BackmapCoarse::find(const std::string &id) const
 void BackmapCoarse::init()
 {
   if (spec_.units != update->unit_style)
-    error->all(FLERR, "{}: units, the model has {}, this run has {}", what_, spec_.units, update->unit_style);
+    error->all(FLERR, "{}: units, the model has {}, this run has {}", what_, spec_.units,
+               update->unit_style);
 
   // a CG potential that knows its temperature and units must agree with the model
 
@@ -69,7 +72,8 @@ void BackmapCoarse::init()
     int dim = 0;
     const auto *t = static_cast<double *>(force->pair->extract("temperature", dim));
     if (t && std::fabs(*t - spec_.temperature) > 1e-6 * spec_.temperature)
-      error->all(FLERR, "{}: temperature, the model has {}, the pair style has {}", what_, spec_.temperature, *t);
+      error->all(FLERR, "{}: temperature, the model has {}, the pair style has {}", what_,
+                 spec_.temperature, *t);
   }
 
   if (!pe_.empty())
@@ -77,7 +81,8 @@ void BackmapCoarse::init()
       const Fix *fix = modify->fix[i];
       if (fix->energy_global_flag && !fix->thermo_energy)
         error->all(FLERR,
-                   "{}: the energy of fix {} of style {} is not part of the potential energy of the CG run, "
+                   "{}: the energy of fix {} of style {} is not part of the potential energy of "
+                   "the CG run, "
                    "expected: fix_modify {} energy yes",
                    what_, fix->id, fix->style, fix->id);
     }
@@ -103,7 +108,8 @@ void BackmapCoarse::check_beads()
   std::vector<std::string> names = names_;
   if (names.empty() && force->pair) {
     int dim = 0;
-    const auto *of_pair = static_cast<std::vector<std::string> *>(force->pair->extract("bead_names", dim));
+    const auto *of_pair =
+        static_cast<std::vector<std::string> *>(force->pair->extract("bead_names", dim));
     if (of_pair) names = *of_pair;
     // a list without the unused entry for type 0
     if (static_cast<int>(names.size()) == atom->ntypes) names.insert(names.begin(), "");
@@ -116,8 +122,9 @@ void BackmapCoarse::check_beads()
     for (int k = 0; k < spec_.nbeads(); k++) {
       const std::string &name = names[molecules_.type(i)[k]];
       if (name == expected[k]) continue;
-      trouble = fmt::format("{}: bead {} (atom {}, type {}) of molecule {}, expected {}, got {}", what_, k + 1,
-                            molecules_.tags(i)[k], molecules_.type(i)[k], molecules_.molecule(i), expected[k], name);
+      trouble = fmt::format("{}: bead {} (atom {}, type {}) of molecule {}, expected {}, got {}",
+                            what_, k + 1, molecules_.tags(i)[k], molecules_.type(i)[k],
+                            molecules_.molecule(i), expected[k], name);
       break;
     }
   backmap_agree(lmp, trouble);
@@ -139,9 +146,12 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
       if (atom->mask[i] & groupbit_) inside++;
     MPI_Allreduce(MPI_IN_PLACE, &inside, 1, MPI_LMP_BIGINT, MPI_SUM, world);
     if (!pe_.empty() && inside != atom->natoms)
-      error->all(FLERR, "{}: its group has {} of {} atoms; the energy of the others would count as that of a molecule",
+      error->all(FLERR,
+                 "{}: its group has {} of {} atoms; the energy of the others would count as that "
+                 "of a molecule",
                  what_, inside, atom->natoms);
-    if (molecules_.nmolecules() == 0) error->all(FLERR, "{}: there is no molecule in its group", what_);
+    if (molecules_.nmolecules() == 0)
+      error->all(FLERR, "{}: there is no molecule in its group", what_);
   }
 
   const int width = 1 + 3 * spec_.nbeads();
@@ -155,7 +165,8 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
   MPI_Allgather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, world);
   for (int p = 0; p < comm->nprocs; p++) offset[p + 1] = offset[p] + count[p];
   std::vector<double> all(offset[comm->nprocs]);
-  MPI_Allgatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, world);
+  MPI_Allgatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE,
+                 world);
 
   std::vector<CoarseFrame> frames(all.size() / width);
   for (std::size_t i = 0; i < frames.size(); i++) {
@@ -188,11 +199,14 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
     std::vector<double> sum(frames.size(), 0.0);
     for (int i = 0; i < atom->nlocal; i++) {
       const std::int64_t molecule = atom->molecule[i];
-      const auto at = std::lower_bound(frames.begin(), frames.end(), molecule,
-                                       [](const CoarseFrame &f, std::int64_t m) { return f.molecule < m; });
-      if (at != frames.end() && at->molecule == molecule) sum[at - frames.begin()] += peatom->vector_atom[i];
+      const auto at =
+          std::lower_bound(frames.begin(), frames.end(), molecule,
+                           [](const CoarseFrame &f, std::int64_t m) { return f.molecule < m; });
+      if (at != frames.end() && at->molecule == molecule)
+        sum[at - frames.begin()] += peatom->vector_atom[i];
     }
-    MPI_Allreduce(MPI_IN_PLACE, sum.data(), static_cast<int>(sum.size()), MPI_DOUBLE, MPI_SUM, world);
+    MPI_Allreduce(MPI_IN_PLACE, sum.data(), static_cast<int>(sum.size()), MPI_DOUBLE, MPI_SUM,
+                  world);
     double total = 0.0, size = 1.0;
     for (std::size_t i = 0; i < frames.size(); i++) {
       frames[i].ucg = sum[i];
@@ -201,14 +215,15 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
     }
     if (!(std::fabs(total - pe->scalar) <= 1e-8 * size))
       error->all(FLERR,
-                 "{}: the energies of the molecules add up to {}, the potential energy is {}: some energy belongs to no "
+                 "{}: the energies of the molecules add up to {}, the potential energy is {}: some "
+                 "energy belongs to no "
                  "atom (a fix without per-atom energy, a tail correction)",
                  what_, total, pe->scalar);
   }
   for (const auto &f : frames)
     if (!std::isfinite(f.ucg))
-      error->all(FLERR, "{}: CG energy of molecule {} at step {}, expected a finite value, got {}", what_, f.molecule,
-                 f.step, f.ucg);
+      error->all(FLERR, "{}: CG energy of molecule {} at step {}, expected a finite value, got {}",
+                 what_, f.molecule, f.step, f.ucg);
 }
 
 /* ----------------------------------------------------------------------
@@ -218,12 +233,15 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
 std::string BackmapCoarse::interactions() const
 {
   if (force->kspace)
-    return what_ + ": interactions between molecules are not supported, got a kspace style with several molecules";
+    return what_ +
+        ": interactions between molecules are not supported, got a kspace style with several "
+        "molecules";
   const tagint *molecule = atom->molecule;
   const auto between = [&](const char *kind, int i, int j) {
-    return fmt::format("{}: interactions between molecules are not supported, got a {} between atoms {} and {} of "
-                       "molecules {} and {}",
-                       what_, kind, atom->tag[i], atom->tag[j], molecule[i], molecule[j]);
+    return fmt::format(
+        "{}: interactions between molecules are not supported, got a {} between atoms {} and {} of "
+        "molecules {} and {}",
+        what_, kind, atom->tag[i], atom->tag[j], molecule[i], molecule[j]);
   };
 
   if (force->bond)

@@ -64,13 +64,15 @@ template <class F> void FineEngine::guarded(F &&f) const
 
 /* ---------------------------------------------------------------------- */
 
-FineEngine::FineEngine(const std::string &script, Role role, const std::vector<std::string> &variables) :
+FineEngine::FineEngine(const std::string &script, Role role,
+                       const std::vector<std::string> &variables) :
     script_(script)
 {
   // without exceptions an error ends the program, and its text must be seen
 
-  std::vector<std::string> words = {"backmap", "-screen", Info::has_exceptions() ? "none" : "/dev/stderr",
-                                    "-log",    "none",    "-nocite"};
+  std::vector<std::string> words = {
+      "backmap", "-screen", Info::has_exceptions() ? "none" : "/dev/stderr",
+      "-log",    "none",    "-nocite"};
   for (std::size_t i = 0; i + 1 < variables.size(); i += 2)
     words.insert(words.end(), {"-var", variables[i], variables[i + 1]});
   std::vector<char *> args;
@@ -85,8 +87,9 @@ FineEngine::FineEngine(const std::string &script, Role role, const std::vector<s
       if (role == Role::Silent) silence();
       lmp_->input->file(script_.c_str());
       if (lammps_plugin_count() < plugins)
-        throw std::runtime_error("fine script " + script_ +
-                                 ": clear, or plugin unload, took plugins away from the whole program");
+        throw std::runtime_error(
+            "fine script " + script_ +
+            ": clear, or plugin unload, took plugins away from the whole program");
       check();
       if (role == Role::Silent) start();
     });
@@ -142,7 +145,8 @@ void FineEngine::check()
   const auto fail = [&](const std::string &text) {
     throw std::runtime_error("fine script " + script_ + ": " + text);
   };
-  if (!lmp_->domain->box_exist) fail("defines no simulation box, expected a system ready for a run");
+  if (!lmp_->domain->box_exist)
+    fail("defines no simulation box, expected a system ready for a run");
   const Atom *atom = lmp_->atom;
   if (atom->natoms < 1 || atom->natoms > std::numeric_limits<int>::max())
     fail("number of atoms, got " + std::to_string(atom->natoms));
@@ -157,7 +161,8 @@ void FineEngine::check()
     for (const char *constraint : {"^shake", "^rattle", "^rigid", "^poems"})
       if (utils::strmatch(fix->style, constraint) || fix->rigid_flag)
         fail(std::string("fix ") + fix->id + " of style " + fix->style +
-             " constrains the system; the density of the samples is that of unconstrained coordinates");
+             " constrains the system; the density of the samples is that of unconstrained "
+             "coordinates");
     if (fix->energy_global_flag && !fix->thermo_energy)
       fail(std::string("the energy of fix ") + fix->id + " of style " + fix->style +
            " is not part of the potential energy, expected: fix_modify " + fix->id + " energy yes");
@@ -173,14 +178,14 @@ void FineEngine::find_atoms()
 {
   const Atom *atom = lmp_->atom;
   if (atom->nlocal != natoms_)
-    throw std::runtime_error("fine script " + script_ + ": atoms lost, expected " + std::to_string(natoms_) +
-                             ", got " + std::to_string(atom->nlocal));
+    throw std::runtime_error("fine script " + script_ + ": atoms lost, expected " +
+                             std::to_string(natoms_) + ", got " + std::to_string(atom->nlocal));
   index_.assign(natoms_, -1);
   for (int i = 0; i < natoms_; i++) {
     const tagint t = atom->tag[i];
     if (t < 1 || t > natoms_ || index_[t - 1] >= 0)
-      throw std::runtime_error("fine script " + script_ + ": atom-IDs, expected 1 to " + std::to_string(natoms_) +
-                               " once each, got " + std::to_string(t));
+      throw std::runtime_error("fine script " + script_ + ": atom-IDs, expected 1 to " +
+                               std::to_string(natoms_) + " once each, got " + std::to_string(t));
     index_[t - 1] = i;
   }
 }
@@ -223,7 +228,9 @@ bool FineEngine::all_pairs_listed() const
 {
   const Atom *atom = lmp_->atom;
   const Domain *domain = lmp_->domain;
-  if (domain->xperiodic || domain->yperiodic || domain->zperiodic || atom->nghost || domain->triclinic) return false;
+  if (domain->xperiodic || domain->yperiodic || domain->zperiodic || atom->nghost ||
+      domain->triclinic)
+    return false;
   if (!lmp_->force->pair) return true;
   if (natoms_ > 5000) return false;
   double **cutsq = lmp_->neighbor->cutneighsq;
@@ -280,15 +287,17 @@ int FineEngine::request(const std::string &text)
   for (std::size_t k = 0; k < observables_.size(); k++)
     if (observables_[k].text == text) return static_cast<int>(k);
   if (text.size() < 3 || text[1] != '_' || !std::strchr("vcf", text[0]))
-    throw std::runtime_error("observable, expected v_NAME, c_ID, c_ID[i] or f_ID of the fine script " + script_ +
-                             ", got " + text);
+    throw std::runtime_error(
+        "observable, expected v_NAME, c_ID, c_ID[i] or f_ID of the fine script " + script_ +
+        ", got " + text);
   const std::string name = text.substr(2, text.find('[') - 2);
   Observable o{text, -1};
   bool found = false;
   if (text[0] == 'v') {
     o.variable = lmp_->input->variable->find(name.c_str());
     found = o.variable >= 0;
-    if (found && (text.find('[') != std::string::npos || !lmp_->input->variable->equalstyle(o.variable))) {
+    if (found &&
+        (text.find('[') != std::string::npos || !lmp_->input->variable->equalstyle(o.variable))) {
       if (text.find('[') == std::string::npos)
         throw std::runtime_error("observable " + text + " of the fine script " + script_ +
                                  ": expected an equal-style variable");
@@ -299,7 +308,9 @@ int FineEngine::request(const std::string &text)
   } else {
     found = lmp_->modify->find_fix(name) >= 0;
   }
-  if (!found) throw std::runtime_error("observable " + text + " does not exist in the fine script " + script_);
+  if (!found)
+    throw std::runtime_error("observable " + text + " does not exist in the fine script " +
+                             script_);
   observables_.push_back(o);
   // the virial is only evaluated if an observable turns out to need it: it costs a fifth of the time
 
@@ -309,8 +320,10 @@ int FineEngine::request(const std::string &text)
         lmp_->update->whichflag = 1;
         next_step(lmp_->update->ntimestep + 1);
         lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
-        if (o.variable >= 0) lmp_->input->variable->compute_equal(o.variable);
-        else lmp_->input->variable->compute_equal(o.text);
+        if (o.variable >= 0)
+          lmp_->input->variable->compute_equal(o.variable);
+        else
+          lmp_->input->variable->compute_equal(o.text);
       });
       break;
     } catch (...) {
@@ -335,7 +348,8 @@ void FineEngine::next_step(std::int64_t step)
   lmp_->modify->clearstep_compute();
   for (int i = 0; i < lmp_->modify->ncompute; i++) {
     Compute *compute = lmp_->modify->compute[i];
-    if (!compute->timeflag || (!virial_ && (compute->pressflag || compute->pressatomflag))) continue;
+    if (!compute->timeflag || (!virial_ && (compute->pressflag || compute->pressatomflag)))
+      continue;
     compute->clearstep();
     compute->addstep(step);
   }
@@ -427,7 +441,8 @@ void FineEngine::write(std::int64_t row, const double *x, const SampleLabel &sam
     bool due = every_row_;
     for (int i = 0; i < output->ndump; i++) {
       if (output->every_dump[i] <= 0)
-        lmp_->error->all(FLERR, "dump {}: expected a fixed interval of samples", output->dump[i]->id);
+        lmp_->error->all(FLERR, "dump {}: expected a fixed interval of samples",
+                         output->dump[i]->id);
       if (row % output->every_dump[i] == 0) due = true;
     }
     if (!due) return;

@@ -62,8 +62,10 @@ Fix *make_fix(LAMMPS *lmp, int narg, char **arg)
   std::vector<char *> kept;
   for (int i = 0; i < narg; i++) {
     const bool file = i > 3 && (strcmp(arg[i], "file") == 0 || strcmp(arg[i], "append") == 0);
-    if (file && i + 1 < narg) i++;
-    else kept.push_back(arg[i]);
+    if (file && i + 1 < narg)
+      i++;
+    else
+      kept.push_back(arg[i]);
   }
   return originals()[arg[2]](lmp, static_cast<int>(kept.size()), kept.data());
 }

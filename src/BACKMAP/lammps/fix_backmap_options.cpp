@@ -25,18 +25,23 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
 {
   BackmapOptions o;
   if (narg < 6)
-    lmp->error->all(FLERR, "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words", what,
-                    narg);
+    lmp->error->all(
+        FLERR,
+        "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
+        what, narg);
   o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
-  if (o.interval <= 0) lmp->error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, o.interval);
+  if (o.interval <= 0)
+    lmp->error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
   const auto need = [&](int iarg, int n) {
-    if (iarg + n >= narg) lmp->error->all(FLERR, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
+    if (iarg + n >= narg)
+      lmp->error->all(FLERR, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
   };
   const auto yes = [&](const char *key, const std::string &value) {
-    if (value != "yes" && value != "no") lmp->error->all(FLERR, "{}: {}, expected yes or no, got {}", what, key, value);
+    if (value != "yes" && value != "no")
+      lmp->error->all(FLERR, "{}: {}, expected yes or no, got {}", what, key, value);
     return value == "yes";
   };
   o.sampler.backend = lmp->kokkos ? "kokkos" : "serial";
@@ -63,16 +68,26 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
     }
     need(iarg, 1);
     const char *value = arg[iarg + 1];
-    if (key == "samples") o.sampler.samples = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "thermostat") o.thermostat = value;
-    else if (key == "temp") o.temperature = utils::numeric(FLERR, value, false, lmp);
-    else if (key == "seed") o.sampler.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
-    else if (key == "table") o.table = value;
-    else if (key == "xyz") o.xyz = value;
-    else if (key == "append") o.append = yes("append", value);
-    else if (key == "batch") o.batch = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "blocks") o.blocks = utils::inumeric(FLERR, value, false, lmp);
-    else if (key == "histogram") o.histogram = utils::numeric(FLERR, value, false, lmp);
+    if (key == "samples")
+      o.sampler.samples = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "thermostat")
+      o.thermostat = value;
+    else if (key == "temp")
+      o.temperature = utils::numeric(FLERR, value, false, lmp);
+    else if (key == "seed")
+      o.sampler.seed = static_cast<std::uint64_t>(utils::bnumeric(FLERR, value, false, lmp));
+    else if (key == "table")
+      o.table = value;
+    else if (key == "xyz")
+      o.xyz = value;
+    else if (key == "append")
+      o.append = yes("append", value);
+    else if (key == "batch")
+      o.batch = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "blocks")
+      o.blocks = utils::inumeric(FLERR, value, false, lmp);
+    else if (key == "histogram")
+      o.histogram = utils::numeric(FLERR, value, false, lmp);
     else if (key == "precision") {
       if (strcmp(value, "single") != 0 && strcmp(value, "double") != 0)
         lmp->error->all(FLERR, "{}: precision, expected single or double, got {}", what, value);
@@ -89,13 +104,16 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   if (o.sampler.samples < 1)
     lmp->error->all(FLERR, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
   if (o.batch < 1) lmp->error->all(FLERR, "{}: batch, expected at least 1, got {}", what, o.batch);
-  if (o.blocks != 0 && o.blocks < 4) lmp->error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
+  if (o.blocks != 0 && o.blocks < 4)
+    lmp->error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
   if (o.sampler.script.empty() && !o.observables.empty())
     lmp->error->all(FLERR, "{}: observables need a fine script, got NONE", what);
   if (!o.thermostat.empty() && o.temperature > 0.0)
     lmp->error->all(FLERR, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    lmp->error->all(FLERR, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun", what);
+    lmp->error->all(
+        FLERR, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
+        what);
   return o;
 }
 

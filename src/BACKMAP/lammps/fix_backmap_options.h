@@ -12,20 +12,22 @@
 namespace BACKMAP_NS {
 
 struct BackmapOptions {
-  int interval = 1;                // N
-  std::string flow;                // model file
-  SamplerOptions sampler;          // with the fine script, empty: NONE
-  std::string thermostat;          // ID of a fix, or empty
-  double temperature = 0.0;        // stated with temp, or 0
-  std::string table, xyz;          // files, or empty
+  int interval = 1;            // N
+  std::string flow;            // model file
+  SamplerOptions sampler;      // with the fine script, empty: NONE
+  std::string thermostat;      // ID of a fix, or empty
+  double temperature = 0.0;    // stated with temp, or 0
+  std::string table, xyz;      // files, or empty
   bool append = false;
   int batch = 1, blocks = 0;    // 0: number of blocks by the rule
-  double histogram = std::numeric_limits<double>::quiet_NaN();    // constant of the histogram weights, NaN: not given
+  double histogram = std::numeric_limits<
+      double>::quiet_NaN();    // constant of the histogram weights, NaN: not given
   std::vector<std::string> observables;
   std::vector<std::string> beads;    // [types + 1], or empty
 
   /// error->all for what is wrong; what names the fix. Collective over world.
-  static BackmapOptions parse(LAMMPS_NS::LAMMPS *lmp, const std::string &what, int narg, char **arg);
+  static BackmapOptions parse(LAMMPS_NS::LAMMPS *lmp, const std::string &what, int narg,
+                              char **arg);
 };
 
 }    // namespace BACKMAP_NS

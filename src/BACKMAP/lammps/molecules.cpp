@@ -36,8 +36,7 @@ std::vector<tagint> all_to_all(MPI_Comm world, int width, const std::vector<int>
   int nprocs;
   MPI_Comm_size(world, &nprocs);
   std::vector<int> nsend(nprocs, 0), nrecv(nprocs), send_at(nprocs + 1, 0), recv_at(nprocs + 1, 0);
-  for (int d : destination)
-    nsend[d] += width;
+  for (int d : destination) nsend[d] += width;
   MPI_Alltoall(nsend.data(), 1, MPI_INT, nrecv.data(), 1, MPI_INT, world);
   for (int p = 0; p < nprocs; p++) {
     send_at[p + 1] = send_at[p] + nsend[p];
@@ -47,14 +46,12 @@ std::vector<tagint> all_to_all(MPI_Comm world, int width, const std::vector<int>
   std::vector<tagint> out(records.size()), in(recv_at[nprocs]);
   std::vector<int> next(send_at.begin(), send_at.end() - 1);
   for (std::size_t k = 0; k < destination.size(); k++)
-    for (int c = 0; c < width; c++)
-      out[next[destination[k]]++] = records[k * width + c];
+    for (int c = 0; c < width; c++) out[next[destination[k]]++] = records[k * width + c];
   MPI_Alltoallv(out.data(), nsend.data(), send_at.data(), MPI_LMP_TAGINT, in.data(), nrecv.data(),
                 recv_at.data(), MPI_LMP_TAGINT, world);
 
   source.clear();
-  for (int p = 0; p < nprocs; p++)
-    source.insert(source.end(), nrecv[p] / width, p);
+  for (int p = 0; p < nprocs; p++) source.insert(source.end(), nrecv[p] / width, p);
   return in;
 }
 
@@ -111,8 +108,7 @@ void BackmapMolecules::find_local()
     return molecule[a] != molecule[b] ? molecule[a] < molecule[b] : tag[a] < tag[b];
   });
   local_tag_.resize(local_.size());
-  for (std::size_t k = 0; k < local_.size(); k++)
-    local_tag_[k] = tag[local_[k]];
+  for (std::size_t k = 0; k < local_.size(); k++) local_tag_[k] = tag[local_[k]];
 }
 
 /* ----------------------------------------------------------------------
@@ -205,12 +201,10 @@ void BackmapMolecules::setup()
   tagint bad = 0;
   for (int k = 0; k < n;) {
     int end = k;
-    while (end < n && molecule[local_[end]] == molecule[local_[k]])
-      end++;
+    while (end < n && molecule[local_[end]] == molecule[local_[k]]) end++;
     if (end - k > nbeads_ && bad == 0) bad = molecule[local_[k]];
     if (end - k < nbeads_)
-      for (int j = k; j < end; j++)
-        split.push_back(j);
+      for (int j = k; j < end; j++) split.push_back(j);
     else if (!ready_)
       whole.push_back(k);
     k = end;
@@ -328,18 +322,15 @@ void BackmapMolecules::gather(bool same_atoms)
 
   double **x = atom->x;
   for (std::size_t k = 0; k < here_slot_.size(); k++)
-    for (int c = 0; c < 3; c++)
-      x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
+    for (int c = 0; c < 3; c++) x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
 
   send_buffer_.resize(3 * send_position_.size());
   recv_buffer_.resize(3 * recv_slot_.size());
   for (std::size_t k = 0; k < send_position_.size(); k++)
-    for (int c = 0; c < 3; c++)
-      send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
+    for (int c = 0; c < 3; c++) send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
   exchange(recv_, recv_buffer_, send_, send_buffer_, 3);
   for (std::size_t k = 0; k < recv_slot_.size(); k++)
-    for (int c = 0; c < 3; c++)
-      x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
+    for (int c = 0; c < 3; c++) x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
 
   // whole by minimum image along the beads; a position that needs no image keeps all its bits
   // a lost atom at infinity must not trap minimum_image() in its loop
@@ -384,8 +375,7 @@ void BackmapMolecules::scatter_add(const double *values)
   const double *mine = scatter(3, values);
   double **f = atom->f;
   for (int i : local_)
-    for (int c = 0; c < 3; c++)
-      f[i][c] += *mine++;
+    for (int c = 0; c < 3; c++) f[i][c] += *mine++;
 }
 
 }    // namespace BACKMAP_NS

@@ -62,7 +62,9 @@ bool backmap_universe_keyword(LAMMPS *lmp, const std::string &command, std::vect
     if (std::string(args[i]) != "universe") continue;
     const std::string value = i + 1 < args.size() ? args[i + 1] : "";
     if (value != "yes" && value != "no")
-      backmap_error(lmp, command + ": keyword universe, expected yes or no, got " + (value.empty() ? "nothing" : value));
+      backmap_error(lmp,
+                    command + ": keyword universe, expected yes or no, got " +
+                        (value.empty() ? "nothing" : value));
     args.erase(args.begin() + i, args.begin() + i + 2);
     return value == "yes";
   }

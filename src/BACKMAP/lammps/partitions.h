@@ -25,7 +25,8 @@ namespace BACKMAP_NS {
    Removes the keyword pair `universe yes|no` from the arguments of a command; true if it is yes.
    error->all for another value; command names the reader in that message.
 */
-bool backmap_universe_keyword(LAMMPS_NS::LAMMPS *lmp, const std::string &command, std::vector<char *> &args);
+bool backmap_universe_keyword(LAMMPS_NS::LAMMPS *lmp, const std::string &command,
+                              std::vector<char *> &args);
 
 /**
    whole false, or one partition: does the work. Otherwise collective over all partitions: waits until

@@ -52,7 +52,8 @@ std::vector<double> gather(MPI_Comm world, const std::vector<double> &mine)
   MPI_Gather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, 0, world);
   for (int p = 0; p < nprocs; p++) offset[p + 1] = offset[p] + count[p];
   std::vector<double> all(me == 0 ? offset[nprocs] : 0);
-  MPI_Gatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, 0, world);
+  MPI_Gatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, 0,
+              world);
   return all;
 }
 
@@ -64,18 +65,21 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
     Pointers(lmp), spec_(spec), options_(options)
 {
   backmap_agree(lmp, attempt(options_.what, [&] {
-                  flow_ = Flow::create(spec_, options_.single ? Flow::Precision::Single : Flow::Precision::Double,
-                                       options_.backend);
+                  flow_ = Flow::create(
+                      spec_, options_.single ? Flow::Precision::Single : Flow::Precision::Double,
+                      options_.backend);
                 }));
   if (options_.script.empty()) return;
   backmap_agree(lmp, attempt(options_.what, [&] {
-                  engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent, options_.variables);
+                  engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent,
+                                                         options_.variables);
                   check_engine();
                 }));
   // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
   backmap_agree(lmp, attempt(options_.what, [&] {
                   if (comm->me == 0 && engine_->has_output())
-                    writer_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Writer, options_.variables);
+                    writer_ = std::make_unique<FineEngine>(
+                        options_.script, FineEngine::Role::Writer, options_.variables);
                 }));
 }
 
@@ -90,23 +94,27 @@ BackmapSampler::~BackmapSampler() = default;
 void BackmapSampler::check_engine() const
 {
   const auto fail = [&](const std::string &text) {
-    throw std::runtime_error("fine script " + options_.script + " and the model of " + spec_.molecule + ": " + text);
+    throw std::runtime_error("fine script " + options_.script + " and the model of " +
+                             spec_.molecule + ": " + text);
   };
   if (engine_->natoms() != spec_.natoms)
-    fail("number of atoms, expected " + std::to_string(spec_.natoms) + ", got " + std::to_string(engine_->natoms()));
-  if (engine_->units() != spec_.units) fail("units, expected " + spec_.units + ", got " + engine_->units());
+    fail("number of atoms, expected " + std::to_string(spec_.natoms) + ", got " +
+         std::to_string(engine_->natoms()));
+  if (engine_->units() != spec_.units)
+    fail("units, expected " + spec_.units + ", got " + engine_->units());
   const auto masses = engine_->masses();
   for (int i = 0; i < spec_.natoms; i++)
     if (std::fabs(masses[i] - spec_.masses[i]) > 0.005 * spec_.masses[i])
-      fail("mass of atom " + std::to_string(i + 1) + ", expected " + std::to_string(spec_.masses[i]) + ", got " +
-           std::to_string(masses[i]));
+      fail("mass of atom " + std::to_string(i + 1) + ", expected " +
+           std::to_string(spec_.masses[i]) + ", got " + std::to_string(masses[i]));
   auto bonds = spec_.bonds;
   for (auto &b : bonds)
     if (b[0] > b[1]) std::swap(b[0], b[1]);
   std::sort(bonds.begin(), bonds.end());
   const auto found = engine_->bonds();
   if (!found.empty() && !bonds.empty() && found != bonds)
-    fail("the bonds differ, expected " + std::to_string(bonds.size()) + ", got " + std::to_string(found.size()) +
+    fail("the bonds differ, expected " + std::to_string(bonds.size()) + ", got " +
+         std::to_string(found.size()) +
          "; is it another molecule, or are its atoms in another order?");
 }
 
@@ -117,7 +125,8 @@ int BackmapSampler::request(const std::string &observable)
   int column = -1;
   backmap_agree(lmp, attempt(options_.what, [&] {
                   if (!engine_)
-                    throw std::runtime_error("observable " + observable + " needs a fine script, got NONE");
+                    throw std::runtime_error("observable " + observable +
+                                             " needs a fine script, got NONE");
                   column = engine_->request(observable);
                 }));
   if (column == static_cast<int>(observables_.size())) observables_.push_back(observable);
@@ -128,8 +137,8 @@ int BackmapSampler::request(const std::string &observable)
    samples first..last-1 of the batch; frames cut by the division over ranks need calls of their own
 ------------------------------------------------------------------------- */
 
-void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last, double *x,
-                          double *logq)
+void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t first,
+                          std::int64_t last, double *x, double *logq)
 {
   const std::int64_t m = options_.samples;
   const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms);
@@ -166,8 +175,8 @@ void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t f
    +inf and NaN are results, -inf is an error: some pair has no repulsive core
 ------------------------------------------------------------------------- */
 
-void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x,
-                              const double *logq, double *u, double *obs)
+void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n,
+                              const double *x, const double *logq, double *u, double *obs)
 {
   const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms), nobs = observables_.size();
   for (int i = 0; i < n; i++) {
@@ -178,9 +187,10 @@ void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64
     if (u[i] == -INF) {
       const std::int64_t at = first + i;
       const CoarseFrame &f = frames[at / options_.samples];
-      throw std::runtime_error("all-atom energy at step " + std::to_string(f.step) + ", molecule " +
-                               std::to_string(f.molecule) + ", sample " + std::to_string(at % options_.samples) +
-                               ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
+      throw std::runtime_error(
+          "all-atom energy at step " + std::to_string(f.step) + ", molecule " +
+          std::to_string(f.molecule) + ", sample " + std::to_string(at % options_.samples) +
+          ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
     }
     if (!rotors_checked_ && std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
   }
@@ -198,14 +208,18 @@ void BackmapSampler::check_rotors(const double *x, double energy)
     const std::size_t m = rotor.rows.size();
     std::string atoms;
     for (std::size_t k = 0; k < m; k++) {
-      const int from = spec_.zmatrix[rotor.rows[k]][0], to = spec_.zmatrix[rotor.rows[(k + 1) % m]][0];
+      const int from = spec_.zmatrix[rotor.rows[k]][0],
+                to = spec_.zmatrix[rotor.rows[(k + 1) % m]][0];
       for (int d = 0; d < 3; d++) y[3 * to + d] = x[3 * from + d];
       atoms += " " + std::to_string(from + 1);
     }
     const double other = engine_->evaluate(y.data(), nullptr);
     if (!(std::fabs(other - energy) <= 1e-6 * (1.0 + std::fabs(energy))))
-      throw std::runtime_error("atoms" + atoms + " are equivalent in the model, but exchanging them changes the energy "
-                               "of the fine script from " + std::to_string(energy) + " to " + std::to_string(other));
+      throw std::runtime_error(
+          "atoms" + atoms +
+          " are equivalent in the model, but exchanging them changes the energy "
+          "of the fine script from " +
+          std::to_string(energy) + " to " + std::to_string(other));
   }
 }
 
@@ -213,10 +227,12 @@ void BackmapSampler::check_rotors(const double *x, double energy)
    consecutive samples to consecutive ranks, so that gathering restores the order
 ------------------------------------------------------------------------- */
 
-void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_x, SampleBatch &batch)
+void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_x,
+                              SampleBatch &batch)
 {
   const std::int64_t total = static_cast<std::int64_t>(frames.size()) * options_.samples;
-  const std::int64_t first = total * comm->me / comm->nprocs, last = total * (comm->me + 1) / comm->nprocs;
+  const std::int64_t first = total * comm->me / comm->nprocs,
+                     last = total * (comm->me + 1) / comm->nprocs;
   const auto n = static_cast<std::size_t>(last - first);
   std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n), obs(n * observables_.size());
 
@@ -224,7 +240,8 @@ void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_
                   const double t0 = processor_seconds();
                   draw(frames, first, last, x.data(), logq.data());
                   const double t1 = processor_seconds();
-                  energies(frames, first, static_cast<int>(n), x.data(), logq.data(), u.data(), obs.data());
+                  energies(frames, first, static_cast<int>(n), x.data(), logq.data(), u.data(),
+                           obs.data());
                   seconds_flow_ += t1 - t0;
                   seconds_energy_ += processor_seconds() - t1;
                 }));
@@ -240,7 +257,8 @@ void BackmapSampler::forward(int n, const double *x, double *u, double *logq)
 {
   flow_->log_prob(n, x, logq);
   for (int i = 0; i < n; i++)
-    u[i] = engine_ ? engine_->evaluate(x + 3 * static_cast<std::size_t>(spec_.natoms) * i, nullptr) : NOT_A_NUMBER;
+    u[i] = engine_ ? engine_->evaluate(x + 3 * static_cast<std::size_t>(spec_.natoms) * i, nullptr)
+                   : NOT_A_NUMBER;
 }
 
 /* ---------------------------------------------------------------------- */

@@ -5,9 +5,9 @@
 
 #include "pointers.h"
 
-#include "lammps/fine_engine.h"
 #include "flow/flow.h"
 #include "flow/flow_spec.h"
+#include "lammps/fine_engine.h"
 
 #include <memory>
 #include <string>
@@ -34,9 +34,10 @@ struct SamplerOptions {
 
 /// What rank 0 gets of a batch, in the order of (frame, sample).
 struct SampleBatch {
-  std::vector<double> u, logq;    ///< [n]; u NaN without a fine script, +inf where there is no geometry
-  std::vector<double> obs;        ///< [n][nobs], NaN where the energy is not finite
-  std::vector<double> x;          ///< [n][natoms][3] if asked for
+  std::vector<double> u,
+      logq;                   ///< [n]; u NaN without a fine script, +inf where there is no geometry
+  std::vector<double> obs;    ///< [n][nobs], NaN where the energy is not finite
+  std::vector<double> x;      ///< [n][natoms][3] if asked for
 };
 
 /// All methods are collective over world unless said otherwise; errors of any rank stop all ranks through error->all.
@@ -79,9 +80,10 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
 
   void check_engine() const;
   void check_rotors(const double *x, double energy);
-  void draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last, double *x, double *logq);
-  void energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x, const double *logq,
-                double *u, double *obs);
+  void draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last,
+            double *x, double *logq);
+  void energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x,
+                const double *logq, double *u, double *obs);
 };
 
 }    // namespace BACKMAP_NS

@@ -24,9 +24,15 @@ namespace LAMMPS_NS {
     and people watch it through pipes. whole: to those of the universe as well. */
 class TrainLog : protected Pointers {
  public:
-  TrainLog(class LAMMPS *lmp, const std::string &, bool whole = false) : Pointers(lmp), whole_(whole) {}
+  TrainLog(class LAMMPS *lmp, const std::string &, bool whole = false) :
+      Pointers(lmp), whole_(whole)
+  {
+  }
 
-  void line(const std::string &text) { BACKMAP_NS::backmap_universe_print(lmp, whole_, text + "\n"); }
+  void line(const std::string &text)
+  {
+    BACKMAP_NS::backmap_universe_print(lmp, whole_, text + "\n");
+  }
 
   /** Writes beside the file and renames: what is there is whole. Throws std::runtime_error. */
   static void write_file(const std::string &path, const std::string &bytes)
@@ -58,8 +64,7 @@ class TrainArguments : protected Pointers {
   double real(const char *key, const char *value, double low, double high)
   {
     const double v = utils::numeric(FLERR, value, false, lmp);
-    if (!(v >= low && v <= high))
-      fail(key, fmt::format("{} to {}", low, high), value);
+    if (!(v >= low && v <= high)) fail(key, fmt::format("{} to {}", low, high), value);
     return v;
   }
 

@@ -46,8 +46,10 @@ Topology BackmapTrajectory::topology()
     const std::string style = modify->fix[i]->style;
     for (const char *bad : {"shake", "rattle", "rigid", "poems"})
       if (style.find(bad) == 0)
-        error->all(FLERR, what + ": fix " + style + " constrains the molecule; the flow has no "
-                                                    "density there, expected a flexible molecule");
+        error->all(FLERR,
+                   what + ": fix " + style +
+                       " constrains the molecule; the flow has no "
+                       "density there, expected a flexible molecule");
   }
   const int n = (int) atom->natoms;
   Topology t;
@@ -83,16 +85,17 @@ Topology BackmapTrajectory::topology()
                  world);
   for (int i = 0; i < n; i++) {
     if (all[5 * i] != 1.0)
-      error->all(FLERR, what + ": no atom with ID " + std::to_string(i + 1) +
-                            ", expected IDs 1 to " + std::to_string(n));
+      error->all(FLERR,
+                 what + ": no atom with ID " + std::to_string(i + 1) + ", expected IDs 1 to " +
+                     std::to_string(n));
     t.types.push_back((int) all[5 * i + 1]);
     t.charges.push_back(all[5 * i + 2]);
     t.masses.push_back(all[5 * i + 3]);
   }
   std::vector<std::array<int, 3>> list;
   for (size_t k = 0; k < table.size(); k += 3)
-    list.push_back({std::min(table[k], table[k + 1]), std::max(table[k], table[k + 1]),
-                    table[k + 2]});
+    list.push_back(
+        {std::min(table[k], table[k + 1]), std::max(table[k], table[k + 1]), table[k + 2]});
   std::sort(list.begin(), list.end());
   list.erase(std::unique(list.begin(), list.end()), list.end());
   for (const auto &b : list) {
@@ -130,9 +133,12 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
     blocks.back().log = arg[iarg + 1];
     blocks.back().index = utils::inumeric(FLERR, arg[iarg + 2], false, lmp);
     if (blocks.back().index < 0 || blocks.back().index >= (int) blocks.back().files.size())
-      error->all(FLERR, what + ": temperature index of temper, expected 0 to " +
-                            std::to_string(blocks.back().files.size() - 1) + " (one file for each "
-                            "partition), got " + arg[iarg + 2]);
+      error->all(FLERR,
+                 what + ": temperature index of temper, expected 0 to " +
+                     std::to_string(blocks.back().files.size() - 1) +
+                     " (one file for each "
+                     "partition), got " +
+                     arg[iarg + 2]);
     return 3;
   }
   if (key == "first" || key == "last") {
@@ -168,7 +174,8 @@ void BackmapTrajectory::read(bool forces)
   if (!has("x") || !has("y") || !has("z"))
     error->all(FLERR, what + ": the dump fields must include x y z");
   if (forces && (!has("fx") || !has("fy") || !has("fz")))
-    error->all(FLERR, what + ": force matching needs forces, the dump fields must include fx fy fz");
+    error->all(FLERR,
+               what + ": force matching needs forces, the dump fields must include fx fy fz");
   const auto neighbors = topology().neighbors();
   data = Frames();
   data.natoms = (int) atom->natoms;
@@ -225,8 +232,7 @@ std::vector<std::string> BackmapTrajectory::read_dump_args(bool forces) const
    the step of the next row (a dump at that step is written before the swap).
 ------------------------------------------------------------------------- */
 
-std::vector<std::vector<BackmapTrajectory::Span>>
-BackmapTrajectory::read_temper_log(const Block &b)
+std::vector<std::vector<BackmapTrajectory::Span>> BackmapTrajectory::read_temper_log(const Block &b)
 {
   const std::string text = backmap_read_file(lmp, b.log, what + ": log of temper");
   const size_t np = b.files.size();
@@ -244,16 +250,17 @@ BackmapTrajectory::read_temper_log(const Block &b)
     if (columns == 0 || row.size() != columns) continue;
     if (line.find_first_not_of("0123456789 \t\r") != std::string::npos) continue;
     if (columns != np + 1)
-      error->all(FLERR, what + ": log of temper " + b.log + " has " + std::to_string(columns - 1) +
-                            " partitions, expected one file for each, got " + std::to_string(np));
+      error->all(FLERR,
+                 what + ": log of temper " + b.log + " has " + std::to_string(columns - 1) +
+                     " partitions, expected one file for each, got " + std::to_string(np));
     const bigint s = std::stoll(row[0]);
     if (!steps.empty() && s == steps.back()) {    // printed again by a run that goes on
       steps.pop_back();
       held.resize(held.size() - np);
     }
     if (!steps.empty() && s < steps.back())
-      error->all(FLERR, what + ": log of temper " + b.log + ": step " + row[0] +
-                            " after a later one");
+      error->all(FLERR,
+                 what + ": log of temper " + b.log + ": step " + row[0] + " after a later one");
     steps.push_back(s);
     for (size_t p = 0; p < np; p++) held.push_back(std::stoi(row[1 + p]));
   }
@@ -328,7 +335,8 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
     target = wanted(step + 1);
   }
   if (first)
-    error->all(FLERR, what + ": dump file " + b.files[ifile] + " has no frame of the steps asked for");
+    error->all(FLERR,
+               what + ": dump file " + b.files[ifile] + " has no frame of the steps asked for");
 }
 
 /* ----------------------------------------------------------------------
@@ -350,8 +358,7 @@ void BackmapTrajectory::store(bigint step, int iblock, int ifile, bool forces,
     // a missing atom is NaN or, where remap() made a number of that, in the corner of the box
     bool corner = true;
     for (int k = 0; k < 3; k++)
-      corner = corner &&
-          (!std::isfinite(atom->x[i][k]) || atom->x[i][k] == domain->boxlo[k]);
+      corner = corner && (!std::isfinite(atom->x[i][k]) || atom->x[i][k] == domain->boxlo[k]);
     mine[n * m + a] = corner ? 0.0 : 1.0;
   }
   double *all = mine.data();

@@ -39,12 +39,12 @@ class BackmapTrajectory : protected Pointers {
   struct Frames {
     int natoms = 0;
     int64_t n = 0;
-    std::vector<double> x, f;      // [n][natoms*3], molecule whole; f empty without forces
-    std::vector<bigint> step;      // [n]
-    std::vector<int> block;        // [n] number of the `files` group, ascending;
-                                   // steps ascend within a block of one replica exchange and
-                                   // within each file otherwise
-    std::vector<int> file;         // [n]
+    std::vector<double> x, f;    // [n][natoms*3], molecule whole; f empty without forces
+    std::vector<bigint> step;    // [n]
+    std::vector<int> block;      // [n] number of the `files` group, ascending;
+                                 // steps ascend within a block of one replica exchange and
+                                 // within each file otherwise
+    std::vector<int> file;       // [n]
   };
   const Frames &frames() const { return data; }
   Frames &frames() { return data; }

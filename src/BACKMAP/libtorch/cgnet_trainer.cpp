@@ -15,124 +15,123 @@ namespace BACKMAP_NS {
 using torch::Tensor;
 
 namespace {
-  /* ----------------------------------------------------------------------
+/* ----------------------------------------------------------------------
      features and their derivatives by the beads, J [nf][3 nbeads]
      force of the network = - J^T dU/df: the geometry needs no second derivatives
   ------------------------------------------------------------------------- */
 
-  void feature_jacobian(const FeatureSpec &s, const double *z, double *f, double *J)
+void feature_jacobian(const FeatureSpec &s, const double *z, double *f, double *J)
+{
+  const int m = 3 * s.nbeads;
+  features(s, z, f);
+  std::fill(J, J + (size_t) s.size() * m, 0.0);
+  double *row = J;
+  auto at = [&](double *r, int bead) { return r + 3 * bead; };
+  for (const auto &d : s.distances) {
+    bead_distance_gradient(z + 3 * d[0], z + 3 * d[1], 1.0, at(row, d[0]), at(row, d[1]));
+    row += m;
+  }
+  for (const auto &a : s.angles) {
+    bead_angle_gradient(z + 3 * a[0], z + 3 * a[1], z + 3 * a[2], 1.0, at(row, a[0]), at(row, a[1]),
+                        at(row, a[2]));
+    row += m;
+  }
+  const double *cs = f + s.distances.size() + s.angles.size();
+  std::vector<double> g(m);
+  for (const auto &d : s.dihedrals) {
+    std::fill(g.begin(), g.end(), 0.0);
+    bead_dihedral_gradient(z + 3 * d[0], z + 3 * d[1], z + 3 * d[2], z + 3 * d[3], 1.0,
+                           at(g.data(), d[0]), at(g.data(), d[1]), at(g.data(), d[2]),
+                           at(g.data(), d[3]));
+    for (int k = 1; k <= s.harmonics; k++, cs += 2) {
+      for (int j = 0; j < m; j++) row[j] = -k * cs[1] * g[j];    // cos(k phi)
+      row += m;
+      for (int j = 0; j < m; j++) row[j] = k * cs[0] * g[j];    // sin(k phi)
+      row += m;
+    }
+  }
+}
+
+struct Batch {
+  Tensor x, J;    // [n][nf] normalised, [n][nf][3 nbeads] of the normalised features
+};
+
+struct Network {
+  CgnetShape shape;
+  std::vector<Tensor> params;    // weight, bias, weight, ...
+
+  explicit Network(const CgnetShape &s) : shape(s)
   {
-    const int m = 3 * s.nbeads;
-    features(s, z, f);
-    std::fill(J, J + (size_t) s.size() * m, 0.0);
-    double *row = J;
-    auto at = [&](double *r, int bead) { return r + 3 * bead; };
-    for (const auto &d : s.distances) {
-      bead_distance_gradient(z + 3 * d[0], z + 3 * d[1], 1.0, at(row, d[0]), at(row, d[1]));
-      row += m;
-    }
-    for (const auto &a : s.angles) {
-      bead_angle_gradient(z + 3 * a[0], z + 3 * a[1], z + 3 * a[2], 1.0, at(row, a[0]),
-                          at(row, a[1]), at(row, a[2]));
-      row += m;
-    }
-    const double *cs = f + s.distances.size() + s.angles.size();
-    std::vector<double> g(m);
-    for (const auto &d : s.dihedrals) {
-      std::fill(g.begin(), g.end(), 0.0);
-      bead_dihedral_gradient(z + 3 * d[0], z + 3 * d[1], z + 3 * d[2], z + 3 * d[3], 1.0,
-                             at(g.data(), d[0]), at(g.data(), d[1]), at(g.data(), d[2]),
-                             at(g.data(), d[3]));
-      for (int k = 1; k <= s.harmonics; k++, cs += 2) {
-        for (int j = 0; j < m; j++) row[j] = -k * cs[1] * g[j];    // cos(k phi)
-        row += m;
-        for (int j = 0; j < m; j++) row[j] = k * cs[0] * g[j];    // sin(k phi)
-        row += m;
-      }
+    const int nf = s.features.size();
+    if ((int) s.mean.size() != nf || (int) s.std.size() != nf || s.hidden.empty())
+      throw std::runtime_error("CG network: sizes");
+    int64_t in = nf;
+    for (size_t k = 0; k <= s.hidden.size(); k++) {
+      const int64_t out = k < s.hidden.size() ? s.hidden[k] : 1;
+      params.push_back(torch::zeros({out, in}));
+      params.push_back(torch::zeros({out}));
+      in = out;
     }
   }
 
-  struct Batch {
-    Tensor x, J;    // [n][nf] normalised, [n][nf][3 nbeads] of the normalised features
-  };
-
-  struct Network {
-    CgnetShape shape;
-    std::vector<Tensor> params;    // weight, bias, weight, ...
-
-    explicit Network(const CgnetShape &s) : shape(s)
-    {
-      const int nf = s.features.size();
-      if ((int) s.mean.size() != nf || (int) s.std.size() != nf || s.hidden.empty())
-        throw std::runtime_error("CG network: sizes");
-      int64_t in = nf;
-      for (size_t k = 0; k <= s.hidden.size(); k++) {
-        const int64_t out = k < s.hidden.size() ? s.hidden[k] : 1;
-        params.push_back(torch::zeros({out, in}));
-        params.push_back(torch::zeros({out}));
-        in = out;
-      }
+  void initialise(int64_t seed)
+  {
+    torch::NoGradGuard no_grad;
+    auto gen = at::detail::createCPUGenerator(seed);
+    for (size_t k = 0; k < params.size(); k += 2) {
+      const double a = 1.0 / std::sqrt((double) params[k].size(1));
+      params[k].uniform_(-a, a, gen);
+      params[k + 1].uniform_(-a, a, gen);
     }
+  }
 
-    void initialise(int64_t seed)
-    {
-      torch::NoGradGuard no_grad;
-      auto gen = at::detail::createCPUGenerator(seed);
-      for (size_t k = 0; k < params.size(); k += 2) {
-        const double a = 1.0 / std::sqrt((double) params[k].size(1));
-        params[k].uniform_(-a, a, gen);
-        params[k + 1].uniform_(-a, a, gen);
-      }
-    }
-
-    Batch batch(const std::vector<double> &z, const int64_t *which, int64_t n, bool jacobian) const
-    {
-      const int nf = shape.features.size(), m = 3 * shape.features.nbeads;
-      Batch b{torch::empty({n, nf}), jacobian ? torch::empty({n, nf, m}) : Tensor()};
-      float *px = b.x.data_ptr<float>(), *pj = jacobian ? b.J.data_ptr<float>() : nullptr;
-      at::parallel_for(0, n, 64, [&](int64_t from, int64_t to) {
-        std::vector<double> f(nf), J((size_t) nf * m);
-        for (int64_t i = from; i < to; i++) {
-          const double *zi = &z[which[i] * m];
-          if (jacobian)
-            feature_jacobian(shape.features, zi, f.data(), J.data());
-          else
-            features(shape.features, zi, f.data());
-          for (int k = 0; k < nf; k++) {
-            px[i * nf + k] = (f[k] - shape.mean[k]) / shape.std[k];
-            if (!jacobian) continue;
-            for (int j = 0; j < m; j++) pj[(i * nf + k) * m + j] = J[k * m + j] / shape.std[k];
-          }
+  Batch batch(const std::vector<double> &z, const int64_t *which, int64_t n, bool jacobian) const
+  {
+    const int nf = shape.features.size(), m = 3 * shape.features.nbeads;
+    Batch b{torch::empty({n, nf}), jacobian ? torch::empty({n, nf, m}) : Tensor()};
+    float *px = b.x.data_ptr<float>(), *pj = jacobian ? b.J.data_ptr<float>() : nullptr;
+    at::parallel_for(0, n, 64, [&](int64_t from, int64_t to) {
+      std::vector<double> f(nf), J((size_t) nf * m);
+      for (int64_t i = from; i < to; i++) {
+        const double *zi = &z[which[i] * m];
+        if (jacobian)
+          feature_jacobian(shape.features, zi, f.data(), J.data());
+        else
+          features(shape.features, zi, f.data());
+        for (int k = 0; k < nf; k++) {
+          px[i * nf + k] = (f[k] - shape.mean[k]) / shape.std[k];
+          if (!jacobian) continue;
+          for (int j = 0; j < m; j++) pj[(i * nf + k) * m + j] = J[k * m + j] / shape.std[k];
         }
-      });
-      return b;
-    }
-
-    // energy [n] in energy units; force [n][3 nbeads] if wanted
-    Tensor energy(const Batch &b, Tensor *force) const
-    {
-      using namespace torch;
-      std::vector<Tensor> h = {b.x};
-      const size_t nlayers = params.size() / 2;
-      for (size_t k = 0; k + 1 < nlayers; k++)
-        h.push_back(tanh(addmm(params[2 * k + 1], h[k], params[2 * k].t())));
-      Tensor e = addmm(params[2 * nlayers - 1], h.back(), params[2 * nlayers - 2].t()).squeeze(1);
-      if (force) {
-        Tensor d = params[2 * nlayers - 2].expand({b.x.size(0), -1});
-        for (size_t k = nlayers - 1; k > 0; k--)
-          d = mm(d * (1 - h[k] * h[k]), params[2 * k - 2]);
-        *force = -bmm(d.unsqueeze(1), b.J).squeeze(1);
       }
-      return e;
-    }
-  };
-
-  // smooth L1: quadratic within beta, linear beyond
-  Tensor robust_loss(const Tensor &d, double beta)
-  {
-    const Tensor a = d.abs();
-    return torch::where(a < beta, 0.5 * d * d / beta, a - 0.5 * beta);
+    });
+    return b;
   }
+
+  // energy [n] in energy units; force [n][3 nbeads] if wanted
+  Tensor energy(const Batch &b, Tensor *force) const
+  {
+    using namespace torch;
+    std::vector<Tensor> h = {b.x};
+    const size_t nlayers = params.size() / 2;
+    for (size_t k = 0; k + 1 < nlayers; k++)
+      h.push_back(tanh(addmm(params[2 * k + 1], h[k], params[2 * k].t())));
+    Tensor e = addmm(params[2 * nlayers - 1], h.back(), params[2 * nlayers - 2].t()).squeeze(1);
+    if (force) {
+      Tensor d = params[2 * nlayers - 2].expand({b.x.size(0), -1});
+      for (size_t k = nlayers - 1; k > 0; k--) d = mm(d * (1 - h[k] * h[k]), params[2 * k - 2]);
+      *force = -bmm(d.unsqueeze(1), b.J).squeeze(1);
+    }
+    return e;
+  }
+};
+
+// smooth L1: quadratic within beta, linear beyond
+Tensor robust_loss(const Tensor &d, double beta)
+{
+  const Tensor a = d.abs();
+  return torch::where(a < beta, 0.5 * d * d / beta, a - 0.5 * beta);
+}
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -214,8 +213,11 @@ struct CgnetTrainer::Impl {
 
   std::vector<TorchCheckpoint::Check> checks() const
   {
-    return {{"training frames", tf.n}, {"validation frames", vf.n}, {"free energies", te.n},
-            {"seed", opt.seed}, {"batch", opt.batch}};
+    return {{"training frames", tf.n},
+            {"validation frames", vf.n},
+            {"free energies", te.n},
+            {"seed", opt.seed},
+            {"batch", opt.batch}};
   }
 };
 
@@ -247,14 +249,15 @@ CgnetTrainer::CgnetTrainer(const CgnetShape &shape, const CgnetTrainOptions &opt
   s.net.initialise(options.seed);
   if (!start.empty())
     for (size_t k = 0; k < s.net.params.size(); k++) {
-      const std::string name =
-          "net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight");
+      const std::string name = "net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight");
       const auto &t = start.at(name);
       if (t.shape != s.net.params[k].sizes().vec())
-        throw std::runtime_error("CG training: tensor " + name + " of the model to start from "
+        throw std::runtime_error("CG training: tensor " + name +
+                                 " of the model to start from "
                                  "has another shape");
-      s.net.params[k] = torch::from_blob(const_cast<double *>(t.data.data()), t.shape,
-                                         torch::kDouble).to(torch::kFloat, false, true);
+      s.net.params[k] =
+          torch::from_blob(const_cast<double *>(t.data.data()), t.shape, torch::kDouble)
+              .to(torch::kFloat, false, true);
     }
   // the constant of the energies: start with the median difference
   if (s.te.n) {
@@ -320,8 +323,9 @@ CgnetEpoch CgnetTrainer::epoch()
       const int64_t n = std::min<int64_t>(f ? B : Be, 256);
       const int64_t chunks = f ? 1 : s.te.n / Be;
       loss = loss +
-          s.opt.guard * (f ? s.guard_loss(s.tf.z, &forces[b * B], n)
-                           : s.guard_loss(s.te.z, &energies[(b % chunks) * Be], n));
+          s.opt.guard *
+              (f ? s.guard_loss(s.tf.z, &forces[b * B], n)
+                 : s.guard_loss(s.te.z, &energies[(b % chunks) * Be], n));
     }
     s.optimizer.clear_gradients();
     loss.backward();
@@ -383,9 +387,9 @@ std::map<std::string, CgnetTensor> CgnetTrainer::best() const
   std::map<std::string, CgnetTensor> out;
   for (size_t k = 0; k < impl->net.params.size(); k++) {
     Tensor t = impl->optimizer.best[k].to(torch::kDouble).contiguous();
-    out["net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight")] = CgnetTensor{
-        t.sizes().vec(),
-        std::vector<double>(t.data_ptr<double>(), t.data_ptr<double>() + t.numel())};
+    out["net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight")] =
+        CgnetTensor{t.sizes().vec(),
+                    std::vector<double>(t.data_ptr<double>(), t.data_ptr<double>() + t.numel())};
   }
   return out;
 }

@@ -60,12 +60,12 @@ struct CgnetTrainOptions {
   int warmup = 200;
   int patience = 0;
   int threads = 2;
-  double kT = 0.6;              // energy units
-  double force_weight = 1.0;    // of the squared force error in (energy/length)^2 / 100
-  double energy_weight = 2.0;   // of the energy error in kT^2
-  double robust = 2.0;          // energy errors beyond this many kT count linearly
-  double guard = 1.0;           // of holes outside the data, see CgnetTrainer
-  double length = 2.4;          // displacements of the guard: 0.02 to 0.8 of this (a distance of beads)
+  double kT = 0.6;               // energy units
+  double force_weight = 1.0;     // of the squared force error in (energy/length)^2 / 100
+  double energy_weight = 2.0;    // of the energy error in kT^2
+  double robust = 2.0;           // energy errors beyond this many kT count linearly
+  double guard = 1.0;            // of holes outside the data, see CgnetTrainer
+  double length = 2.4;    // displacements of the guard: 0.02 to 0.8 of this (a distance of beads)
 };
 
 /** Root mean square errors of forces, robust mean error of energies (kT). */

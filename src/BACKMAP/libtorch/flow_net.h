@@ -35,7 +35,7 @@ struct SplineSizes {
   int64_t ntl, ntc;
   int bins, circular_bins;
   double bound;
-  int64_t linear() const { return 3 * bins + 1; }       // shift, scale, W, H, D(K-1)
+  int64_t linear() const { return 3 * bins + 1; }    // shift, scale, W, H, D(K-1)
   int64_t circular() const { return 3 * circular_bins + 1; }
   int64_t outputs() const { return ntl * linear() + ntc * circular(); }
 };
@@ -77,9 +77,8 @@ void spline_forward(const SplineSizes &z, int64_t n, const Real *x, const Real *
 }
 
 template <class Real>
-void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real *c,
-                     const Real *o, const Real *gy, const Real *ge, const Real *gld, Real *gx,
-                     Real *gc, Real *go)
+void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real *c, const Real *o,
+                     const Real *gy, const Real *ge, const Real *gld, Real *gx, Real *gc, Real *go)
 {
   const int K = z.bins, Kc = z.circular_bins;
   at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
@@ -105,9 +104,9 @@ void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real 
       }
       for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), g += z.circular(), gslope++) {
         const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
-        sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI), Real(TORCH_PI), true, unused);
-        const Real gv =
-            sp.backward(ge[i * z.ntc + j], *gslope, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
+        sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI), Real(TORCH_PI), true,
+                   unused);
+        const Real gv = sp.backward(ge[i * z.ntc + j], *gslope, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
         gc[i * z.ntc + j] = gv;
         g[0] = -gv;
       }
@@ -160,9 +159,8 @@ struct SplineFunction : public torch::autograd::Function<SplineFunction> {
     Tensor gx = torch::empty_like(x), gc = torch::empty_like(c), go = torch::empty_like(o);
     if (x.scalar_type() == torch::kDouble)
       spline_backward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
-                              o.data_ptr<double>(), gy.data_ptr<double>(),
-                              ge.data_ptr<double>(), gld.data_ptr<double>(),
-                              gx.data_ptr<double>(), gc.data_ptr<double>(),
+                              o.data_ptr<double>(), gy.data_ptr<double>(), ge.data_ptr<double>(),
+                              gld.data_ptr<double>(), gx.data_ptr<double>(), gc.data_ptr<double>(),
                               go.data_ptr<double>());
     else
       spline_backward<float>(z, x.size(0), x.data_ptr<float>(), c.data_ptr<float>(),
@@ -211,9 +209,7 @@ struct FlowNet {
           if (std::find(id.begin(), id.end(), j) == id.end()) other.push_back(j);
         return other;
       };
-      auto index = [](const std::vector<int64_t> &v) {
-        return torch::tensor(v, torch::kInt64);
-      };
+      auto index = [](const std::vector<int64_t> &v) { return torch::tensor(v, torch::kInt64); };
       const auto &li = s.linear_id[k], &ci = s.circular_id[k];
       layer.lid = index(std::vector<int64_t>(li.begin(), li.end()));
       layer.cid = index(std::vector<int64_t>(ci.begin(), ci.end()));
@@ -272,9 +268,9 @@ struct FlowNet {
       coupling, and at the end. slopes: of the variables that a layer transforms, by themselves (the
       diagonal of its Jacobian, which is triangular), logarithms; linear ones first. */
   struct Stages {
-    std::vector<Tensor> l, c;          // [number of couplings + 2][n][nl], [n][nc]
-    std::vector<Tensor> logslopes;     // [number of couplings + 1][n][transformed]
-    Tensor log_prob;                   // [n] log q_flow(l,c|f)
+    std::vector<Tensor> l, c;         // [number of couplings + 2][n][nl], [n][nc]
+    std::vector<Tensor> logslopes;    // [number of couplings + 1][n][transformed]
+    Tensor log_prob;                  // [n] log q_flow(l,c|f)
   };
 
   Stages normalise(const Tensor &l, const Tensor &c, const Tensor &f) const
@@ -303,8 +299,8 @@ struct FlowNet {
       g = silu(addmm(g, q, p[0].t()));
       g = silu(addmm(p[4], g, p[3].t()));
       g = addmm(p[6], g, p[5].t());
-      auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct),
-                                       g, shape.bins, shape.circular_bins, shape.bound);
+      auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct), g,
+                                       shape.bins, shape.circular_bins, shape.bound);
       logdet = logdet + out[2].sum(1);
       s.logslopes.push_back(out[2]);
       s.l.push_back(layer.lt.size(0) ? l.index_copy(1, layer.lt, out[0]) : l);
@@ -347,10 +343,12 @@ struct FlowNet {
     const auto q = gradient({s.log_prob.sum()}, {l, c}, {});
     // h: cotangent of the variables at the stage reached, weight (d log q - d log p) dT/d(stage)
     Tensor hl = q[0] - score.slice(1, 0, shape.nl),
-           hc = shape.nc ? q[1] - score.slice(1, shape.nl, shape.nl + shape.nc) : torch::zeros_like(c);
+           hc = shape.nc ? q[1] - score.slice(1, shape.nl, shape.nl + shape.nc)
+                         : torch::zeros_like(c);
     // atoms in contact have forces without limit: such a sample pulls as hard as others, no harder
     const Tensor size = sqrt((hl * hl).sum(1) + (hc * hc).sum(1));
-    const Tensor w = (weight * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
+    const Tensor w =
+        (weight * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
     hl = hl * w;
     hc = hc * w;
 

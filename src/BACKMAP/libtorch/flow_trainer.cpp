@@ -10,22 +10,21 @@
 namespace BACKMAP_NS {
 
 namespace {
-  Tensor rows(const std::vector<float> &v, int64_t n, int64_t m, const char *what)
-  {
-    if ((int64_t) v.size() != n * m)
-      throw std::runtime_error(std::string("flow training data: ") + what + ", expected " +
-                               std::to_string(n * m) + " numbers, got " +
-                               std::to_string(v.size()));
-    return torch::from_blob(const_cast<float *>(v.data()), {n, m}, torch::kFloat).clone();
-  }
+Tensor rows(const std::vector<float> &v, int64_t n, int64_t m, const char *what)
+{
+  if ((int64_t) v.size() != n * m)
+    throw std::runtime_error(std::string("flow training data: ") + what + ", expected " +
+                             std::to_string(n * m) + " numbers, got " + std::to_string(v.size()));
+  return torch::from_blob(const_cast<float *>(v.data()), {n, m}, torch::kFloat).clone();
+}
 }    // namespace
 
 /* ----------------------------------------------------------------------
    networks with given weights; rows of numbers as tensors
 ------------------------------------------------------------------------- */
 
-static FlowNet given_net(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
-                         torch::ScalarType dtype)
+static FlowNet given_net(const FlowNetShape &shape,
+                         const std::map<std::string, FlowTensor> &weights, torch::ScalarType dtype)
 {
   FlowNet net(shape, dtype);
   for (size_t k = 0; k < net.params.size(); k++) {
@@ -50,8 +49,9 @@ static std::map<std::string, FlowTensor> named(const FlowNet &net, const std::ve
   std::map<std::string, FlowTensor> out;
   for (size_t k = 0; k < set.size(); k++) {
     const Tensor t = set[k].to(torch::kDouble).contiguous();
-    out[net.names[k]] = FlowTensor{t.sizes().vec(), std::vector<double>(t.data_ptr<double>(),
-                                                                        t.data_ptr<double>() + t.numel())};
+    out[net.names[k]] =
+        FlowTensor{t.sizes().vec(),
+                   std::vector<double>(t.data_ptr<double>(), t.data_ptr<double>() + t.numel())};
   }
   return out;
 }
@@ -59,9 +59,9 @@ static std::map<std::string, FlowTensor> named(const FlowNet &net, const std::ve
 /* ---------------------------------------------------------------------- */
 
 std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
-                                        const std::map<std::string, FlowTensor> &weights,
-                                        int64_t n, const double *l, const double *c,
-                                        const double *f, bool double_precision)
+                                        const std::map<std::string, FlowTensor> &weights, int64_t n,
+                                        const double *l, const double *c, const double *f,
+                                        bool double_precision)
 {
   torch::NoGradGuard no_grad;
   const auto dtype = double_precision ? torch::kDouble : torch::kFloat;
@@ -75,18 +75,17 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
 
 /* ---------------------------------------------------------------------- */
 
-std::map<std::string, FlowTensor>
-torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
-                         int64_t n, const double *l, const double *c, const double *f,
-                         const double *score, const double *weight)
+std::map<std::string, FlowTensor> torch_flow_path_gradient(
+    const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights, int64_t n,
+    const double *l, const double *c, const double *f, const double *score, const double *weight)
 {
   FlowNet net = given_net(shape, weights, torch::kDouble);
   for (auto &p : net.params) p.set_requires_grad(true);
-  net.add_path_gradient(given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
-                        given_rows(f, n, shape.nf, torch::kDouble),
-                        given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
-                        given_rows(weight, n, 1, torch::kDouble).squeeze(1),
-                        torch::zeros({n}, torch::kDouble));
+  net.add_path_gradient(
+      given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
+      given_rows(f, n, shape.nf, torch::kDouble),
+      given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
+      given_rows(weight, n, 1, torch::kDouble).squeeze(1), torch::zeros({n}, torch::kDouble));
   std::vector<Tensor> gradients;
   for (const auto &p : net.params)
     gradients.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
@@ -141,7 +140,8 @@ struct FlowTrainer::Impl {
     if (tscore.defined()) {
       const Tensor w = tweight.index_select(0, which);
       const Tensor lp = net.add_path_gradient(l, c, f, tscore.index_select(0, which),
-                                              tpath.index_select(0, which) * ((1.0 - opt.likelihood) / which.size(0)),
+                                              tpath.index_select(0, which) *
+                                                  ((1.0 - opt.likelihood) / which.size(0)),
                                               w * (opt.likelihood / which.size(0)));
       return -(lp * w).mean().item<double>();
     }
@@ -258,7 +258,8 @@ FlowEpoch FlowTrainer::epoch()
     }
     if (plan.out_of_time()) break;
   }
-  if (count == 0) throw std::runtime_error("flow training: the loss of a whole epoch is not finite");
+  if (count == 0)
+    throw std::runtime_error("flow training: the loss of a whole epoch is not finite");
 
   FlowEpoch r;
   r.epoch = ++plan.epoch;

@@ -50,13 +50,13 @@ struct FlowTrainOptions {
   double minutes = 0.0;    // 0 = no limit
   int batch = 512;
   double rate = 2.0e-3;
-  double ema = 0.999;      // decay of the averaged weights per step
-  double decay = 0.0;      // decoupled weight decay
-  double clip = 20.0;      // largest norm of the gradient
-  double surprise = 0.0;   // and its largest multiple of the usual norm, 0 = no limit
-  double likelihood = 0.2; // share of the plain gradient in that of frames with a score
-  int warmup = 200;        // steps of linear increase of the rate
-  int patience = 0;        // stop after that many epochs without improvement, 0 = never
+  double ema = 0.999;         // decay of the averaged weights per step
+  double decay = 0.0;         // decoupled weight decay
+  double clip = 20.0;         // largest norm of the gradient
+  double surprise = 0.0;      // and its largest multiple of the usual norm, 0 = no limit
+  double likelihood = 0.2;    // share of the plain gradient in that of frames with a score
+  int warmup = 200;           // steps of linear increase of the rate
+  int patience = 0;           // stop after that many epochs without improvement, 0 = never
   int threads = 2;
 };
 
@@ -67,23 +67,22 @@ struct FlowEpoch {
   double train = 0.0, valid = 0.0, best = 0.0;
   int best_epoch = 0;
   double rate = 0.0, seconds = 0.0, seconds_left = 0.0;
-  int64_t skipped = 0;     // steps left out because the gradient was not finite
+  int64_t skipped = 0;    // steps left out because the gradient was not finite
   bool last = false;
 };
 
 /** log q_flow(l,c|f) of given weights, without the constant and geometry terms. Double or single
  *  arithmetic; the reference the samplers are tested against. */
 std::vector<double> torch_flow_log_prob(const FlowNetShape &shape,
-                                        const std::map<std::string, FlowTensor> &weights,
-                                        int64_t n, const double *l, const double *c,
-                                        const double *f, bool double_precision);
+                                        const std::map<std::string, FlowTensor> &weights, int64_t n,
+                                        const double *l, const double *c, const double *f,
+                                        bool double_precision);
 
 /** Path gradient of sum_i weight_i (log q - log p)(l_i,c_i) by the weights, double arithmetic: see
  *  FlowNet::add_path_gradient. score [n][nl+nc] = d log p/d(l,c), weight [n]. */
-std::map<std::string, FlowTensor>
-torch_flow_path_gradient(const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights,
-                         int64_t n, const double *l, const double *c, const double *f,
-                         const double *score, const double *weight);
+std::map<std::string, FlowTensor> torch_flow_path_gradient(
+    const FlowNetShape &shape, const std::map<std::string, FlowTensor> &weights, int64_t n,
+    const double *l, const double *c, const double *f, const double *score, const double *weight);
 
 class FlowTrainer {
  public:

@@ -141,7 +141,8 @@ struct TorchSchedule {
     if (minutes > 0.0) part = std::max(part, elapsed() / (60.0 * minutes));
     part = std::min(part, 1.0);
     const double ramp = std::min(1.0, (step + 1.0) / warmup);
-    return rate * scale * ramp * std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
+    return rate * scale * ramp *
+        std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
   }
 
   bool over() const
@@ -199,7 +200,10 @@ class TorchCheckpoint {
   std::string bytes;
   size_t at = 0;
 
-  static std::string magic(const std::string &kind) { return "backmap checkpoint 2 " + kind + "\n"; }
+  static std::string magic(const std::string &kind)
+  {
+    return "backmap checkpoint 2 " + kind + "\n";
+  }
 
   void item(void *p, size_t n, bool out)
   {

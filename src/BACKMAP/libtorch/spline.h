@@ -20,8 +20,8 @@
 namespace BACKMAP_NS {
 
 static constexpr int MAX_TRAIN_BINS = 64;
-static constexpr double SPLINE_MIN = 1.0e-3;                   // smallest bin and derivative
-static constexpr double SPLINE_UNIT = 0.5413248546129181;      // softplus(this) = 1 - 0 (unit slope)
+static constexpr double SPLINE_MIN = 1.0e-3;                 // smallest bin and derivative
+static constexpr double SPLINE_UNIT = 0.5413248546129181;    // softplus(this) = 1 - 0 (unit slope)
 
 /** exp in a form that compilers turn into vector code; 2e-7 relative in float (Cephes' polynomial). */
 inline double spline_exp(double x)
@@ -136,8 +136,8 @@ template <class Real> struct SplineElement {
     const Real gnum = gy * hk / den;
     const Real gden = -gy * hk * num / (den * den) - 2 * gl / den;
     const Real gq = gl / q;
-    const Real gt = gnum * (2 * s * t + d0 * m) + gden * e * m +
-        gq * (2 * d1 * t + 2 * s * m - 2 * d0 * u);
+    const Real gt =
+        gnum * (2 * s * t + d0 * m) + gden * e * m + gq * (2 * d1 * t + 2 * s * m - 2 * d0 * u);
     const Real gs = gnum * t * t + gden * (1 - 2 * t1) + gq * 2 * t1 + 2 * gl / s;
     const Real gd0 = gnum * t1 + gden * t1 + gq * u * u;
     const Real gd1 = gden * t1 + gq * t * t;

@@ -77,8 +77,7 @@ TorchScript::TorchScript(const std::string &bytes, const std::string &name) : or
     std::istringstream in(bytes);
     module = torch::jit::load(in, torch::kCPU);
     module.eval();
-    for (const auto &p : module.parameters())
-      p.set_requires_grad(false);
+    for (const auto &p : module.parameters()) p.set_requires_grad(false);
   } catch (const std::exception &e) {
     fail("cannot be loaded: " + first_line(e));
   }

@@ -34,20 +34,23 @@ template <class A, class B> double squared(const A *a, const B *b, int dim)
 double FeatureRange::distance(const double *f) const
 {
   double nearest = std::numeric_limits<double>::infinity();
-  for (std::size_t c = 0; c < centres.size(); c += dim) nearest = std::min(nearest, squared(f, &centres[c], dim));
+  for (std::size_t c = 0; c < centres.size(); c += dim)
+    nearest = std::min(nearest, squared(f, &centres[c], dim));
   // a comparison with NaN is false: features that are not numbers are outside
   return std::sqrt(nearest);
 }
 
 /* ---------------------------------------------------------------------- */
 
-FeatureRange FeatureRange::build(const std::vector<float> &train, const std::vector<float> &other, int dim)
+FeatureRange FeatureRange::build(const std::vector<float> &train, const std::vector<float> &other,
+                                 int dim)
 {
   if (dim < 1 || train.empty() || train.size() % dim || other.size() % dim)
     throw std::runtime_error("range of the training data: sizes");
   FeatureRange r;
   r.dim = dim;
-  const std::int64_t n = static_cast<std::int64_t>(train.size()) / dim, looked = std::min(n, FRAMES);
+  const std::int64_t n = static_cast<std::int64_t>(train.size()) / dim,
+                     looked = std::min(n, FRAMES);
   const auto frame = [&](std::int64_t i) { return &train[i * n / looked * dim]; };
 
   std::vector<double> nearest(looked, std::numeric_limits<double>::infinity());
@@ -81,8 +84,8 @@ void FeatureRange::validate(const std::string &where, int features) const
 {
   if (!known()) return;
   if (dim != features || centres.size() % dim)
-    throw std::runtime_error(where + ": range of the training data, expected " + std::to_string(features) +
-                             " features, got " + std::to_string(dim));
+    throw std::runtime_error(where + ": range of the training data, expected " +
+                             std::to_string(features) + " features, got " + std::to_string(dim));
   if (!(radius > 0.0 && std::isfinite(radius)))
     throw std::runtime_error(where + ": range of the training data, expected a positive radius");
 }

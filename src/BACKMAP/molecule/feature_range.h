@@ -39,7 +39,8 @@ struct FeatureRange {
 
   /// From normalised features: centres from train [n][dim], the radius from other [m][dim], or from train if m = 0.
   /// Throws std::runtime_error for n = 0 or sizes that do not fit.
-  static FeatureRange build(const std::vector<float> &train, const std::vector<float> &other, int dim);
+  static FeatureRange build(const std::vector<float> &train, const std::vector<float> &other,
+                            int dim);
 
   /// Throws std::runtime_error, starting with `where`, unless it is empty or consistent with dim features.
   void validate(const std::string &where, int features) const;

@@ -57,8 +57,7 @@ std::vector<std::array<int, N>> index_lists(const json &j, const char *key,
   for (const auto &row : list) {
     bool good = row.is_array() && row.size() == N;
     if (good)
-      for (const auto &k : row)
-        good = good && k.is_number_integer();
+      for (const auto &k : row) good = good && k.is_number_integer();
     if (!good)
       throw std::runtime_error(where + ": every entry of " + key + " must be " + std::to_string(N) +
                                " whole numbers, got " + row.dump());
@@ -196,8 +195,7 @@ FeatureSpec derive_features(int nbeads, const std::vector<std::array<int, 2>> &b
     if (nbeads > 20)
       for (int step = 0; step < 4; step++) {
         const std::set<int> shell = near;
-        for (int k : shell)
-          near.insert(adjacent[k].begin(), adjacent[k].end());
+        for (int k : shell) near.insert(adjacent[k].begin(), adjacent[k].end());
       }
     for (int j = i + 1; j < nbeads; j++)
       if (nbeads <= 20 || near.count(j)) spec.distances.push_back({i, j});
@@ -330,10 +328,8 @@ void bead_dihedral_gradient(const double *a, const double *b, const double *c, c
 
 void features(const FeatureSpec &spec, const double *z, double *f)
 {
-  for (const auto &p : spec.distances)
-    *f++ = bead_distance(z + 3 * p[0], z + 3 * p[1]);
-  for (const auto &p : spec.angles)
-    *f++ = bead_angle(z + 3 * p[0], z + 3 * p[1], z + 3 * p[2]);
+  for (const auto &p : spec.distances) *f++ = bead_distance(z + 3 * p[0], z + 3 * p[1]);
+  for (const auto &p : spec.angles) *f++ = bead_angle(z + 3 * p[0], z + 3 * p[1], z + 3 * p[2]);
   for (const auto &p : spec.dihedrals) {
     double c1, s1;
     dihedral_cos_sin(z + 3 * p[0], z + 3 * p[1], z + 3 * p[2], z + 3 * p[3], c1, s1);

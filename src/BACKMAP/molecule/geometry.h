@@ -55,8 +55,7 @@ template <class P> BACKMAP_FUNCTION P distance(const Vec3<P> &a, const Vec3<P> &
 }
 
 /// Angle a-b-c in [0, pi], accurate at both ends.
-template <class P>
-BACKMAP_FUNCTION P angle(const Vec3<P> &a, const Vec3<P> &b, const Vec3<P> &c)
+template <class P> BACKMAP_FUNCTION P angle(const Vec3<P> &a, const Vec3<P> &b, const Vec3<P> &c)
 {
   const Vec3<P> u = a - b, v = c - b;
   return p_atan2(norm(cross(u, v)), dot(u, v));

@@ -71,8 +71,7 @@ std::vector<int> Mapping::bead_of_atom(int natoms) const
   return out;
 }
 
-Mapping Mapping::parse(const std::string &text, const Topology &topology,
-                       const std::string &origin)
+Mapping Mapping::parse(const std::string &text, const Topology &topology, const std::string &origin)
 {
   const auto json = JsonObject::parse(text, origin);
   JsonObject top(json, origin);

@@ -44,7 +44,8 @@ void MoleculeSpec::apply(const std::vector<Bead> &beads, const double *x, double
   for (const auto &bead : beads)
     for (int d = 0; d < 3; d++) {
       double sum = 0.0;
-      for (std::size_t k = 0; k < bead.atoms.size(); k++) sum += bead.weights[k] * x[3 * bead.atoms[k] + d];
+      for (std::size_t k = 0; k < bead.atoms.size(); k++)
+        sum += bead.weights[k] * x[3 * bead.atoms[k] + d];
       *z++ = sum;
     }
 }
@@ -107,9 +108,9 @@ std::string MoleculeSpec::to_json() const
   json list = json::array();
   for (const auto &bead : beads)
     list.push_back({{"name", bead.name}, {"atoms", bead.atoms}, {"weights", bead.weights}});
-  const json j = {{"molecule", molecule},       {"units", units},   {"temperature", temperature},
-                  {"natoms", natoms},           {"masses", masses}, {"types", types},
-                  {"charges", charges},         {"bonds", bonds},   {"beads", list}};
+  const json j = {{"molecule", molecule}, {"units", units},   {"temperature", temperature},
+                  {"natoms", natoms},     {"masses", masses}, {"types", types},
+                  {"charges", charges},   {"bonds", bonds},   {"beads", list}};
   return j.dump();
 }
 

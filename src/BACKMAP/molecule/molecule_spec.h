@@ -25,11 +25,11 @@ struct MoleculeSpec {
   std::string units = "real";    // LAMMPS units of lengths and energies
   double temperature = 0.0;      // K
   int natoms = 0;
-  std::vector<double> masses;                // [natoms]
-  std::vector<int> types;                    // [natoms] LAMMPS atom types of the training system
-  std::vector<double> charges;               // [natoms]
-  std::vector<std::array<int, 2>> bonds;     // of the all-atom molecule
-  std::vector<Bead> beads;                   // in bead order
+  std::vector<double> masses;               // [natoms]
+  std::vector<int> types;                   // [natoms] LAMMPS atom types of the training system
+  std::vector<double> charges;              // [natoms]
+  std::vector<std::array<int, 2>> bonds;    // of the all-atom molecule
+  std::vector<Bead> beads;                  // in bead order
 
   int nbeads() const { return (int) beads.size(); }
   std::vector<std::string> bead_names() const;

@@ -8,42 +8,43 @@
 namespace BACKMAP_NS {
 
 namespace {
-  constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
-  /* regularised incomplete beta function by its continued fraction (DLMF 8.17.22), modified Lentz */
+/* regularised incomplete beta function by its continued fraction (DLMF 8.17.22), modified Lentz */
 
-  double incomplete_beta(double x, double a, double b)
-  {
-    if (x <= 0.0) return 0.0;
-    if (x >= 1.0) return 1.0;
-    if (x > (a + 1.0) / (a + b + 2.0)) return 1.0 - incomplete_beta(1.0 - x, b, a);
-    const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) +
-                                  b * std::log1p(-x)) / a;
-    const double tiny = 1e-300;
-    double c = 1.0, d = 1.0 / std::max(1.0 - (a + b) * x / (a + 1.0), tiny), value = d;
-    for (int m = 1; m < 1000; m++) {
-      for (int odd = 0; odd < 2; odd++) {
-        const double term = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-                                : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        d = 1.0 + term * d;
-        c = 1.0 + term / c;
-        if (std::fabs(d) < tiny) d = tiny;
-        if (std::fabs(c) < tiny) c = tiny;
-        d = 1.0 / d;
-        value *= c * d;
-      }
-      if (std::fabs(c * d - 1.0) < 1e-15) break;
+double incomplete_beta(double x, double a, double b)
+{
+  if (x <= 0.0) return 0.0;
+  if (x >= 1.0) return 1.0;
+  if (x > (a + 1.0) / (a + b + 2.0)) return 1.0 - incomplete_beta(1.0 - x, b, a);
+  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
+                                a * std::log(x) + b * std::log1p(-x)) /
+      a;
+  const double tiny = 1e-300;
+  double c = 1.0, d = 1.0 / std::max(1.0 - (a + b) * x / (a + 1.0), tiny), value = d;
+  for (int m = 1; m < 1000; m++) {
+    for (int odd = 0; odd < 2; odd++) {
+      const double term = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+                              : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+      d = 1.0 + term * d;
+      c = 1.0 + term / c;
+      if (std::fabs(d) < tiny) d = tiny;
+      if (std::fabs(c) < tiny) c = tiny;
+      d = 1.0 / d;
+      value *= c * d;
     }
-    return front * value;
+    if (std::fabs(c * d - 1.0) < 1e-15) break;
   }
+  return front * value;
+}
 
-  /* P(T > t) for t >= 0 */
+/* P(T > t) for t >= 0 */
 
-  double student_tail(double t, double dof)
-  {
-    if (std::isinf(dof)) return 0.5 * std::erfc(t / std::sqrt(2.0));
-    return 0.5 * incomplete_beta(dof / (dof + t * t), 0.5 * dof, 0.5);
-  }
+double student_tail(double t, double dof)
+{
+  if (std::isinf(dof)) return 0.5 * std::erfc(t / std::sqrt(2.0));
+  return 0.5 * incomplete_beta(dof / (dof + t * t), 0.5 * dof, 0.5);
+}
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -127,70 +128,76 @@ double autocorrelation_time(const std::vector<std::vector<double>> &deviations)
 
 namespace {
 
-  RatioTerm total(const std::vector<std::vector<RatioTerm>> &walkers)
-  {
-    RatioTerm t{0.0, 0.0};
-    for (const auto &w : walkers)
-      for (const auto &s : w) {
-        t.numerator += s.numerator;
-        t.denominator += s.denominator;
-      }
-    return t;
-  }
-
-  double apply(RatioOf what, const RatioTerm &s)
-  {
-    if (what == RatioOf::Mean) return s.numerator / s.denominator;
-    if (what == RatioOf::Log) return std::log(s.numerator / s.denominator);
-    return std::log((s.denominator - s.numerator) / s.numerator);
-  }
-
-  struct Jackknife {
-    std::vector<double> pseudo;    // pseudo-values, one a block
-    double mean, error;
-  };
-
-  /* leave-one-out sums from sums over the blocks before and after: nothing cancels if one block holds nearly all */
-
-  Jackknife jackknife(const std::vector<RatioTerm> &block, RatioOf what)
-  {
-    const std::size_t n = block.size();
-    std::vector<RatioTerm> before(n + 1, {0.0, 0.0}), after(n + 1, {0.0, 0.0});
-    for (std::size_t i = 0; i < n; i++) {
-      before[i + 1] = {before[i].numerator + block[i].numerator, before[i].denominator + block[i].denominator};
-      const auto &b = block[n - 1 - i];
-      after[n - 1 - i] = {after[n - i].numerator + b.numerator, after[n - i].denominator + b.denominator};
+RatioTerm total(const std::vector<std::vector<RatioTerm>> &walkers)
+{
+  RatioTerm t{0.0, 0.0};
+  for (const auto &w : walkers)
+    for (const auto &s : w) {
+      t.numerator += s.numerator;
+      t.denominator += s.denominator;
     }
-    const double whole = apply(what, before[n]), count = static_cast<double>(n);
-    Jackknife j{{}, 0.0, 0.0};
-    for (std::size_t i = 0; i < n; i++) {
-      const double without = apply(what, {before[i].numerator + after[i + 1].numerator,
-                                          before[i].denominator + after[i + 1].denominator});
-      j.pseudo.push_back(count * whole - (count - 1.0) * without);
-      j.mean += j.pseudo.back() / count;
-    }
-    for (double p : j.pseudo) j.error += (p - j.mean) * (p - j.mean);
-    j.error = std::sqrt(j.error / (count * (count - 1.0)));
-    return j;
-  }
+  return t;
+}
 
-  /* P of the F test that pseudo-values of different walkers have the same mean */
+double apply(RatioOf what, const RatioTerm &s)
+{
+  if (what == RatioOf::Mean) return s.numerator / s.denominator;
+  if (what == RatioOf::Log) return std::log(s.numerator / s.denominator);
+  return std::log((s.denominator - s.numerator) / s.numerator);
+}
 
-  double same_mean(const Jackknife &j, const std::vector<std::size_t> &walker_of, std::size_t nwalkers)
-  {
-    std::vector<double> sum(nwalkers, 0.0), count(nwalkers, 0.0);
-    for (std::size_t i = 0; i < j.pseudo.size(); i++) {
-      sum[walker_of[i]] += j.pseudo[i];
-      count[walker_of[i]] += 1.0;
-    }
-    double between = 0.0, within = 0.0;
-    for (std::size_t w = 0; w < nwalkers; w++) between += count[w] * std::pow(sum[w] / count[w] - j.mean, 2);
-    for (std::size_t i = 0; i < j.pseudo.size(); i++)
-      within += std::pow(j.pseudo[i] - sum[walker_of[i]] / count[walker_of[i]], 2);
-    const double d1 = static_cast<double>(nwalkers) - 1.0, d2 = static_cast<double>(j.pseudo.size() - nwalkers);
-    if (!(within > 0.0)) return between > 0.0 ? 0.0 : 1.0;
-    return fisher_tail(between / d1 / (within / d2), d1, d2);
+struct Jackknife {
+  std::vector<double> pseudo;    // pseudo-values, one a block
+  double mean, error;
+};
+
+/* leave-one-out sums from sums over the blocks before and after: nothing cancels if one block holds nearly all */
+
+Jackknife jackknife(const std::vector<RatioTerm> &block, RatioOf what)
+{
+  const std::size_t n = block.size();
+  std::vector<RatioTerm> before(n + 1, {0.0, 0.0}), after(n + 1, {0.0, 0.0});
+  for (std::size_t i = 0; i < n; i++) {
+    before[i + 1] = {before[i].numerator + block[i].numerator,
+                     before[i].denominator + block[i].denominator};
+    const auto &b = block[n - 1 - i];
+    after[n - 1 - i] = {after[n - i].numerator + b.numerator,
+                        after[n - i].denominator + b.denominator};
   }
+  const double whole = apply(what, before[n]), count = static_cast<double>(n);
+  Jackknife j{{}, 0.0, 0.0};
+  for (std::size_t i = 0; i < n; i++) {
+    const double without = apply(what,
+                                 {before[i].numerator + after[i + 1].numerator,
+                                  before[i].denominator + after[i + 1].denominator});
+    j.pseudo.push_back(count * whole - (count - 1.0) * without);
+    j.mean += j.pseudo.back() / count;
+  }
+  for (double p : j.pseudo) j.error += (p - j.mean) * (p - j.mean);
+  j.error = std::sqrt(j.error / (count * (count - 1.0)));
+  return j;
+}
+
+/* P of the F test that pseudo-values of different walkers have the same mean */
+
+double same_mean(const Jackknife &j, const std::vector<std::size_t> &walker_of,
+                 std::size_t nwalkers)
+{
+  std::vector<double> sum(nwalkers, 0.0), count(nwalkers, 0.0);
+  for (std::size_t i = 0; i < j.pseudo.size(); i++) {
+    sum[walker_of[i]] += j.pseudo[i];
+    count[walker_of[i]] += 1.0;
+  }
+  double between = 0.0, within = 0.0;
+  for (std::size_t w = 0; w < nwalkers; w++)
+    between += count[w] * std::pow(sum[w] / count[w] - j.mean, 2);
+  for (std::size_t i = 0; i < j.pseudo.size(); i++)
+    within += std::pow(j.pseudo[i] - sum[walker_of[i]] / count[walker_of[i]], 2);
+  const double d1 = static_cast<double>(nwalkers) - 1.0,
+               d2 = static_cast<double>(j.pseudo.size() - nwalkers);
+  if (!(within > 0.0)) return between > 0.0 ? 0.0 : 1.0;
+  return fisher_tail(between / d1 / (within / d2), d1, d2);
+}
 
 }    // namespace
 
@@ -210,11 +217,21 @@ double ratio_autocorrelation(const std::vector<std::vector<RatioTerm>> &walkers)
 
 /* ---------------------------------------------------------------------- */
 
-Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, RatioOf what, const BlockRule &rule)
+Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, RatioOf what,
+                        const BlockRule &rule)
 {
   const RatioTerm all = total(walkers);
-  Estimate e{NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER,
-             0, 0, false, false};
+  Estimate e{NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             NOT_A_NUMBER,
+             0,
+             0,
+             false,
+             false};
   std::size_t steps = 0, nwalkers = 0;
   for (const auto &w : walkers) {
     steps += w.size();
@@ -237,7 +254,10 @@ Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, Rati
     if (w.empty()) continue;
     const double fit = static_cast<double>(w.size()) / length;
     const std::size_t nb = std::max<std::size_t>(
-        1, std::min(w.size(), static_cast<std::size_t>(blocks > 0 ? std::llround(fit) : std::floor(fit + 1e-9))));
+        1,
+        std::min(
+            w.size(),
+            static_cast<std::size_t>(blocks > 0 ? std::llround(fit) : std::floor(fit + 1e-9))));
     const std::size_t first = block.size();
     block.resize(first + nb, {0.0, 0.0});
     walker_of.resize(first + nb, whole.size());
@@ -254,7 +274,8 @@ Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, Rati
   if (block.size() < 4 && (nwalkers < 2 || block.size() > nwalkers)) return e;
 
   Jackknife j = jackknife(block, what);
-  if (nwalkers > 1 && block.size() > nwalkers + 1 && same_mean(j, walker_of, nwalkers) < rule.disagreement) {
+  if (nwalkers > 1 && block.size() > nwalkers + 1 &&
+      same_mean(j, walker_of, nwalkers) < rule.disagreement) {
     e.disagree = true;
     e.blocks = e.walkers;
     j = jackknife(whole, what);

@@ -25,8 +25,9 @@ double autocorrelation_time(const std::vector<std::vector<double>> &deviations);
 struct BlockRule {
   double length = 20.0;
   int fewest = 5, most = 32;
-  int fixed = 0;                  ///< > 0: this number of blocks whatever the autocorrelation time is
-  double disagreement = 0.01;     ///< false-alarm rate of the F test that finds walkers in disagreement
+  int fixed = 0;    ///< > 0: this number of blocks whatever the autocorrelation time is
+  double disagreement =
+      0.01;    ///< false-alarm rate of the F test that finds walkers in disagreement
 };
 
 /// One step of a walker: the sums over its samples of a numerator and a denominator.
@@ -43,20 +44,22 @@ enum class RatioOf {
 
 /// An estimate with the error that its series allows. `value` of the two logarithms has the jackknife bias removed.
 struct Estimate {
-  double value, plain;      ///< plain: bias not removed
-  double error;             ///< standard error; NaN where there is nothing to tell it from
-  double lower, upper;      ///< 95 % interval, value -+ t(0.975, dof) error
-  double dof;               ///< degrees of freedom of the error
-  double tau;               ///< autocorrelation time in steps of a walker
+  double value, plain;    ///< plain: bias not removed
+  double error;           ///< standard error; NaN where there is nothing to tell it from
+  double lower, upper;    ///< 95 % interval, value -+ t(0.975, dof) error
+  double dof;             ///< degrees of freedom of the error
+  double tau;             ///< autocorrelation time in steps of a walker
   int blocks, walkers;
-  bool too_short;           ///< the rule could not be kept: the error is a lower bound
-  bool disagree;            ///< walkers differ by more than their blocks tell: the error is that between walkers
+  bool too_short;    ///< the rule could not be kept: the error is a lower bound
+  bool
+      disagree;    ///< walkers differ by more than their blocks tell: the error is that between walkers
 };
 
 /// R of walkers [walker][step] that are independent of each other.  Error: delete-one-block jackknife (Kuensch, Ann.
 /// Stat. 17, 1217 (1989)). If the blocks of different walkers differ more than blocks of the same walker (one-way
 /// analysis of variance of the pseudo-values, F test), whole walkers are the blocks.
-Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, RatioOf what, const BlockRule &rule = {});
+Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, RatioOf what,
+                        const BlockRule &rule = {});
 
 /// Autocorrelation time of the influence of each step on R: numerator - R denominator.
 double ratio_autocorrelation(const std::vector<std::vector<RatioTerm>> &walkers);

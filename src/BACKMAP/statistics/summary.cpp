@@ -12,29 +12,29 @@ struct Summary::Data {
 };
 
 namespace {
-  nlohmann::ordered_json number(double v)
-  {
-    return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json();
-  }
+nlohmann::ordered_json number(double v)
+{
+  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json();
+}
 
-  std::string plain_name(const std::string &name)
-  {
-    return name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
-  }
+std::string plain_name(const std::string &name)
+{
+  return name.size() > 2 && name[1] == '_' ? name.substr(2) : name;
+}
 
-  /* an estimate in units of `unit` */
+/* an estimate in units of `unit` */
 
-  nlohmann::ordered_json estimate(const Estimate &e, double unit = 1.0)
-  {
-    return {{"value", number(e.value * unit)},
-            {"error", number(e.error * unit)},
-            {"interval_95", {number(e.lower * unit), number(e.upper * unit)}},
-            {"autocorrelation_time", number(e.tau)},
-            {"blocks", e.blocks},
-            {"walkers", e.walkers},
-            {"too_short", e.too_short},
-            {"walkers_disagree", e.disagree}};
-  }
+nlohmann::ordered_json estimate(const Estimate &e, double unit = 1.0)
+{
+  return {{"value", number(e.value * unit)},
+          {"error", number(e.error * unit)},
+          {"interval_95", {number(e.lower * unit), number(e.upper * unit)}},
+          {"autocorrelation_time", number(e.tau)},
+          {"blocks", e.blocks},
+          {"walkers", e.walkers},
+          {"too_short", e.too_short},
+          {"walkers_disagree", e.disagree}};
+}
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -64,7 +64,8 @@ void Summary::set(const std::string &name, const std::string &value)
 
 void Summary::set_observable(const std::string &name, const ReweightedMean &m)
 {
-  data_->json["observables"][plain_name(name)] = {number(m.mean), number(m.error), number(m.unweighted)};
+  data_->json["observables"][plain_name(name)] = {number(m.mean), number(m.error),
+                                                  number(m.unweighted)};
 }
 
 void Summary::set_observable(const std::string &name, const ObservableEstimate &o, double kt)
@@ -125,7 +126,8 @@ void Summary::include(const std::string &text, const std::string &origin)
   } catch (const nlohmann::json::exception &e) {
     throw std::runtime_error("summary " + origin + ": expected JSON, got " + e.what());
   }
-  if (!other.is_object()) throw std::runtime_error("summary " + origin + ": expected a JSON object");
+  if (!other.is_object())
+    throw std::runtime_error("summary " + origin + ": expected a JSON object");
   for (auto it = other.begin(); it != other.end(); ++it) {
     auto &mine = data_->json[it.key()];
     if (it.key() == "warnings" && mine.is_array() && it.value().is_array())

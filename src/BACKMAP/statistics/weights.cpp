@@ -13,8 +13,8 @@
 namespace BACKMAP_NS {
 
 namespace {
-  constexpr double INF = std::numeric_limits<double>::infinity();
-  constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+constexpr double INF = std::numeric_limits<double>::infinity();
+constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -82,7 +82,8 @@ ParetoShape fit_generalized_pareto(const std::vector<double> &x)
 {
   const int n = static_cast<int>(x.size());
   if (n < 5 || !(x.back() > 0.0))
-    throw std::runtime_error("Pareto fit: expected at least 5 values, the largest > 0, got " + std::to_string(n));
+    throw std::runtime_error("Pareto fit: expected at least 5 values, the largest > 0, got " +
+                             std::to_string(n));
   const int grid = 30 + static_cast<int>(std::floor(std::sqrt(static_cast<double>(n))));
   // the first quartile sets the scale; if it is zero by underflow, the smallest positive value does
   double quartile = x[static_cast<std::size_t>(std::floor(n / 4.0 + 0.5)) - 1];
@@ -194,11 +195,13 @@ WeightSet::WeightSet(int nobs) : nobs_(nobs) {}
 
 void WeightSet::add_frame(const FrameKey &key, int m, const double *logw, const double *obs)
 {
-  if (m < 1) throw std::runtime_error("weights: a frame needs at least 1 sample, got " + std::to_string(m));
+  if (m < 1)
+    throw std::runtime_error("weights: a frame needs at least 1 sample, got " + std::to_string(m));
   for (int j = 0; j < m; j++)
     if (logw[j] == INF)
-      throw std::runtime_error("weights: log-weight +inf at step " + std::to_string(key.step) + ", molecule " +
-                               std::to_string(key.molecule) + ", sample " + std::to_string(j));
+      throw std::runtime_error("weights: log-weight +inf at step " + std::to_string(key.step) +
+                               ", molecule " + std::to_string(key.molecule) + ", sample " +
+                               std::to_string(j));
   Frame f{key, logw_.size(), m, 0, -INF, 0.0, 0.0};
   for (int j = 0; j < m; j++) {
     double l = logw[j];
@@ -377,7 +380,8 @@ double WeightSet::conditional_ess(double q) const
 {
   std::vector<double> ess;
   ess.reserve(frames_.size());
-  for (const Frame &f : frames_) ess.push_back(f.top == -INF ? 0.0 : f.sum * f.sum / (f.m * f.sum2));
+  for (const Frame &f : frames_)
+    ess.push_back(f.top == -INF ? 0.0 : f.sum * f.sum / (f.m * f.sum2));
   return quantile(ess, q);
 }
 
@@ -401,7 +405,8 @@ std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
 {
   if (!runs_.empty() || frames_.empty()) return runs_;
   const std::int64_t first = frames_[0].key.series;
-  if (std::all_of(frames_.begin(), frames_.end(), [&](const Frame &f) { return f.key.series == first; }))
+  if (std::all_of(frames_.begin(), frames_.end(),
+                  [&](const Frame &f) { return f.key.series == first; }))
     return {{first, 0}};
   std::map<std::int64_t, std::vector<std::int64_t>> steps;
   for (const Frame &f : frames_) {
@@ -465,7 +470,8 @@ std::vector<std::vector<RatioTerm>> WeightSet::weight_terms() const
     terms.emplace_back();
     for (std::size_t i : walker) {
       const Frame &f = frames_[i];
-      terms.back().push_back({f.top == -INF ? 0.0 : std::exp(f.top - t) * f.sum, static_cast<double>(f.m)});
+      terms.back().push_back(
+          {f.top == -INF ? 0.0 : std::exp(f.top - t) * f.sum, static_cast<double>(f.m)});
     }
   }
   return terms;
@@ -480,7 +486,8 @@ WeightEstimate WeightSet::weight_estimate(const BlockRule &rule) const
   if (frames_.empty() || t == -INF) return w;
   const auto terms = weight_terms();
   w.log_mean = ratio_estimate(terms, RatioOf::Log, rule);
-  for (double *v : {&w.log_mean.value, &w.log_mean.plain, &w.log_mean.lower, &w.log_mean.upper}) *v += t;
+  for (double *v : {&w.log_mean.value, &w.log_mean.plain, &w.log_mean.lower, &w.log_mean.upper})
+    *v += t;
 
   // variances of w_ij and of W_i about the mean weight, in units of its square
   const double n = static_cast<double>(frames_.size()), s = static_cast<double>(logw_.size());
@@ -505,7 +512,8 @@ WeightEstimate WeightSet::weight_estimate(const BlockRule &rule) const
 std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) const
 {
   const Estimate none = ratio_estimate({}, RatioOf::Mean);
-  std::vector<ObservableEstimate> result(nobs_, {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, none});
+  std::vector<ObservableEstimate> result(
+      nobs_, {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, none});
   const double t = top();
   if (frames_.empty() || t == -INF || nobs_ == 0) return result;
 
@@ -546,7 +554,8 @@ std::vector<ReweightedMean> WeightSet::means(int nblocks) const
   BlockRule rule;
   rule.fixed = nblocks;
   std::vector<ReweightedMean> result;
-  for (const auto &e : estimates(rule)) result.push_back({e.mean.value, e.mean.error, e.unweighted});
+  for (const auto &e : estimates(rule))
+    result.push_back({e.mean.value, e.mean.error, e.unweighted});
   return result;
 }
 
@@ -555,11 +564,12 @@ std::vector<ReweightedMean> WeightSet::means(int nblocks) const
 std::vector<double> WeightSet::pack() const
 {
   std::vector<double> s{static_cast<double>(nobs_), static_cast<double>(frames_.size()),
-                        static_cast<double>(logw_.size()), static_cast<double>(nzero_), static_cast<double>(nnan_)};
+                        static_cast<double>(logw_.size()), static_cast<double>(nzero_),
+                        static_cast<double>(nnan_)};
   for (const Frame &f : frames_)
     for (double v : {static_cast<double>(f.key.step), static_cast<double>(f.key.series),
-                     static_cast<double>(f.key.molecule), static_cast<double>(f.m), static_cast<double>(f.nvalid),
-                     f.top, f.sum, f.sum2})
+                     static_cast<double>(f.key.molecule), static_cast<double>(f.m),
+                     static_cast<double>(f.nvalid), f.top, f.sum, f.sum2})
       s.push_back(v);
   s.insert(s.end(), logw_.begin(), logw_.end());
   s.insert(s.end(), wobs_.begin(), wobs_.end());
@@ -592,7 +602,12 @@ void WeightSet::unpack(const std::vector<double> &s)
   for (std::size_t i = 0; i < nf; i++, p += 8) {
     w.frames_.push_back({{static_cast<std::int64_t>(p[0]), static_cast<std::int64_t>(p[1]),
                           static_cast<std::int64_t>(p[2])},
-                         first, static_cast<int>(p[3]), static_cast<int>(p[4]), p[5], p[6], p[7]});
+                         first,
+                         static_cast<int>(p[3]),
+                         static_cast<int>(p[4]),
+                         p[5],
+                         p[6],
+                         p[7]});
     first += static_cast<std::size_t>(p[3]);
   }
   if (first != ns) bad();

@@ -39,15 +39,17 @@ struct ParetoTail {
   double khat;         ///< NaN where the tail has fewer than 5 values or no two distinct ones
   double threshold;    ///< min(1 - 1/log10 S, 0.7): above it the estimate cannot be trusted
   int tail;            ///< number of weights fitted, ceil(min(0.2 S, 3 sqrt(S / r_eff)))
-  double r_eff;        ///< relative efficiency: 1 for independent weights, smaller if they are correlated
+  double
+      r_eff;    ///< relative efficiency: 1 for independent weights, smaller if they are correlated
 };
 ParetoTail pareto_khat(const std::vector<double> &logw, double r_eff = 1.0);
 
 /// Free energy -log mean exp(logf) in units of kT.
 struct FreeEnergy {
-  double raw;      ///< plain estimate
-  double value;    ///< its bias removed by the jackknife over samples; raw where fewer than two are non-zero
-  double error;    ///< jackknife standard error; NaN where fewer than two are non-zero
+  double raw;    ///< plain estimate
+  double
+      value;    ///< its bias removed by the jackknife over samples; raw where fewer than two are non-zero
+  double error;           ///< jackknife standard error; NaN where fewer than two are non-zero
   double lower, upper;    ///< 95 % interval, value -+ t(0.975, n - 1) error; NaN as the error
 };
 FreeEnergy free_energy(const double *logf, std::size_t n);
@@ -74,17 +76,21 @@ struct ObservableEstimate {
   Estimate mean;        ///< reweighted mean
   double unweighted;    ///< mean over the samples that have a weight
   double variance;      ///< of O under the weights
-  double neff;          ///< effective number of independent samples of the target: variance / error^2
-  bool indicator;       ///< O is 0 or 1 for all samples
-  Estimate delta_f;     ///< -ln[p / (1 - p)], p = mean, of an indicator: free energy in kT of the state O = 1; else NaN
+  double neff;       ///< effective number of independent samples of the target: variance / error^2
+  bool indicator;    ///< O is 0 or 1 for all samples
+  Estimate
+      delta_f;    ///< -ln[p / (1 - p)], p = mean, of an indicator: free energy in kT of the state O = 1; else NaN
 };
 
 /// The mean weight with its errors.
 struct WeightEstimate {
-  Estimate log_mean;       ///< log of the mean weight: -ln(Z_CG / Z) up to the constant of U and F, in kT
-  double neff;             ///< effective number of independent frames: variance of W_i / error^2 of their mean
-  double r_eff_samples;    ///< variance of a mean over as many independent weights w_ij / that of their mean; at most 1
-  double r_eff_frames;     ///< the same for W_i: 1 / autocorrelation time
+  Estimate
+      log_mean;    ///< log of the mean weight: -ln(Z_CG / Z) up to the constant of U and F, in kT
+  double
+      neff;    ///< effective number of independent frames: variance of W_i / error^2 of their mean
+  double
+      r_eff_samples;    ///< variance of a mean over as many independent weights w_ij / that of their mean; at most 1
+  double r_eff_frames;    ///< the same for W_i: 1 / autocorrelation time
 };
 
 /// Everything a run has to remember of its weights; mergeable, and written to restart files as numbers.
@@ -109,24 +115,32 @@ class WeightSet {
   int nobs() const { return nobs_; }
   std::size_t frames() const { return frames_.size(); }
   std::size_t samples() const { return logw_.size(); }
-  std::size_t zero_weights() const { return nzero_; }     ///< weight zero, energy +inf or no geometry
-  std::size_t nan_energies() const { return nnan_; }      ///< weight zero because the energy was NaN
-  int samples_per_frame() const;                          ///< 0 if the frames differ
+  std::size_t zero_weights() const
+  {
+    return nzero_;
+  }                                                     ///< weight zero, energy +inf or no geometry
+  std::size_t nan_energies() const { return nnan_; }    ///< weight zero because the energy was NaN
+  int samples_per_frame() const;                        ///< 0 if the frames differ
   const std::vector<double> &log_weights() const { return logw_; }
 
-  double log_mean_weight() const;     ///< log of the mean of all w
-  double joint_ess() const;           ///< Kish over all samples
-  double entropy() const;             ///< entropy ESS over all samples
-  double marginal_ess() const;        ///< Kish over W_i = mean_j w_ij
-  double marginal_ess_corrected() const;    ///< W_i^2 less the within-frame variance of W_i; NaN for m = 1
+  double log_mean_weight() const;    ///< log of the mean of all w
+  double joint_ess() const;          ///< Kish over all samples
+  double entropy() const;            ///< entropy ESS over all samples
+  double marginal_ess() const;       ///< Kish over W_i = mean_j w_ij
+  double
+  marginal_ess_corrected() const;    ///< W_i^2 less the within-frame variance of W_i; NaN for m = 1
   /// Frames whose F(z) has a jackknife error above limit (kT), or fewer than two samples with weight.
   std::size_t uncertain_frames(double limit) const;
-  double conditional_ess(double q = 0.5) const;    ///< quantile over frames of (sum_j w)^2 / (m sum_j w^2)
-  ParetoTail khat() const;            ///< all samples, the tail set by their autocorrelation
-  ParetoTail khat_marginal() const;   ///< W_i, the same
+  double
+  conditional_ess(double q = 0.5) const;    ///< quantile over frames of (sum_j w)^2 / (m sum_j w^2)
+  ParetoTail khat() const;                  ///< all samples, the tail set by their autocorrelation
+  ParetoTail khat_marginal() const;         ///< W_i, the same
 
   /// Say which run each series belongs to, instead of finding out from the timesteps; -1 is a series not in the map.
-  void set_runs(const std::map<std::int64_t, std::int64_t> &run_of_series) { runs_ = run_of_series; }
+  void set_runs(const std::map<std::int64_t, std::int64_t> &run_of_series)
+  {
+    runs_ = run_of_series;
+  }
   int runs() const;       ///< independent runs, told or found
   int walkers() const;    ///< independent walkers
 
@@ -139,7 +153,8 @@ class WeightSet {
   std::vector<double> pack() const;
   /// Length of the result of pack() that starts with these numbers; at least 5 are needed.
   static std::size_t packed_size(const double *state);
-  void unpack(const std::vector<double> &state);    ///< throws std::runtime_error if not the result of pack()
+  void unpack(const std::vector<double>
+                  &state);    ///< throws std::runtime_error if not the result of pack()
 
  private:
   struct Frame {

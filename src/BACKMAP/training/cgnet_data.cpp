@@ -17,65 +17,66 @@ namespace BACKMAP_NS {
 static constexpr double PI = 3.14159265358979323846;
 
 namespace {
-  /* ----------------------------------------------------------------------
+/* ----------------------------------------------------------------------
      inverse of a symmetric positive definite matrix by its Cholesky factor
   ------------------------------------------------------------------------- */
 
-  std::vector<double> inverse(std::vector<double> a, int n)
-  {
-    for (int j = 0; j < n; j++) {
-      for (int k = 0; k < j; k++)
-        for (int i = j; i < n; i++) a[i * n + j] -= a[i * n + k] * a[j * n + k];
-      if (!(a[j * n + j] > 0.0))
-        throw std::runtime_error("CG training: the covariance of the prior's coordinates is "
-                                 "singular (coordinate " + std::to_string(j + 1) +
-                                 "); too few frames, or a constrained molecule");
-      const double d = std::sqrt(a[j * n + j]);
-      for (int i = j; i < n; i++) a[i * n + j] /= d;
-    }
-    std::vector<double> out((size_t) n * n);
-    for (int c = 0; c < n; c++) {
-      std::vector<double> y(n, 0.0);
-      for (int i = 0; i < n; i++) {
-        double s = i == c ? 1.0 : 0.0;
-        for (int k = 0; k < i; k++) s -= a[i * n + k] * y[k];
-        y[i] = s / a[i * n + i];
-      }
-      for (int i = n - 1; i >= 0; i--) {
-        for (int k = i + 1; k < n; k++) y[i] -= a[k * n + i] * y[k];
-        y[i] /= a[i * n + i];
-      }
-      for (int i = 0; i < n; i++) out[i * n + c] = y[i];
-    }
-    // symmetric to the last bit
-    for (int i = 0; i < n; i++)
-      for (int j = 0; j < i; j++) out[i * n + j] = out[j * n + i] =
-          0.5 * (out[i * n + j] + out[j * n + i]);
-    return out;
+std::vector<double> inverse(std::vector<double> a, int n)
+{
+  for (int j = 0; j < n; j++) {
+    for (int k = 0; k < j; k++)
+      for (int i = j; i < n; i++) a[i * n + j] -= a[i * n + k] * a[j * n + k];
+    if (!(a[j * n + j] > 0.0))
+      throw std::runtime_error("CG training: the covariance of the prior's coordinates is "
+                               "singular (coordinate " +
+                               std::to_string(j + 1) +
+                               "); too few frames, or a constrained molecule");
+    const double d = std::sqrt(a[j * n + j]);
+    for (int i = j; i < n; i++) a[i * n + j] /= d;
   }
+  std::vector<double> out((size_t) n * n);
+  for (int c = 0; c < n; c++) {
+    std::vector<double> y(n, 0.0);
+    for (int i = 0; i < n; i++) {
+      double s = i == c ? 1.0 : 0.0;
+      for (int k = 0; k < i; k++) s -= a[i * n + k] * y[k];
+      y[i] = s / a[i * n + i];
+    }
+    for (int i = n - 1; i >= 0; i--) {
+      for (int k = i + 1; k < n; k++) y[i] -= a[k * n + i] * y[k];
+      y[i] /= a[i * n + i];
+    }
+    for (int i = 0; i < n; i++) out[i * n + c] = y[i];
+  }
+  // symmetric to the last bit
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < i; j++)
+      out[i * n + j] = out[j * n + i] = 0.5 * (out[i * n + j] + out[j * n + i]);
+  return out;
+}
 
-  // widest free arc of angles in radians, and the mean if it is wide
-  bool narrow(const std::vector<double> &p, double &mean)
-  {
-    std::vector<double> q = p;
-    std::sort(q.begin(), q.end());
-    const size_t skip = q.size() / 1000;    // a rare flip does not make it wide
-    double best = 0.0, start = 0.0;
-    for (size_t i = 0; i < q.size(); i++) {
-      const size_t j = i + 1 + skip;
-      const double gap = j < q.size() ? q[j] - q[i] : q[j - q.size()] + 2 * PI - q[i];
-      if (gap > best) {
-        best = gap;
-        start = q[i];
-      }
+// widest free arc of angles in radians, and the mean if it is wide
+bool narrow(const std::vector<double> &p, double &mean)
+{
+  std::vector<double> q = p;
+  std::sort(q.begin(), q.end());
+  const size_t skip = q.size() / 1000;    // a rare flip does not make it wide
+  double best = 0.0, start = 0.0;
+  for (size_t i = 0; i < q.size(); i++) {
+    const size_t j = i + 1 + skip;
+    const double gap = j < q.size() ? q[j] - q[i] : q[j - q.size()] + 2 * PI - q[i];
+    if (gap > best) {
+      best = gap;
+      start = q[i];
     }
-    if (best < 2.1) return false;
-    const double opposite = wrap_angle(start + 0.5 * best + PI);
-    double s = 0.0;
-    for (double v : p) s += wrap_angle(v - opposite);
-    mean = wrap_angle(opposite + s / p.size());
-    return true;
   }
+  if (best < 2.1) return false;
+  const double opposite = wrap_angle(start + 0.5 * best + PI);
+  double s = 0.0;
+  for (double v : p) s += wrap_angle(v - opposite);
+  mean = wrap_angle(opposite + s / p.size());
+  return true;
+}
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -200,8 +201,8 @@ CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const 
       *d++ = bead_angle(zi + 3 * q[0], zi + 3 * q[1], zi + 3 * q[2]);
     for (size_t k = 0; k < prior.dihedrals.size(); k++) {
       const auto &q = prior.dihedrals[k];
-      *d++ = wrap_angle(
-          bead_dihedral(zi + 3 * q[0], zi + 3 * q[1], zi + 3 * q[2], zi + 3 * q[3]) - means[k]);
+      *d++ = wrap_angle(bead_dihedral(zi + 3 * q[0], zi + 3 * q[1], zi + 3 * q[2], zi + 3 * q[3]) -
+                        means[k]);
     }
   };
   const int nbond = prior.bonds.size();

@@ -10,8 +10,8 @@
 // From all-atom frames with forces to what the training of a CG network needs. No Torch, no LAMMPS.
 
 #include "cgnet/cgnet.h"
-#include "molecule/mapping.h"
 #include "libtorch/cgnet_trainer.h"
+#include "molecule/mapping.h"
 
 #include <cstdint>
 #include <map>
@@ -21,7 +21,7 @@
 namespace BACKMAP_NS {
 
 struct CgnetData {
-  CgnetSpec spec;                    // prior and features from the data, network all zeros
+  CgnetSpec spec;    // prior and features from the data, network all zeros
   CgnetForces train, valid;
   std::vector<std::string> notes;    // for people
 };

@@ -154,8 +154,8 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
   FreeEnergies out;
   for (const auto &s : samples) {
     const FreeEnergy f = free_energy(s.second.first.data(), s.second.first.size());
-    const bool good = std::isfinite(f.value) && std::isfinite(f.error) &&
-        std::isfinite(s.second.second);
+    const bool good =
+        std::isfinite(f.value) && std::isfinite(f.error) && std::isfinite(s.second.second);
     if (!good) {
       out.without++;
       continue;

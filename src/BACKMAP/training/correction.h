@@ -34,11 +34,11 @@ struct BeadFrames {
 /** F(z)/kT of frames and its error. */
 struct FreeEnergies {
   int64_t n = 0;
-  std::vector<double> z;                     // [n][nbeads*3]
-  std::vector<double> value, error, ucg;     // [n] F/kT without bias of the logarithm, its jackknife
-                                             // error, U_CG/kT of the run that gave the frame
-  std::vector<int> series;                   // [n] number of the table
-  int64_t without = 0;                       // frames left out: fewer than two samples with weight
+  std::vector<double> z;                    // [n][nbeads*3]
+  std::vector<double> value, error, ucg;    // [n] F/kT without bias of the logarithm, its jackknife
+                                            // error, U_CG/kT of the run that gave the frame
+  std::vector<int> series;                  // [n] number of the table
+  int64_t without = 0;                      // frames left out: fewer than two samples with weight
 
   void append(const FreeEnergies &other);
 };

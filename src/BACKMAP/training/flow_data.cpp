@@ -73,7 +73,8 @@ static void cholesky(std::vector<double> &c, int n)
       for (int i = j; i < n; i++) c[i * n + j] -= c[i * n + k] * c[j * n + k];
     if (!(c[j * n + j] > 0.0))
       throw std::runtime_error("flow training: the covariance of the internal coordinates is "
-                               "singular (variable " + std::to_string(j + 1) +
+                               "singular (variable " +
+                               std::to_string(j + 1) +
                                "); too few frames, or a constrained molecule");
     const double d = std::sqrt(c[j * n + j]);
     for (int i = j; i < n; i++) c[i * n + j] /= d;
@@ -125,8 +126,8 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   for (int k = 0; k < rows; k++) {
     const double mean = rsum[k] / nt, var = rsum2[k] / nt - mean * mean;
     if (var < 1.0e-8 * mean * mean)
-      throw std::runtime_error("flow training: the bond " + std::to_string(zm.rows[k][0] + 1) + "-" +
-                               std::to_string(zm.rows[k][1] + 1) +
+      throw std::runtime_error("flow training: the bond " + std::to_string(zm.rows[k][0] + 1) +
+                               "-" + std::to_string(zm.rows[k][1] + 1) +
                                " has constant length in the frames (SHAKE or rigid?); the flow "
                                "needs a flexible molecule");
   }
@@ -147,8 +148,8 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   auto other_branch = [&](const double *yy) {
     for (int k = 0; k < rows; k++) {
       const double d = wrap_angle(yy[2 * rows + k] - classes.centre[k]);
-      const bool narrow = std::find(spec.linear.begin(), spec.linear.end(), 2 * rows + k) !=
-          spec.linear.end();
+      const bool narrow =
+          std::find(spec.linear.begin(), spec.linear.end(), 2 * rows + k) != spec.linear.end();
       if (narrow && (d < classes.low[k] || d > classes.high[k])) return k;
     }
     return -1;
@@ -192,11 +193,10 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
       continue;
     }
     const auto &r = zm.rows[bad.first];
-    out.notes.push_back(std::to_string(bad.second) + " of " + std::to_string(n) +
-                        " frames left out: torsion " + std::to_string(r[0] + 1) + " " +
-                        std::to_string(r[1] + 1) + " " + std::to_string(r[2] + 1) + " " +
-                        std::to_string(r[3] + 1) +
-                        " in another branch (the flow covers the common one)");
+    out.notes.push_back(
+        std::to_string(bad.second) + " of " + std::to_string(n) + " frames left out: torsion " +
+        std::to_string(r[0] + 1) + " " + std::to_string(r[1] + 1) + " " + std::to_string(r[2] + 1) +
+        " " + std::to_string(r[3] + 1) + " in another branch (the flow covers the common one)");
   }
 
   // statistics of the training frames

@@ -11,8 +11,8 @@
 // torsions, means, covariance) and the frames in the variables of the flow. No Torch, no LAMMPS.
 
 #include "flow/flow_spec.h"
-#include "molecule/mapping.h"
 #include "libtorch/flow_trainer.h"
+#include "molecule/mapping.h"
 
 #include <cstdint>
 #include <map>

@@ -32,8 +32,9 @@ std::vector<double> standard_features(const FlowSpec &spec, const double *z)
 
 /* samples for the beads of frames; the same for the same (seed, epoch, frame) */
 
-void draw(const FlowSpec &flow, const std::string &backend, const std::vector<double> &z, int samples,
-          std::int64_t seed, int epoch, std::vector<double> &x, std::vector<double> &logq)
+void draw(const FlowSpec &flow, const std::string &backend, const std::vector<double> &z,
+          int samples, std::int64_t seed, int epoch, std::vector<double> &x,
+          std::vector<double> &logq)
 {
   const std::size_t n = z.size() / (3 * flow.nbeads());
   std::vector<std::int64_t> frame(n), none(n, epoch);
@@ -157,7 +158,7 @@ FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const doub
 {
   const std::size_t stride = 3 * (std::size_t) spec.natoms;
   const int m = options.samples;
-  std::mt19937_64 gen(0x9e3779b97f4a7c15ull * (std::uint64_t) (options.seed + 1) + epoch);
+  std::mt19937_64 gen(0x9e3779b97f4a7c15ull * (std::uint64_t)(options.seed + 1) + epoch);
   std::vector<const double *> chosen;
   std::vector<double> z(3 * spec.nbeads() * (std::size_t) count), y, logq;
   for (std::int64_t i = 0; i < count; i++) {

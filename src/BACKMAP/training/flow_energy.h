@@ -38,9 +38,9 @@ class InternalScore {
   ~InternalScore();
 
   struct Point {
-    std::vector<double> l, c;      // [nl] whitened, [nc] canonical labels
-    std::vector<double> score;     // [nl+nc] d(-U/kT + log|dx/dy|)/d(l,c)
-    double geometry = 0.0;         // log|dx/dy|
+    std::vector<double> l, c;     // [nl] whitened, [nc] canonical labels
+    std::vector<double> score;    // [nl+nc] d(-U/kT + log|dx/dy|)/d(l,c)
+    double geometry = 0.0;        // log|dx/dy|
     double energy = 0.0;
   };
 
@@ -59,9 +59,9 @@ class InternalScore {
 class FlowEnergy {
  public:
   struct Options {
-    int samples = 8;          // of the flow for each frame
+    int samples = 8;    // of the flow for each frame
     std::int64_t seed = 1;
-    double reverse = 0.5;     // share of the reverse divergence
+    double reverse = 0.5;    // share of the reverse divergence
     std::string backend = "serial";
   };
 

@@ -30,7 +30,8 @@ static bool may_exchange(const Mapping &mapping, const std::vector<int> &bead_of
   if (bead_of[parent] != k || bead.atoms.size() < group.size() + 3) return false;
   std::vector<double> weights;
   for (size_t j = 0; j < bead.atoms.size(); j++)
-    if (std::find(group.begin(), group.end(), bead.atoms[j]) != group.end()) weights.push_back(bead.weights[j]);
+    if (std::find(group.begin(), group.end(), bead.atoms[j]) != group.end())
+      weights.push_back(bead.weights[j]);
   return std::all_of(weights.begin(), weights.end(),
                      [&](double w) { return std::fabs(w - weights[0]) < 1.0e-12; });
 }
@@ -77,7 +78,8 @@ void ZMatrixBuilder::grow(const std::vector<char> &wanted, ZMatrix &out)
 
 /* ---------------------------------------------------------------------- */
 
-ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t nframes, const double *x)
+ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t nframes,
+                       const double *x)
 {
   ZMatrixBuilder b(topology);
   if (mapping.nbeads() < 3)
@@ -116,8 +118,8 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t
             std::fabs(topology.charges[i] - topology.charges[f]) < 1.0e-6 &&
             bond_type(i, p) == bond_type(f, p);
       });
-      const bool same_as_other = b.end(other) && !b.bead[other] &&
-          topology.types[other] == topology.types[f];
+      const bool same_as_other =
+          b.end(other) && !b.bead[other] && topology.types[other] == topology.types[f];
       if (!equal || same_as_other || !may_exchange(mapping, bead_of, p, group)) continue;
       for (int i : group) b.rotor[i] = b.groups.size();
       b.groups.push_back(group);
@@ -202,7 +204,8 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
     const double mean = wrap_angle(opposite + s / std::max(used, 1));
     // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns
     double s2 = 0.0;
-    for (int f = 0; f < nframes; f++) s2 += std::pow(wrap_angle(torsions[(int64_t) f * n + k] - mean), 2);
+    for (int f = 0; f < nframes; f++)
+      s2 += std::pow(wrap_angle(torsions[(int64_t) f * n + k] - mean), 2);
     const bool soft = k < zm.body_rows && std::sqrt(s2 / nframes) > 0.35;
     // branch: everything nearer than the middle of the free arc, at most pi from the centre
     double lo = wrap_angle(middle - mean), hi = lo;

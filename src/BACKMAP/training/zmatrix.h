@@ -42,11 +42,11 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t
 
 /** What the data say about the torsions. */
 struct TorsionClasses {
-  std::vector<int> circular;                    // slots, ascending
-  std::vector<double> centre;                   // [nrows], of the narrow ones, else 0
-  std::vector<double> low, high;                // [nrows] the branch as deviations from centre
-  std::vector<int> outliers;                    // [nrows] frames outside of the branch
-  std::vector<std::vector<int>> outside;        // [nrows] numbers of these frames
+  std::vector<int> circular;                // slots, ascending
+  std::vector<double> centre;               // [nrows], of the narrow ones, else 0
+  std::vector<double> low, high;            // [nrows] the branch as deviations from centre
+  std::vector<int> outliers;                // [nrows] frames outside of the branch
+  std::vector<std::vector<int>> outside;    // [nrows] numbers of these frames
 };
 
 /** Sorts the torsions of rows into narrow ones (all but a share `rare` of the frames leave an arc

@@ -90,8 +90,8 @@ struct ZMatrixBuilder {
 
 /** Rows of all beads of several atoms: the body in the middle of the molecule first, then its
     neighbors. x [nframes][natoms*3] tells which atoms lie on a line and cannot orient anything. */
-void build_bodies(ZMatrixBuilder &b, const Topology &topology, const Mapping &mapping, int64_t nframes,
-                  const double *x, ZMatrix &out);
+void build_bodies(ZMatrixBuilder &b, const Topology &topology, const Mapping &mapping,
+                  int64_t nframes, const double *x, ZMatrix &out);
 
 }    // namespace BACKMAP_NS
 
