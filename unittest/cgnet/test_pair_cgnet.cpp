@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // pair_style cgnet inside LAMMPS: molecules over ranks and periodic boundaries, newton, virial,
 // hybrid, NULL types, bad input. The expected numbers come from Cgnet on the unwrapped molecules,
 // on every number of ranks the same.

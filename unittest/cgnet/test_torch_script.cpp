@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The TorchScript contract: the native network and the same network as a .pt file agree to 1e-10,
 // archives that break the contract are refused.  The archive is made here with LibTorch and, where
 // Python has torch, by the example's export script.

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Controls that must fail. The right calculation passes statistical tests against closed forms, and the same tests
 // catch it when one thing is wrong: the volume element of the internal coordinates, the temperature, the CG energy, the
 // order of the beads, a mode that the flow leaves out. Everything through fix backmap and backmap_validate.

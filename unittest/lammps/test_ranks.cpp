@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // fix backmap on several ranks: the same numbers, and one error for all.
 // ranks: 4
 
