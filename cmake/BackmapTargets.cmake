@@ -17,7 +17,11 @@ set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
 # one set of compile options for all; no -ffast-math: it deletes the checks for infinities and NaN
 add_library(backmap_options INTERFACE)
 target_compile_features(backmap_options INTERFACE cxx_std_17)
-target_compile_options(backmap_options INTERFACE -Wall -Wextra)
+target_compile_options(backmap_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wmissing-declarations -Wextra-semi -Wredundant-decls -Wcast-qual -Wundef -Wvla)
+if(BACKMAP_WERROR)
+  target_compile_options(backmap_options INTERFACE -Werror)
+endif()
 if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()

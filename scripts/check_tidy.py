@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ def texts(path, seen):
 
 def command_of(entry):
     """The compile command for clang: without the flags that it does not know, and without a launcher such as ccache."""
-    words = [word for word in entry["command"].split() if not DROP.fullmatch(word)]
+    words = [word for word in shlex.split(entry["command"]) if not DROP.fullmatch(word)]
     start = next(i for i, word in enumerate(words) if word.startswith("-"))
     return words[start:]
 

@@ -37,9 +37,9 @@ static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
 /* ---------------------------------------------------------------------- */
 
-FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
+    Fix(lmp, narg, arg), what(fmt::format("Fix backmap {}", id))
 {
-  what = fmt::format("Fix backmap {}", id);
   given = BackmapOptions::parse(lmp, what, narg, arg);
   nevery = given.interval;
   constant_set = std::isfinite(given.histogram);

@@ -166,7 +166,6 @@ void expect_same(const CgPotential &a, const CgPotential &b)
 // last column of the thermo line of step 0
 double energy_by_lammps(const std::string &model)
 {
-  const CgnetSpec spec = make_cgnet();
   std::ofstream data("two.data");
   data
       << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";

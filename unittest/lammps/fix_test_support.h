@@ -127,6 +127,8 @@ class PlainLammps {
     commands(script);
   }
   ~PlainLammps() { delete lmp; }
+  PlainLammps(const PlainLammps &) = delete;
+  PlainLammps &operator=(const PlainLammps &) = delete;
 
   void commands(const std::string &script)
   {
