@@ -82,6 +82,10 @@ class FixBackmap : public Fix {
   void adopt_restart();
   void evaluate();
   void store(const std::vector<BACKMAP_NS::CoarseFrame> &, const BACKMAP_NS::SampleBatch &);
+  void weigh(const BACKMAP_NS::CoarseFrame &, const BACKMAP_NS::SampleBatch &, std::size_t i,
+             std::vector<double> &logw);
+  void write(const BACKMAP_NS::CoarseFrame &, const BACKMAP_NS::SampleBatch &, std::size_t i,
+             const std::vector<double> &logw);
   void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first,
                    const BACKMAP_NS::SampleBatch &);
   void open_files();

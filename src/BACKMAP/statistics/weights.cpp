@@ -449,6 +449,7 @@ std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
     walkers[{run == run_of.end() ? -1 : run->second, key.molecule, again}].push_back(i);
   }
   std::vector<std::vector<std::size_t>> list;
+  list.reserve(walkers.size());
   for (auto &w : walkers) list.push_back(std::move(w.second));
   return list;
 }
