@@ -18,8 +18,10 @@ set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
 # files; in the preset `tests` they are errors (BACKMAP_WERROR). No -ffast-math: it deletes the checks for infinities and NaN
 add_library(backmap_options INTERFACE)
 target_compile_features(backmap_options INTERFACE cxx_std_17)
-target_compile_options(backmap_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wmissing-declarations -Wextra-semi -Wredundant-decls -Wcast-qual -Wundef -Wvla)
+target_compile_options(backmap_options INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wmissing-declarations -Wextra-semi -Wredundant-decls -Wcast-qual -Wundef -Wvla
+  # not of members: LAMMPS's constructors have an argument lmp
+  $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
 if(BACKMAP_WERROR)
   target_compile_options(backmap_options INTERFACE -Werror)
 endif()

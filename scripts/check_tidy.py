@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OURS = [ROOT / name for name in ("src/BACKMAP", "unittest", "benchmarks")]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
-# flags of GCC that clang does not know, and what only makes it slower
-DROP = re.compile(r"-Werror|-Wlogical-op|-Wduplicated-(cond|branches)|-fno-math-errno|-march=native")
+# flags that clang does not know, or that only make it slower
+DROP = re.compile(r"-Werror|-Wshadow=local|-march=native|-O[0-9]|-DNDEBUG")
 
 
 def texts(path, seen):
@@ -42,7 +42,7 @@ def command_of(entry):
     """The compile command for clang: without the flags that it does not know, and without a launcher such as ccache."""
     words = [word for word in shlex.split(entry["command"]) if not DROP.fullmatch(word)]
     start = next(i for i, word in enumerate(words) if word.startswith("-"))
-    return words[start:]
+    return words[start:] + ["-std=c++17"]    # GCC's default, not clang's
 
 
 def tidy(entry, texts_of, kept, version):

@@ -27,6 +27,8 @@ using namespace BACKMAP_NS;
 
 namespace {
 
+const char *const WHAT = "Command backmap_report";
+
 /* all tables must speak of the same ensemble and the same observables */
 
 void check_same(const SampleTable &a, const SampleTable &b, const std::string &file)
@@ -107,6 +109,120 @@ std::string text_of(const WeightSet &weights, const std::vector<ObservableEstima
   return out;
 }
 
+/* ----------------------------------------------------------------------
+   words of the command
+------------------------------------------------------------------------- */
+
+struct Options {
+  std::vector<std::string> files, includes;
+  std::string json;
+  int runs = 0;
+  BlockRule rule;
+};
+
+Options parse(LAMMPS *lmp, int narg, char **arg)
+{
+  Error *error = lmp->error;
+  Options o;
+  int iarg = 0;
+  for (; iarg < narg; iarg++) {
+    const std::string word = arg[iarg];
+    if (is_keyword(word)) break;
+    o.files.push_back(word);
+  }
+  if (o.files.empty()) error->all(FLERR, "{}: expected at least one sample table", WHAT);
+  for (; iarg < narg; iarg += 2) {
+    const std::string key = arg[iarg];
+    if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", WHAT, key);
+    if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", WHAT, key);
+    if (key == "json")
+      o.json = arg[iarg + 1];
+    else if (key == "include")
+      o.includes.emplace_back(arg[iarg + 1]);
+    else if (key == "runs")
+      o.runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    else
+      o.rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
+    if (key == "blocks" && o.rule.fixed < 4)
+      error->all(FLERR, "{}: blocks, expected at least 4, got {}", WHAT, o.rule.fixed);
+    if (key == "runs" && (o.runs < 1 || o.files.size() % o.runs != 0))
+      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", WHAT,
+                 o.files.size(), o.runs);
+  }
+  return o;
+}
+
+/* ----------------------------------------------------------------------
+   one series of all frames: a partition that held another temperature at a step has no frame there
+------------------------------------------------------------------------- */
+
+struct Series {
+  SampleTable first;    // header of the first table, no rows
+  WeightSet weights;
+  double seconds = 0.0;
+};
+
+Series merge(const Options &o, std::vector<std::string> bytes)
+{
+  Series all;
+  for (std::size_t i = 0; i < o.files.size(); i++) {
+    SampleTable table = SampleTable::parse(bytes[i], o.files[i]);
+    all.seconds += table.seconds;
+    if (i == 0)
+      all.weights = table.weights(0);
+    else {
+      check_same(all.first, table, o.files[i]);
+      all.weights.merge(table.weights(static_cast<std::int64_t>(i)));
+    }
+    table.rows.clear();
+    table.values.clear();
+    if (i == 0) all.first = table;
+    bytes[i].clear();
+  }
+  if (o.runs > 0) {
+    std::map<std::int64_t, std::int64_t> run_of;
+    for (std::size_t i = 0; i < o.files.size(); i++)
+      run_of[static_cast<std::int64_t>(i)] =
+          static_cast<std::int64_t>(i / (o.files.size() / o.runs));
+    all.weights.set_runs(run_of);
+  }
+  return all;
+}
+
+/* ----------------------------------------------------------------------
+   the report, for the screen and as JSON; included: the JSON of each file of o.includes
+------------------------------------------------------------------------- */
+
+struct Report {
+  std::string text, json;
+};
+
+Report report_of(const Series &all, const Options &o, const std::vector<std::string> &included)
+{
+  Summary summary;
+  summary.set("molecule", all.first.name);
+  summary.set("units", all.first.units);
+  summary.set("temperature", all.first.temperature);
+  summary.set("tables", static_cast<std::int64_t>(o.files.size()));
+  summary.set_weights(all.weights, o.rule);
+  summary.set("kT", all.first.kt);
+  summary.set("weighted_samples_per_s",
+              all.seconds > 0.0 ? static_cast<double>(all.weights.samples()) / all.seconds
+                                : std::stod("nan"));
+  const auto estimates = all.weights.estimates(o.rule);
+  for (std::size_t k = 0; k < estimates.size(); k++)
+    summary.set_observable(all.first.observables[k], estimates[k], all.first.kt);
+  std::string text = text_of(all.weights, estimates, o.files.size(), all.first, o.rule);
+  std::vector<std::string> warnings;
+  for (const auto &d : diagnose_weights(all.weights)) {
+    warnings.push_back(d.text);
+    text += fmt::format("WARNING: {}: {}\n", WHAT, d.text);
+  }
+  summary.set_warnings(warnings);
+  for (std::size_t i = 0; i < included.size(); i++) summary.include(included[i], o.includes[i]);
+  return {text, summary.json()};
+}
+
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -114,7 +230,7 @@ std::string text_of(const WeightSet &weights, const std::vector<ObservableEstima
 void BackmapReport::command(int narg, char **arg)
 {
   std::vector<char *> args(arg, arg + narg);
-  const bool whole = backmap_universe_keyword(lmp, "Command backmap_report", args);
+  const bool whole = backmap_universe_keyword(lmp, WHAT, args);
   backmap_universe_run(lmp, whole,
                        [&] { report(static_cast<int>(args.size()), args.data(), whole); });
 }
@@ -123,96 +239,20 @@ void BackmapReport::command(int narg, char **arg)
 
 void BackmapReport::report(int narg, char **arg, bool whole)
 {
-  const std::string what = "Command backmap_report";
-  std::vector<std::string> files, includes;
-  std::string json;
-  int runs = 0, iarg = 0;
-  BlockRule rule;
-  for (; iarg < narg; iarg++) {
-    const std::string word = arg[iarg];
-    if (is_keyword(word)) break;
-    files.push_back(word);
-  }
-  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", what);
-  for (; iarg < narg; iarg += 2) {
-    const std::string key = arg[iarg];
-    if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", what, key);
-    if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
-    if (key == "json")
-      json = arg[iarg + 1];
-    else if (key == "include")
-      includes.emplace_back(arg[iarg + 1]);
-    else if (key == "runs")
-      runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    else
-      rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    if (key == "blocks" && rule.fixed < 4)
-      error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
-    if (key == "runs" && (runs < 1 || files.size() % runs != 0))
-      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what,
-                 files.size(), runs);
-  }
-
-  std::string trouble, text, output;
-  std::vector<std::string> bytes;
-  for (const auto &f : files) bytes.push_back(backmap_read_file(lmp, f, what));
-  std::vector<std::string> more;
-  for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, what));
+  const Options o = parse(lmp, narg, arg);
+  std::vector<std::string> tables, included;
+  for (const auto &f : o.files) tables.push_back(backmap_read_file(lmp, f, WHAT));
+  for (const auto &f : o.includes) included.push_back(backmap_read_file(lmp, f, WHAT));
+  std::string trouble;
+  Report result;
   if (comm->me == 0) {
     try {
-      // one series of all frames: a partition that held another temperature at a step has no frame there
-      SampleTable first;
-      WeightSet weights;
-      double seconds = 0.0;
-      for (std::size_t i = 0; i < files.size(); i++) {
-        SampleTable table = SampleTable::parse(bytes[i], files[i]);
-        seconds += table.seconds;
-        if (i == 0)
-          weights = table.weights(0);
-        else {
-          check_same(first, table, files[i]);
-          weights.merge(table.weights(static_cast<std::int64_t>(i)));
-        }
-        table.rows.clear();
-        table.values.clear();
-        if (i == 0) first = table;
-        bytes[i].clear();
-      }
-      if (runs > 0) {
-        std::map<std::int64_t, std::int64_t> run_of;
-        for (std::size_t i = 0; i < files.size(); i++)
-          run_of[static_cast<std::int64_t>(i)] =
-              static_cast<std::int64_t>(i / (files.size() / runs));
-        weights.set_runs(run_of);
-      }
-
-      Summary summary;
-      summary.set("molecule", first.name);
-      summary.set("units", first.units);
-      summary.set("temperature", first.temperature);
-      summary.set("tables", static_cast<std::int64_t>(files.size()));
-      summary.set_weights(weights, rule);
-      summary.set("kT", first.kt);
-      summary.set("weighted_samples_per_s",
-                  seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds
-                                : std::stod("nan"));
-      const auto estimates = weights.estimates(rule);
-      for (std::size_t k = 0; k < estimates.size(); k++)
-        summary.set_observable(first.observables[k], estimates[k], first.kt);
-      output = text_of(weights, estimates, files.size(), first, rule);
-      std::vector<std::string> warnings;
-      for (const auto &d : diagnose_weights(weights)) {
-        warnings.push_back(d.text);
-        output += fmt::format("WARNING: {}: {}\n", what, d.text);
-      }
-      summary.set_warnings(warnings);
-      for (std::size_t i = 0; i < includes.size(); i++) summary.include(more[i], includes[i]);
-      text = summary.json();
+      result = report_of(merge(o, std::move(tables)), o, included);
     } catch (const std::exception &e) {
-      trouble = fmt::format("{}: {}", what, e.what());
+      trouble = fmt::format("{}: {}", WHAT, e.what());
     }
   }
   backmap_agree(lmp, trouble);
-  backmap_universe_print(lmp, whole, output);
-  if (!json.empty()) backmap_write_file(lmp, json, text, what);
+  backmap_universe_print(lmp, whole, result.text);
+  if (!o.json.empty()) backmap_write_file(lmp, o.json, result.json, WHAT);
 }
