@@ -51,7 +51,7 @@ echo 'int  spaces;' >>$file;                                             expect 
 sed -i '2s/BACKMAP/LAMMPS/' $file;                                       expect headers "$file:1"
 printf '#!/usr/bin/env bash\necho $1\n' >scripts/fault.sh;               expect shell 'fault.sh:2'; rm scripts/fault.sh
 echo 'import os' >scripts/fault.py;                                      expect python 'fault.py:1'; rm scripts/fault.py
-echo 'All teh atoms.' >>README.md;                                       expect spelling 'README.md:2'
+echo 'All te''h atoms.' >>README.md;                                       expect spelling 'README.md:2'
 echo '[gone](doc/src/gone.rst)' >>README.md;                             expect links 'README.md:2: doc/src/gone.rst'
 echo 'Also `src/BACKMAP/gone.h`.' >>README.md;                           expect links 'README.md:2: src/BACKMAP/gone.h'
 echo 'And :doc:`gone`.' >>doc/src/page.rst;                              expect links 'page.rst:5: gone'

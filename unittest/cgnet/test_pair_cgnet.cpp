@@ -55,7 +55,8 @@ struct System {
   std::vector<double> e, f;
   double virial[6] = {0, 0, 0, 0, 0, 0};
 
-  System(int n, double length, const Cgnet &net) : nmol(n), box(length), z(configurations(n, 21, 0.1)), e(n), f(18 * n)
+  System(int n, double length, const Cgnet &net) :
+      nmol(n), box(length), z(configurations(n, 21, 0.1)), e(n), f(18 * n)
   {
     Numbers random(4);
     for (int m = 0; m < n; m++)
