@@ -27,15 +27,15 @@ class Summary {
   void set(const std::string &name, std::int64_t value);
   void set(const std::string &name, const std::string &value);
   /// observables {name: [reweighted mean, standard error, unweighted mean]}; v_, c_ and f_ are left off the name
-  void set_observable(const std::string &name, const ReweightedMean &m);
+  void set_observable(const std::string &name, const ReweightedMean &mean);
   /// The same entry, and all that is known of the observable as a member of "estimates"; kt in energy units for Delta F.
-  void set_observable(const std::string &name, const ObservableEstimate &o, double kt);
+  void set_observable(const std::string &name, const ObservableEstimate &estimate, double kt);
   /// The figures of a set of weights under their names.
-  void set_weights(const WeightSet &w, const BlockRule &rule = {});
+  void set_weights(const WeightSet &weights, const BlockRule &rule = {});
   /// The list "warnings", which is always there; called once.
   void set_warnings(const std::vector<std::string> &texts);
   /// Add the members of another JSON object, its warnings to those here; throws std::runtime_error naming origin.
-  void include(const std::string &text, const std::string &origin);
+  void include(const std::string &json, const std::string &origin);
 
   std::string json() const;
 

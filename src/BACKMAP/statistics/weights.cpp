@@ -84,9 +84,8 @@ double quantile(std::vector<double> v, double q)
    Their k has the opposite sign; k > 0 is a heavy tail here, as in Vehtari et al.
 ------------------------------------------------------------------------- */
 
-ParetoShape fit_generalized_pareto(const std::vector<double> &excess)
+ParetoShape fit_generalized_pareto(const std::vector<double> &x)
 {
-  const auto &x = excess;
   const int n = static_cast<int>(x.size());
   if (n < 5 || !(x.back() > 0.0))
     throw std::runtime_error("Pareto fit: expected at least 5 values, the largest > 0, got " +
