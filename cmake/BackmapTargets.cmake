@@ -60,7 +60,7 @@ if(BACKMAP_TORCH)
   else()
     set(backmap_have_torch ON)
     backmap_layer(backmap_torch libtorch)
-    target_link_libraries(backmap_torch PRIVATE torch PUBLIC backmap_training)
+    target_link_libraries(backmap_torch PRIVATE torch ${CMAKE_DL_LIBS} PUBLIC backmap_training)
     # the headers of LibTorch are not ours to keep free of warnings
     target_include_directories(backmap_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
     separate_arguments(backmap_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")

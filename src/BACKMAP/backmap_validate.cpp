@@ -14,8 +14,9 @@
 #include "lammps/sampler.h"
 #include "lammps/trajectory.h"
 #include "statistics/diagnosis.h"
+#include "statistics/held_out.h"
 #include "statistics/summary.h"
-#include "statistics/weights.h"
+#include "training/frames.h"
 
 #include "comm.h"
 #include "error.h"
@@ -26,15 +27,12 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 using namespace LAMMPS_NS;
 using namespace BACKMAP_NS;
-
-static constexpr double INF = std::numeric_limits<double>::infinity();
 
 /* ---------------------------------------------------------------------- */
 
@@ -125,10 +123,7 @@ void BackmapValidate::command(int narg, char **arg)
       trouble = fmt::format("{}: atoms in the frames, expected {}, got {}", what, spec.natoms,
                             trajectory.frames().natoms);
     else
-      for (int i = 0; i < wanted; i++)
-        std::copy_n(trajectory.frames().x.begin() +
-                        static_cast<std::ptrdiff_t>(i * n / wanted * stride),
-                    stride, x.begin() + static_cast<std::ptrdiff_t>(i * stride));
+      x = spread_frames(trajectory.frames().x, stride, wanted);
   }
   backmap_agree(lmp, trouble);
   MPI_Bcast(x.data(), static_cast<int>(x.size()), MPI_DOUBLE, 0, world);
@@ -141,8 +136,7 @@ void BackmapValidate::command(int narg, char **arg)
   }
 
   const double kt = force->boltz * spec.temperature;
-  WeightSet weights;
-  std::vector<double> logv;
+  HeldOutFrames held_out(kt);
   const int portion = std::max(1, 100000 / options.samples);
   for (int at = 0; at < wanted; at += portion) {
     const int m = std::min(portion, wanted - at);
@@ -150,19 +144,11 @@ void BackmapValidate::command(int narg, char **arg)
     sampler.evaluate({frames.begin() + at, frames.begin() + at + m}, false, batch);
     if (comm->me == 0) {
       try {
-        std::vector<double> u(m), logq(m), logf(options.samples);
+        std::vector<double> u(m), logq(m);
         sampler.forward(m, &x[at * stride], u.data(), logq.data());
         for (int i = 0; i < m; i++) {
-          for (int j = 0; j < options.samples; j++) {
-            const std::size_t s = static_cast<std::size_t>(i) * options.samples + j;
-            logf[j] = batch.logq[s] == INF || batch.u[s] == INF ? -INF
-                                                                : -batch.u[s] / kt - batch.logq[s];
-          }
-          weights.add_frame({frames[at + i].step, 0, 1}, options.samples, logf.data(), nullptr);
-          for (double &l : logf)
-            if (std::isnan(l)) l = -INF;
-          // v = exp(-U/kT + F/kT) / q of the frame itself; a frame with q = 0 makes 1/v = 0 and v infinite
-          logv.push_back(-u[i] / kt + free_energy(logf.data(), logf.size()).raw - logq[i]);
+          const std::size_t first = static_cast<std::size_t>(i) * options.samples;
+          held_out.add_frame(options.samples, &batch.u[first], &batch.logq[first], u[i], logq[i]);
         }
       } catch (const std::exception &e) {
         trouble = fmt::format("{}: {}", what, e.what());
@@ -173,7 +159,8 @@ void BackmapValidate::command(int narg, char **arg)
 
   Summary summary;
   if (comm->me == 0) {
-    const double forward = forward_ess(logv.data(), logv.size());
+    const WeightSet &weights = held_out.weights();
+    const double forward = held_out.forward_ess();
     const std::string key = fmt::format("conditional_ess_{}_m{}", name, options.samples);
     summary.set(key, weights.conditional_ess());
     summary.set(key + "_q10", weights.conditional_ess(0.1));
@@ -181,7 +168,7 @@ void BackmapValidate::command(int narg, char **arg)
     summary.set("forward_ess_" + name, forward);
     summary.set("frames_" + name, static_cast<std::int64_t>(wanted));
     std::vector<std::string> warnings;
-    for (const auto &d : diagnose_flow(logv, weights.conditional_ess())) {
+    for (const auto &d : diagnose_flow(held_out.log_forward(), weights.conditional_ess())) {
       warnings.push_back(d.text);
       error->warning(FLERR, "{}: {}", what, d.text);
     }
