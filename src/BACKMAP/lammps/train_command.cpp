@@ -66,7 +66,8 @@ void TrainCommand::shared_keywords(TrainOptions &o)
 
 void TrainCommand::parse(int narg, char **arg)
 {
-  if (narg < 4) error->all(FLERR, what + ": expected map, output file, keywords");
+  if (narg < 4)
+    error->all(FLERR, "Illegal " + what + " command: expected map, output file, keywords");
   map_file = arg[0];
   out_file = arg[1];
   for (int iarg = 2; iarg < narg;) {

@@ -12,6 +12,8 @@
 #include "libtorch/optimizer.h"
 #include "libtorch/trainer.h"
 
+#include <torch/torch.h>
+
 namespace BACKMAP_NS {
 
 using torch::Tensor;
