@@ -7,7 +7,8 @@
 #   lib/python3.X/site-packages            the Python module (BACKMAP_PYTHON)
 #   share/doc/backmap                      the manual: sources, and HTML after `cmake --build BUILD --target manual`
 #
-# Kokkos, LibTorch and MPI stay where they are; their folders are in the run paths.
+# A Kokkos that scripts/setup.sh or this build compiled comes along; another one, LibTorch and MPI stay where they are,
+# and their folders are in the run paths.
 
 include(CMakePackageConfigHelpers)
 
@@ -57,6 +58,12 @@ get_property(layers GLOBAL PROPERTY backmap_layers)
 backmap_rpath(${CMAKE_INSTALL_LIBDIR} ${layers})
 set_target_properties(${layers} PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+
+# the Kokkos of scripts/setup.sh lies in a cache, which people empty
+if(Kokkos_ROOT AND EXISTS "${Kokkos_ROOT}/complete" AND CMAKE_INSTALL_LIBDIR STREQUAL "lib")
+  install(DIRECTORY ${Kokkos_ROOT}/ DESTINATION . USE_SOURCE_PERMISSIONS
+    PATTERN complete EXCLUDE PATTERN bin EXCLUDE)
+endif()
 
 # --- LAMMPS -----------------------------------------------------------
 
