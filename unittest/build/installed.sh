@@ -102,18 +102,21 @@ pair_coeff * * ala2.cgnet.safetensors C N CA CB C N\nfix 1 all nve\nfix 2 all la
 fix bm all backmap 5 ala2.flow.safetensors NONE samples 2 thermostat 2\nrun 10\n' \
     "$prefix/share/backmap/examples/alanine-dipeptide" >in.styles
   { printf 'plugin load ${plugins}/backmapplugin.so\n'; cat in.styles; } >in.plugin
-  run() { env -i LAMMPS_POTENTIALS="$prefix/share/backmap/potentials" LAMMPS_PLUGIN_PATH="$prefix/lib/lammps/plugins" \
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "$@"; }
+  run() { clean LAMMPS_POTENTIALS="$prefix/share/backmap/potentials" LAMMPS_PLUGIN_PATH="$prefix/lib/lammps/plugins" "$@"; }
   check "the plugin is there" test -s "$prefix/lib/lammps/plugins/backmapplugin.so"
   if option BACKMAP_BUILTIN; then
-    check "lmp lists the package" bash -c "$(declare -f run); prefix=$prefix; run $prefix/bin/lmp -h | grep -q BACKMAP"
+    check "lmp starts" run "$prefix/bin/lmp" -h
+    cp out help.txt
+    check "lmp lists the package" says '^BACKMAP ' help.txt
+    check "lmp lists the styles" bash -c "for style in cgnet backmap reweight train_flow; do grep -qw \$style help.txt || exit 1; done"
     check "lmp runs the styles" run "$prefix/bin/lmp" -in in.styles -log none
   else
     check "there is no lmp without BACKMAP_BUILTIN" test ! -e "$prefix/bin/lmp"
   fi
   if [ -n "$BACKMAP_LMP_PLAIN" ]; then
     check "another lmp loads the plugin" run "$BACKMAP_LMP_PLAIN" -in in.plugin -log none -var plugins "$prefix/lib/lammps/plugins"
-    check "control: without it there are no styles" refuses run "$BACKMAP_LMP_PLAIN" -in in.styles -log none
+    check "control: without it there are no styles" refuses clean LAMMPS_POTENTIALS="$prefix/share/backmap/potentials" \
+      "$BACKMAP_LMP_PLAIN" -in in.styles -log none
   fi
 else
   check "nothing of LAMMPS is installed" test ! -e "$prefix/bin" -a ! -e "$prefix/lib/lammps"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -62,6 +63,32 @@ class Flow(unittest.TestCase):
         self.assertEqual(flow.sample(z[:0], 4)[0].shape, (0, 4, 22, 3))
         # the beads are where they were given
         np.testing.assert_allclose(x[:, :, [4, 6, 8, 10, 14, 16]], np.repeat(z[:, None], 4, axis=1), atol=1e-12)
+
+    @unittest.skipUnless(os.environ["BACKMAP_LMP"], "built without LAMMPS")
+    def test_samples_are_those_of_fix_backmap(self):
+        shutil.copytree(os.path.join(os.environ["BACKMAP_EXAMPLES"], "alanine-dipeptide"), "fix", dirs_exist_ok=True)
+        with open("fix/in.job", "w") as script:
+            script.write("""units real
+                atom_style molecular
+                read_data ala2.coarse.minus.data
+                pair_style cgnet
+                pair_coeff * * ala2.cgnet.safetensors C N CA CB C N
+                fix 1 all nve
+                fix 2 all langevin 300 300 100 4711
+                fix bm all backmap 5 ala2.flow.safetensors in.fine samples 8 thermostat 2 seed 77 precision double table samples.txt
+                dump beads all custom 5 beads.txt id xu yu zu
+                dump_modify beads sort id format float %.17g
+                run 10
+                """)
+        subprocess.run([os.environ["BACKMAP_LMP"], "-in", "in.job", "-log", "none", "-screen", "none"], cwd="fix", check=True)
+        table = backmap.read_table("fix/samples.txt")
+        with open("fix/beads.txt") as dump:
+            blocks = dump.read().split("ITEM: TIMESTEP\n")[2:]    # steps 5 and 10
+        z = np.array([[line.split()[1:] for line in block.splitlines()[8:14]] for block in blocks], float)
+        flow = backmap.Flow(MODEL, precision="double")
+        draw = lambda fix: flow.sample(z, 8, seed=77, timestep=[5, 10], stream=backmap.random_stream(0, fix))[1].ravel()
+        np.testing.assert_allclose(draw("bm"), table.log_q, rtol=1e-13)    # the table has 15 digits
+        self.assertGreater(abs(draw("other") - table.log_q).max(), 0.1)
 
     def test_errors(self):
         flow = backmap.Flow(MODEL)
