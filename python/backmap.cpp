@@ -16,9 +16,6 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
-#include <limits>
-#include <numeric>
 #include <optional>
 
 namespace py = pybind11;
@@ -121,29 +118,21 @@ Table read_table(const py::object &path)
   return {SampleTable::parse(read_file(path), origin), origin};
 }
 
-/* a column of the table */
+template <class T> py::array_t<T> array(const std::vector<T> &v)
+{
+  return py::array_t<T>((py::ssize_t) v.size(), v.data());
+}
+
+template <class T> std::vector<T> values_of(const Table &t, T SampleTable::Row::*member)
+{
+  std::vector<T> values;
+  for (const auto &row : t.rows) values.push_back(row.*member);
+  return values;
+}
 
 template <class T> auto column(T SampleTable::Row::*member)
 {
-  return [member](const Table &t) {
-    py::array_t<T> a((py::ssize_t) t.rows.size());
-    for (std::size_t i = 0; i < t.rows.size(); i++) a.mutable_data()[i] = t.rows[i].*member;
-    return a;
-  };
-}
-
-/* normalised weights, row by row; zero where the energy is not a number */
-
-Array weights(const Table &t)
-{
-  Array w = column(&SampleTable::Row::logweight)(t);
-  double *p = w.mutable_data();
-  for (std::size_t i = 0; i < t.rows.size(); i++)
-    if (std::isnan(p[i])) p[i] = -std::numeric_limits<double>::infinity();
-  const double sum = log_sum_exp(p, t.rows.size());
-  for (std::size_t i = 0; i < t.rows.size(); i++)
-    p[i] = std::isinf(p[i]) ? 0.0 : std::exp(p[i] - sum);
-  return w;
+  return [member](const Table &t) { return array(values_of(t, member)); };
 }
 
 py::object report(const std::vector<Table> &tables, std::optional<int> blocks,
@@ -168,35 +157,34 @@ PYBIND11_MODULE(backmap, m)
 {
   using namespace py::literals;
   using Row = SampleTable::Row;
-  m.doc() = "All-atom structures of coarse-grained frames from a trained flow, with their exact "
-            "log-density, and the\n"
-            "statistics of sample tables. Arrays are NumPy arrays; lengths and energies are in the "
-            "units of the model.\n"
-            "Errors of the library are RuntimeError with its text; wrong types and shapes are "
-            "TypeError and ValueError.";
+  const auto none = py::none();
   m.attr("__version__") = BACKMAP_VERSION;
+  m.doc() = R"(All-atom structures of coarse-grained frames from a trained flow, with their exact
+log-density, and the statistics of sample tables.
 
-  py::class_<Model>(m, "Flow",
-                    "A conditional flow q(x|z): atoms x given beads z. For one thread at a time.")
+Arrays are NumPy arrays; lengths and energies are in the units of the model. Errors of the library
+are RuntimeError with its text; wrong types and shapes are TypeError and ValueError.)";
+
+  py::class_<Model>(m, "Flow", R"(A conditional flow q(x|z): atoms x given beads z.
+
+Not to be used by several threads at once; several objects may.)")
       .def(py::init<const py::object &, const std::string &>(), "path"_a, "precision"_a = "single",
-           "Reads a model file (.flow.safetensors). precision: of the networks, single (as fix "
-           "backmap) or double.")
+           "Reads a model file. precision of the networks: single, as fix backmap, or double.")
       .def("sample", &Model::sample, "z"_a, "samples"_a = 1, "seed"_a = 0, py::kw_only(),
-           "timestep"_a = py::none(), "molecule"_a = py::none(), "stream"_a = 0,
-           "first_sample"_a = 0,
-           "Draws atoms for every frame of beads.\n\n"
-           "z [frames, nbeads, 3]: float64, whole molecules.\n"
-           "Returns x [frames, samples, natoms, 3] and log_q [frames, samples], the natural "
-           "logarithm of the density in\n"
-           "length^-3 for each placed atom; +inf is a draw without an image, of weight zero, whose "
-           "x must not be used.\n\n"
-           "Sample j of frame i follows from z[i], seed, stream, timestep[i] (default i), "
-           "molecule[i] (default 1) and\n"
-           "first_sample + j alone; with those of a run and random_stream(partition, fix ID) they "
-           "are the samples of fix backmap.")
-      .def("log_prob", &Model::log_prob, "x"_a,
-           "log q of given atoms x [..., natoms, 3], float64, with z the beads in x. Returns "
-           "[...]; -inf where q is zero.")
+           "timestep"_a = none, "molecule"_a = none, "stream"_a = 0, "first_sample"_a = 0,
+           R"(Draws atoms for every frame of beads.
+
+z: [frames, nbeads, 3], float64, whole molecules.
+Returns x [frames, samples, natoms, 3] and log_q [frames, samples], the natural logarithm of the
+density in 1/length^3 for each placed atom. +inf is a draw without an image: its weight is zero and
+its x must not be used.
+
+Sample j of frame i follows from z[i], seed, stream, timestep[i] (default i), molecule[i]
+(default 1) and first_sample + j alone. With those of a run, and random_stream(partition, fix ID),
+they are the samples of fix backmap.)")
+      .def("log_prob", &Model::log_prob, "x"_a, R"(log q of given atoms, with z the beads in x.
+
+x: [..., natoms, 3], float64. Returns an array [...]; -inf where q is zero.)")
       .def_property_readonly("natoms", [](const Model &f) { return f.spec.natoms; })
       .def_property_readonly("nbeads", [](const Model &f) { return f.spec.nbeads(); })
       .def_property_readonly("bead_names", [](const Model &f) { return f.spec.bead_names(); })
@@ -204,13 +192,13 @@ PYBIND11_MODULE(backmap, m)
       .def_property_readonly(
           "temperature", [](const Model &f) { return f.spec.temperature; }, "K")
       .def_property_readonly(
-          "units", [](const Model &f) { return f.spec.units; }, "LAMMPS units, for example real");
+          "units", [](const Model &f) { return f.spec.units; }, "LAMMPS units, such as real");
 
   m.def("random_stream", &random_stream, "partition"_a, "id"_a,
-        "The stream of random numbers of a fix backmap with this ID in this partition (from 0).");
+        "The stream of the fix backmap with this ID in this partition (from 0).");
 
   py::class_<Table>(m, "SampleTable",
-                    "A sample table of fix backmap: columns are arrays [rows], one row a sample.")
+                    "A table of fix backmap: columns are arrays [rows], one row a sample.")
       .def_readonly("units", &Table::units)
       .def_readonly("molecule_name", &Table::name)
       .def_readonly("temperature", &Table::temperature, "K")
@@ -221,24 +209,27 @@ PYBIND11_MODULE(backmap, m)
       .def_property_readonly("molecule", column(&Row::molecule))
       .def_property_readonly("sample", column(&Row::sample))
       .def_property_readonly("logweight", column(&Row::logweight),
-                             "-inf: weight zero; nan: energy not a number")
+                             "-inf: weight zero; nan: the energy is not a number")
       .def_property_readonly("u", column(&Row::u), "all-atom energy")
       .def_property_readonly("u_cg", column(&Row::ucg), "coarse-grained energy")
       .def_property_readonly("log_q", column(&Row::logq))
       .def_property_readonly(
           "values",
           [](const Table &t) {
-            return py::array_t<double>({t.rows.size(), t.observables.size()}, t.values.data());
+            return array(t.values).reshape({t.rows.size(), t.observables.size()});
           },
           "[rows, observables]")
-      .def_property_readonly("weights", weights, "[rows] weights that add up to 1")
+      .def_property_readonly(
+          "weights",
+          [](const Table &t) { return array(normalized_weights(values_of(t, &Row::logweight))); },
+          "weights that add up to 1; zero where the energy is not a number")
       .def("__len__", [](const Table &t) { return t.rows.size(); });
 
   m.def("read_table", &read_table, "path"_a, "Reads a sample table.");
-  m.def("report", &report, "tables"_a, "blocks"_a = py::none(), "runs"_a = py::none(),
-        "The figures of a list of sample tables of one ensemble, merged by timestep: the dict that "
-        "the command\n"
-        "backmap_report writes as JSON. blocks: number of blocks for the errors (at least 4) "
-        "instead of the rule;\n"
-        "runs: number of independent runs that the tables belong to.");
+  m.def("report", &report, "tables"_a, "blocks"_a = none, "runs"_a = none,
+        R"(The figures of sample tables of one ensemble, merged by timestep.
+
+tables: a list of SampleTable; blocks: number of blocks for the errors, at least 4, instead of the
+rule; runs: number of independent runs that the tables belong to.
+Returns the dict that the command backmap_report writes as JSON.)");
 }
