@@ -43,9 +43,10 @@ foreach(name IN LISTS backmap_public)
   endforeach()
 endforeach()
 
-set(backmap_kokkos_version)
+# arguments of find_package(Kokkos): the one that is linked here, unless this build made it, so that it is installed with us
+set(backmap_kokkos "HINTS \"\${PACKAGE_PREFIX_DIR}\"")
 if(Kokkos_DIR)
-  set(backmap_kokkos_version "${Kokkos_VERSION} EXACT")
+  set(backmap_kokkos "${Kokkos_VERSION} EXACT ${backmap_kokkos} \"${Kokkos_DIR}\"")
 endif()
 configure_package_config_file(${BACKMAP_ROOT}/cmake/BACKMAPConfig.cmake.in BACKMAPConfig.cmake
   INSTALL_DESTINATION ${backmap_package})
@@ -102,6 +103,7 @@ install(DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/html DESTINATION ${CMAKE_INSTALL_D
 # --- what is left to do -----------------------------------------------
 
 if(BACKMAP_LAMMPS)
-  install(CODE "message(\"Set for BACKMAP:\\n  export LAMMPS_POTENTIALS=\${CMAKE_INSTALL_PREFIX}/${backmap_data}/potentials\\n\"
-    \"  export LAMMPS_PLUGIN_PATH=\${CMAKE_INSTALL_PREFIX}/${backmap_plugins}\")")
+  install(CODE "message(\"Set for BACKMAP:\n\"
+    \"  export LAMMPS_POTENTIALS=\${CMAKE_INSTALL_PREFIX}/${backmap_data}/potentials\n\"
+    \"  export LAMMPS_PLUGIN_PATH=\${CMAKE_INSTALL_PREFIX}/${backmap_plugins}   # for a LAMMPS without the styles\")")
 endif()
