@@ -26,14 +26,16 @@ python numpy|python3-numpy|NumPy for Python 3 (plots)|PYTHON=... (a python3 that
 python matplotlib|python3-matplotlib|Matplotlib for Python 3 (plots)|PYTHON=... (a python3 that has it)
 python pymbar|python3-pymbar|pymbar for Python 3 (test of the estimates)|PYTHON=... (a python3 that has it)
 python sphinx|python3-sphinx|Sphinx (documentation test)|PYTHON=... (a python3 that has it)
+python-headers|python3-dev|header files of Python 3 (test of the Python module)|PYTHON=... (a python3 that has them)
+pybind11|pybind11-dev|pybind11 2.6 or newer (test of the Python module)|pybind11_DIR=.../share/cmake/pybind11
 python sphinx_rtd_theme|python3-sphinx-rtd-theme|Sphinx theme (documentation test)|PYTHON=... (a python3 that has it)
 LIST
 }
 
-# the demo needs neither the test libraries nor pymbar nor Sphinx
+# the demo needs neither the test libraries nor pymbar nor Sphinx nor the Python module
 needed_by_demo() {
   case $1 in
-    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*) return 1 ;;
+    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
   esac
 }
 
@@ -55,6 +57,17 @@ have_torch() {
     -maxdepth 2 -name TorchConfig.cmake -print -quit 2>/dev/null)" ]
 }
 
+have_pybind11() {
+  [ -n "${pybind11_DIR:-}" ] && [ -e "$pybind11_DIR/pybind11Config.cmake" ] && return 0
+  [ -n "$(find /usr/share/cmake /usr/lib/*/cmake /usr/lib/cmake /usr/local/share/cmake /usr/local/lib/cmake \
+    -maxdepth 2 -name pybind11Config.cmake -print -quit 2>/dev/null)" ]
+}
+
+have_python_headers() {
+  "$(backmap_python)" -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' \
+    >/dev/null 2>&1
+}
+
 have_piece() {
   case $1 in
     "program c++") command -v "${CXX:-c++}" >/dev/null 2>&1 ;;
@@ -65,6 +78,8 @@ have_piece() {
     program*) command -v "${1#* }" >/dev/null 2>&1 ;;
     header*) have_header "${1#* }" ;;
     torch) have_torch ;;
+    pybind11) have_pybind11 ;;
+    python-headers) have_python_headers ;;
     python*) "$(backmap_python)" -c "import ${1#* }" >/dev/null 2>&1 ;;
   esac
 }

@@ -10,16 +10,14 @@
 
 #include "lammps/io.h"
 #include "lammps/partitions.h"
-#include "statistics/diagnosis.h"
-#include "statistics/sample_table.h"
-#include "statistics/summary.h"
+#include "statistics/report.h"
 
 #include "comm.h"
 #include "error.h"
 #include "fmt/format.h"
 #include "utils.h"
 
-#include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -28,21 +26,6 @@ using namespace LAMMPS_NS;
 using namespace BACKMAP_NS;
 
 namespace {
-
-/* all tables must speak of the same ensemble and the same observables */
-
-void check_same(const SampleTable &a, const SampleTable &b, const std::string &file)
-{
-  const auto fail = [&](const std::string &what) {
-    throw std::runtime_error("sample table " + file + ": " + what +
-                             " differ(s) from the first table");
-  };
-  if (a.units != b.units) fail("units");
-  if (a.temperature != b.temperature) fail("temperature");
-  if (a.samples != b.samples) fail("samples per frame");
-  if (a.name != b.name) fail("molecule");
-  if (a.observables != b.observables) fail("observables");
-}
 
 bool is_keyword(const std::string &word)
 {
@@ -58,9 +41,11 @@ std::string marks(const Estimate &e)
 
 /* the report for the screen; an empty list of observables is allowed */
 
-std::string text_of(const WeightSet &weights, const std::vector<ObservableEstimate> &estimates,
-                    std::size_t tables, const SampleTable &first, const BlockRule &rule)
+std::string text_of(const MergedTables &tables, const std::vector<ObservableEstimate> &estimates,
+                    const BlockRule &rule)
 {
+  const WeightSet &weights = tables.weights;
+  const SampleTable &first = tables.head;
   const auto tail = weights.khat();
   const auto mean = weights.weight_estimate(rule);
   std::string out =
@@ -70,7 +55,7 @@ std::string text_of(const WeightSet &weights, const std::vector<ObservableEstima
                   "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
                   "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, "
                   "autocorrelation time {:.3g} frames, {} blocks{}\n",
-                  tables, weights.frames(), weights.samples(), first.temperature,
+                  tables.count, weights.frames(), weights.samples(), first.temperature,
                   weights.joint_ess(), weights.marginal_ess(), weights.marginal_ess_corrected(),
                   weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(),
                   tail.khat, tail.threshold, weights.zero_weights(), weights.nan_energies(),
@@ -128,7 +113,8 @@ void BackmapReport::report(int narg, char **arg, bool whole)
   const std::string what = "Command backmap_report";
   std::vector<std::string> files, includes;
   std::string json;
-  int runs = 0, iarg = 0;
+  std::optional<int> runs;
+  int iarg = 0;
   BlockRule rule;
   for (; iarg < narg; iarg++) {
     const std::string word = arg[iarg];
@@ -150,9 +136,6 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
     if (key == "blocks" && rule.fixed < 4)
       error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
-    if (key == "runs" && (runs < 1 || files.size() % runs != 0))
-      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what,
-                 files.size(), runs);
   }
 
   std::string trouble, text, output;
@@ -162,54 +145,19 @@ void BackmapReport::report(int narg, char **arg, bool whole)
   for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, what));
   if (comm->me == 0) {
     try {
-      // one series of all frames: a partition that held another temperature at a step has no frame there
-      SampleTable first;
-      WeightSet weights;
-      double seconds = 0.0;
+      MergedTables tables;
       for (std::size_t i = 0; i < files.size(); i++) {
-        SampleTable table = SampleTable::parse(bytes[i], files[i]);
-        seconds += table.seconds;
-        if (i == 0)
-          weights = table.weights(0);
-        else {
-          check_same(first, table, files[i]);
-          weights.merge(table.weights(static_cast<std::int64_t>(i)));
-        }
-        table.rows.clear();
-        table.values.clear();
-        if (i == 0) first = table;
+        tables.add(SampleTable::parse(bytes[i], files[i]), files[i]);
         bytes[i].clear();
       }
-      if (runs > 0) {
-        std::map<std::int64_t, std::int64_t> run_of;
-        for (std::size_t i = 0; i < files.size(); i++)
-          run_of[static_cast<std::int64_t>(i)] =
-              static_cast<std::int64_t>(i / (files.size() / runs));
-        weights.set_runs(run_of);
-      }
-
-      Summary summary;
-      summary.set("molecule", first.name);
-      summary.set("units", first.units);
-      summary.set("temperature", first.temperature);
-      summary.set("tables", static_cast<std::int64_t>(files.size()));
-      summary.set_weights(weights, rule);
-      summary.set("kT", first.kt);
-      summary.set("weighted_samples_per_s",
-                  seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds
-                                : std::stod("nan"));
-      const auto estimates = weights.estimates(rule);
-      for (std::size_t k = 0; k < estimates.size(); k++)
-        summary.set_observable(first.observables[k], estimates[k], first.kt);
-      output = text_of(weights, estimates, files.size(), first, rule);
-      std::vector<std::string> warnings;
-      for (const auto &d : diagnose_weights(weights)) {
-        warnings.push_back(d.text);
+      if (runs) tables.set_runs(*runs);
+      Report report(tables, rule);
+      output = text_of(tables, report.estimates, rule);
+      for (const auto &d : report.warnings)
         output += fmt::format("WARNING: {}: {}\n", what, d.text);
-      }
-      summary.set_warnings(warnings);
-      for (std::size_t i = 0; i < includes.size(); i++) summary.include(more[i], includes[i]);
-      text = summary.json();
+      for (std::size_t i = 0; i < includes.size(); i++)
+        report.summary.include(more[i], includes[i]);
+      text = report.summary.json();
     } catch (const std::exception &e) {
       trouble = fmt::format("{}: {}", what, e.what());
     }
