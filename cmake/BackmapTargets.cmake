@@ -16,10 +16,17 @@
 get_filename_component(BACKMAP_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
 
-# one set of compile options for all; no -ffast-math: it deletes the checks for infinities and NaN
+# one set of compile options for all. LAMMPS, Kokkos and LibTorch are SYSTEM includes, so that warnings are of our own
+# files; in the preset `tests` they are errors (BACKMAP_WERROR). No -ffast-math: it deletes the checks for infinities and NaN
 add_library(backmap_options INTERFACE)
 target_compile_features(backmap_options INTERFACE cxx_std_17)
-target_compile_options(backmap_options INTERFACE -Wall -Wextra)
+target_compile_options(backmap_options INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wmissing-declarations -Wextra-semi -Wredundant-decls -Wcast-qual -Wundef -Wvla
+  # not of members: LAMMPS's constructors have an argument lmp
+  $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
+if(BACKMAP_WERROR)
+  target_compile_options(backmap_options INTERFACE -Werror)
+endif()
 if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()

@@ -85,7 +85,7 @@ mpi_environment() {
 
 build_preset() {
   local preset=$1 setting definitions=()
-  for setting in BACKMAP_TORCH BACKMAP_NATIVE Torch_DIR MPI_HOME pybind11_DIR; do
+  for setting in BACKMAP_TORCH BACKMAP_NATIVE BACKMAP_WERROR Torch_DIR MPI_HOME pybind11_DIR; do
     if [ -n "${!setting:-}" ]; then definitions+=("-D$setting=${!setting}"); fi
   done
   if [ -n "${PYTHON:-}" ]; then definitions+=("-DPython_EXECUTABLE=$(command -v "$PYTHON")"); fi

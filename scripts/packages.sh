@@ -32,6 +32,19 @@ python sphinx_rtd_theme|python3-sphinx-rtd-theme|Sphinx theme (documentation tes
 LIST
 }
 
+# what scripts/check_code.sh needs besides: installed with the tests' packages where that is possible, else that script
+# names what is missing; neither the tests nor a user do without BACKMAP because of them
+check_pieces() {
+  cat <<'LIST'
+program clang-format|clang-format
+program clang-tidy|clang-tidy
+program cppcheck|cppcheck
+program shellcheck|shellcheck
+program codespell|codespell
+python pyflakes|python3-pyflakes
+LIST
+}
+
 # the demo needs neither the test libraries nor pymbar nor Sphinx nor the Python module
 needed_by_demo() {
   case $1 in
@@ -94,6 +107,21 @@ may_install() {
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+install_packages() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null 2>&1 || true
+  quietly "installing Debian packages: $*" "$cache/log/apt-install.log" \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@"
+}
+
+install_check_tools() {
+  local look package packages=()
+  [ "$kind" = full ] && may_install || return 0
+  while IFS='|' read -r look package; do
+    have_piece "$look" || packages+=("$package")
+  done < <(check_pieces)
+  [ ${#packages[@]} -eq 0 ] || (install_packages "${packages[@]}") || say "going on without ${packages[*]}"
+}
+
 require_packages() {
   local look package what option missing=() packages=()
   while IFS='|' read -r look package what option; do
@@ -107,9 +135,7 @@ require_packages() {
   fi
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$check" = no ] && may_install && [ ${#packages[@]} -gt 0 ]; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null 2>&1 || true
-    quietly "installing Debian packages: ${packages[*]}" "$cache/log/apt-install.log" \
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${packages[@]}"
+    install_packages "${packages[@]}"
     return 0
   fi
   {

@@ -37,6 +37,7 @@ native=${BACKMAP_NATIVE:-ON}
 
 require_packages
 [ "$check" = no ] || exit 0
+install_check_tools
 
 mkdir -p "$cache" "$here/build"
 # one setup at a time for each cache; others wait here and then find everything done

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // draw MODEL BEADS SAMPLES: all-atom structures for one frame of beads. For each: log q as drawn, log q of its atoms.
 
 #include "core/model_file.h"

@@ -1,23 +1,20 @@
 /* ----------------------------------------------------------------------
-   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
-   https://www.lammps.org/
+   BACKMAP: all-atom structures and observables from coarse-grained runs
 
    This software is distributed under the GNU General Public License.
-   See the LICENSE file in the top-level directory.
 ------------------------------------------------------------------------- */
 
 #include "backmap_report.h"
 
 #include "lammps/io.h"
+#include "lammps/keywords.h"
 #include "lammps/partitions.h"
 #include "statistics/report.h"
 
 #include "comm.h"
 #include "error.h"
 #include "fmt/format.h"
-#include "utils.h"
 
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -27,10 +24,7 @@ using namespace BACKMAP_NS;
 
 namespace {
 
-bool is_keyword(const std::string &word)
-{
-  return word == "json" || word == "blocks" || word == "include" || word == "runs";
-}
+const char *const WHAT = "Command backmap_report";
 
 /* marks of an estimate: what its error does not hold */
 
@@ -101,7 +95,7 @@ std::string text_of(const MergedTables &tables, const std::vector<ObservableEsti
 void BackmapReport::command(int narg, char **arg)
 {
   std::vector<char *> args(arg, arg + narg);
-  const bool whole = backmap_universe_keyword(lmp, "Command backmap_report", args);
+  const bool whole = backmap_universe_keyword(lmp, WHAT, args);
   backmap_universe_run(lmp, whole,
                        [&] { report(static_cast<int>(args.size()), args.data(), whole); });
 }
@@ -110,39 +104,27 @@ void BackmapReport::command(int narg, char **arg)
 
 void BackmapReport::report(int narg, char **arg, bool whole)
 {
-  const std::string what = "Command backmap_report";
   std::vector<std::string> files, includes;
   std::string json;
-  std::optional<int> runs;
-  int iarg = 0;
+  int runs = 0;
   BlockRule rule;
-  for (; iarg < narg; iarg++) {
-    const std::string word = arg[iarg];
-    if (is_keyword(word)) break;
-    files.push_back(word);
-  }
-  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", what);
-  for (; iarg < narg; iarg += 2) {
-    const std::string key = arg[iarg];
-    if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", what, key);
-    if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
-    if (key == "json")
-      json = arg[iarg + 1];
-    else if (key == "include")
-      includes.emplace_back(arg[iarg + 1]);
-    else if (key == "runs")
-      runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    else
-      rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    if (key == "blocks" && rule.fixed < 4)
-      error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
-  }
+  BackmapKeywords keywords(lmp, WHAT);
+  keywords.text("json", json)
+      .integer("runs", runs, 1)
+      .integer("blocks", rule.fixed, 4)
+      .add("include", [&](int, char **values) {
+        includes.emplace_back(values[0]);
+        return 1;
+      });
+  int iarg = 0;
+  for (; iarg < narg && !keywords.known(arg[iarg]); iarg++) files.emplace_back(arg[iarg]);
+  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", WHAT);
+  while (iarg < narg) iarg += keywords.take(narg, arg, iarg);
 
+  std::vector<std::string> bytes, more;
+  for (const auto &f : files) bytes.push_back(backmap_read_file(lmp, f, WHAT));
+  for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, WHAT));
   std::string trouble, text, output;
-  std::vector<std::string> bytes;
-  for (const auto &f : files) bytes.push_back(backmap_read_file(lmp, f, what));
-  std::vector<std::string> more;
-  for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, what));
   if (comm->me == 0) {
     try {
       MergedTables tables;
@@ -150,19 +132,19 @@ void BackmapReport::report(int narg, char **arg, bool whole)
         tables.add(SampleTable::parse(bytes[i], files[i]), files[i]);
         bytes[i].clear();
       }
-      if (runs) tables.set_runs(*runs);
+      if (keywords.given("runs")) tables.set_runs(runs);
       Report report(tables, rule);
       output = text_of(tables, report.estimates, rule);
       for (const auto &d : report.warnings)
-        output += fmt::format("WARNING: {}: {}\n", what, d.text);
+        output += fmt::format("WARNING: {}: {}\n", WHAT, d.text);
       for (std::size_t i = 0; i < includes.size(); i++)
         report.summary.include(more[i], includes[i]);
       text = report.summary.json();
     } catch (const std::exception &e) {
-      trouble = fmt::format("{}: {}", what, e.what());
+      trouble = fmt::format("{}: {}", WHAT, e.what());
     }
   }
   backmap_agree(lmp, trouble);
   backmap_universe_print(lmp, whole, output);
-  if (!json.empty()) backmap_write_file(lmp, json, text, what);
+  if (!json.empty()) backmap_write_file(lmp, json, text, WHAT);
 }

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // draw_samples PRECISION STREAM_ID < z: samples by the library of the frames of beads on standard input (doubles), for
 // test_backmap.py to compare with: x, then log q, as doubles on standard output.
 

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Weights against closed forms.  Seeds are fixed, so a test that passes passes always; the stated false-alarm rate is
 // the probability that a correct program would fail for a random seed.  Each statistical test has a control: the same
 // check applied to a wrong quantity must fail.

@@ -225,7 +225,7 @@ struct CgFixture {
     const std::vector<double> f(x.size(), 0.0);
     data = prepare_cgnet(t, m, "real", 300.0, {12, 12}, n, x.data(), f.data(), valid_mark);
     // targets: a network with other weights
-    CgnetSpec known = data.spec;
+    known = data.spec;
     std::mt19937 gen(2);
     std::normal_distribution<double> g;
     for (auto &l : known.layers) {
@@ -242,7 +242,6 @@ struct CgFixture {
     valid = data.valid;
     set(train);
     set(valid);
-    this->known = known;
   }
   CgnetSpec known;
 };

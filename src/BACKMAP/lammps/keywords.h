@@ -35,6 +35,7 @@ class BackmapKeywords : protected Pointers {
 
   /** Takes the keyword arg[iarg]; returns the number of arguments used with it. */
   int take(int narg, char **arg, int iarg);
+  bool known(const std::string &key) const { return readers.count(key) > 0; }
   bool given(const std::string &key) const { return seen.count(key) > 0; }
 
   int to_integer(const std::string &key, const char *value, int low);

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The report of sample tables: what backmap_report writes, and what programs and Python get.
 
 #ifndef BACKMAP_STATISTICS_REPORT_H

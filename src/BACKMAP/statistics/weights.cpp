@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "statistics/weights.h"
 
 #include <algorithm>
@@ -453,6 +459,7 @@ std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
     walkers[{run == run_of.end() ? -1 : run->second, key.molecule, again}].push_back(i);
   }
   std::vector<std::vector<std::size_t>> list;
+  list.reserve(walkers.size());
   for (auto &w : walkers) list.push_back(std::move(w.second));
   return list;
 }

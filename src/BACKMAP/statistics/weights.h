@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Statistics of importance weights: log sums, effective sample sizes, Pareto k-hat, free energies, errors.
 // Plain C++: knows nothing of LAMMPS, MPI, flows or files.  Logarithms in, never bare weights.
 
