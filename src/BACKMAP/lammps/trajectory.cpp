@@ -183,15 +183,18 @@ void BackmapTrajectory::read(bool forces)
   const auto neighbors = topology().neighbors();
   data = Frames();
   data.natoms = (int) atom->natoms;
+  std::vector<std::vector<std::vector<Span>>> spans(blocks.size());
+  for (size_t b = 0; b < blocks.size(); b++)
+    if (!blocks[b].log.empty()) spans[b] = read_temper_log(blocks[b]);
   check_files();
   backmap_flushed(lmp, [&] {
-    for (size_t b = 0; b < blocks.size(); b++) {
-      std::vector<std::vector<Span>> spans;
-      if (!blocks[b].log.empty()) spans = read_temper_log(blocks[b]);
+    for (size_t b = 0; b < blocks.size(); b++)
       for (size_t k = 0; k < blocks[b].files.size(); k++)
-        read_file(blocks[b], b, k, spans.empty() ? nullptr : &spans[k], forces, neighbors);
-    }
+        read_file(blocks[b], b, k, spans[b].empty() ? nullptr : &spans[b][k], forces, neighbors);
   });
+  bigint n = data.n;
+  MPI_Bcast(&n, 1, MPI_LMP_BIGINT, 0, world);
+  if (n == 0) backmap_error(lmp, what + ": the dump files have no frame of the steps asked for");
   if (forces)
     for (int i = 0; i < atom->nlocal; i++)
       for (int k = 0; k < 3; k++) atom->v[i][k] = 0.0;
@@ -354,6 +357,9 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
                                   const std::vector<Span> *spans, bool forces,
                                   const std::vector<std::vector<int>> &neighbors)
 {
+  // a partition that never held the temperature
+  if (spans && spans->empty()) return;
+
   std::vector<std::vector<char>> words;
   std::vector<char *> args;
   auto word = [&](const std::string &s) {
