@@ -78,14 +78,14 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
   if (options_.script.empty()) return;
   backmap_agree(lmp, attempt(options_.what, [&] {
                   engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent,
-                                                         options_.variables);
+                                                         options_.variables, this->lmp);
                   check_engine();
                 }));
   // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
   backmap_agree(lmp, attempt(options_.what, [&] {
                   if (comm->me == 0 && engine_->has_output())
                     writer_ = std::make_unique<FineEngine>(
-                        options_.script, FineEngine::Role::Writer, options_.variables);
+                        options_.script, FineEngine::Role::Writer, options_.variables, this->lmp);
                 }));
 }
 

@@ -70,6 +70,8 @@ class BackmapTrajectory : protected Pointers {
   std::vector<std::string> dump_args;
   Frames data;
 
+  void check_files();
+  std::string problem_of(const std::string &file) const;
   std::vector<std::vector<Span>> read_temper_log(const Block &);
   void read_file(const Block &, int iblock, int ifile, const std::vector<Span> *, bool forces,
                  const std::vector<std::vector<int>> &neighbors);
