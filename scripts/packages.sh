@@ -26,14 +26,29 @@ python numpy|python3-numpy|NumPy for Python 3 (plots)|PYTHON=... (a python3 that
 python matplotlib|python3-matplotlib|Matplotlib for Python 3 (plots)|PYTHON=... (a python3 that has it)
 python pymbar|python3-pymbar|pymbar for Python 3 (test of the estimates)|PYTHON=... (a python3 that has it)
 python sphinx|python3-sphinx|Sphinx (documentation test)|PYTHON=... (a python3 that has it)
+python-headers|python3-dev|header files of Python 3 (test of the Python module)|PYTHON=... (a python3 that has them)
+pybind11|pybind11-dev|pybind11 2.6 or newer (test of the Python module)|pybind11_DIR=.../share/cmake/pybind11
 python sphinx_rtd_theme|python3-sphinx-rtd-theme|Sphinx theme (documentation test)|PYTHON=... (a python3 that has it)
 LIST
 }
 
-# the demo needs neither the test libraries nor pymbar nor Sphinx
+# what scripts/check_code.sh needs besides: installed with the tests' packages where that is possible, else that script
+# names what is missing; neither the tests nor a user do without BACKMAP because of them
+check_pieces() {
+  cat <<'LIST'
+program clang-format|clang-format
+program clang-tidy|clang-tidy
+program cppcheck|cppcheck
+program shellcheck|shellcheck
+program codespell|codespell
+python pyflakes|python3-pyflakes
+LIST
+}
+
+# the demo needs neither the test libraries nor pymbar nor Sphinx nor the Python module
 needed_by_demo() {
   case $1 in
-    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*) return 1 ;;
+    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
   esac
 }
 
@@ -53,6 +68,17 @@ have_torch() {
   [ -n "${Torch_ROOT:-}" ] && [ -e "$Torch_ROOT/share/cmake/Torch/TorchConfig.cmake" ] && return 0
   [ -n "$(find /usr/share/cmake /usr/lib/*/cmake /usr/lib/cmake /usr/local/share/cmake /usr/local/lib/cmake \
     -maxdepth 2 -name TorchConfig.cmake -print -quit 2>/dev/null)" ]
+}
+
+have_pybind11() {
+  [ -n "${pybind11_DIR:-}" ] && [ -e "$pybind11_DIR/pybind11Config.cmake" ] && return 0
+  [ -n "$(find /usr/share/cmake /usr/lib/*/cmake /usr/lib/cmake /usr/local/share/cmake /usr/local/lib/cmake \
+    -maxdepth 2 -name pybind11Config.cmake -print -quit 2>/dev/null)" ]
+}
+
+have_python_headers() {
+  "$(backmap_python)" -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' \
+    >/dev/null 2>&1
 }
 
 # the library that stands behind libblas.so.3, which Debian's LibTorch multiplies its matrices with
@@ -81,6 +107,8 @@ have_piece() {
     program*) command -v "${1#* }" >/dev/null 2>&1 ;;
     header*) have_header "${1#* }" ;;
     torch) have_torch ;;
+    pybind11) have_pybind11 ;;
+    python-headers) have_python_headers ;;
     python*) "$(backmap_python)" -c "import ${1#* }" >/dev/null 2>&1 ;;
   esac
 }
@@ -94,6 +122,21 @@ may_install() {
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+install_packages() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null 2>&1 || true
+  quietly "installing Debian packages: $*" "$cache/log/apt-install.log" \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@"
+}
+
+install_check_tools() {
+  local look package packages=()
+  [ "$kind" = full ] && may_install || return 0
+  while IFS='|' read -r look package; do
+    have_piece "$look" || packages+=("$package")
+  done < <(check_pieces)
+  [ ${#packages[@]} -eq 0 ] || (install_packages "${packages[@]}") || say "going on without ${packages[*]}"
+}
 
 require_packages() {
   local look package what option missing=() packages=()
@@ -118,9 +161,7 @@ require_packages() {
   fi
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$check" = no ] && may_install && [ ${#packages[@]} -gt 0 ]; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null 2>&1 || true
-    quietly "installing Debian packages: ${packages[*]}" "$cache/log/apt-install.log" \
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${packages[@]}"
+    install_packages "${packages[@]}"
     return 0
   fi
   {

@@ -40,6 +40,7 @@ native=${BACKMAP_NATIVE:-ON}
 
 require_packages
 [ "$check" = no ] || exit 0
+install_check_tools
 
 mkdir -p "$cache" "$here/build"
 # one setup at a time for each file of locks: others wait and then find everything done. Taking one lets go of the one before

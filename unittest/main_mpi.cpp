@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // main() of the tests that use LAMMPS or MPI: a failure on any rank fails all, and only rank 0 reports
 
 #include <mpi.h>

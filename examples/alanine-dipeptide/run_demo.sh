@@ -11,7 +11,7 @@ lmp=$1
 mkdir -p "$2"
 cd "$2"
 steps=${STEPS:-1000000}
-mpiexec=${MPIEXEC:-mpirun --oversubscribe}
+read -ra mpiexec <<<"${MPIEXEC:-mpirun --oversubscribe}"
 export LAMMPS_POTENTIALS=$here/../../potentials OMP_NUM_THREADS=1
 
 say() { printf '[demo %4ds] %s\n' "$SECONDS" "$*" >&2; }
@@ -28,10 +28,10 @@ cp "$here"/in.* "$here"/ala2.* .
 rm -f log.* samples.*.txt structures.*.dump heldout.json summary.json
 
 say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
-quietly coarse.minus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
+quietly coarse.minus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
   -log log.coarse.minus -pscreen none &
 minus=$!
-quietly coarse.plus.out $mpiexec -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
+quietly coarse.plus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
   -var steps "$steps" -log log.coarse.plus -pscreen none &
 plus=$!
 while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
@@ -42,7 +42,7 @@ wait $minus
 wait $plus
 
 say "200 held-out all-atom frames, 500 samples each"
-quietly validate.out $mpiexec -np 2 "$lmp" -in in.validate -log log.validate
+quietly validate.out "${mpiexec[@]}" -np 2 "$lmp" -in in.validate -log log.validate
 say "merging all partitions"
 quietly report.out "$lmp" -in in.report -log log.report
 say "plotting"

@@ -1,25 +1,20 @@
 /* ----------------------------------------------------------------------
-   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
-   https://www.lammps.org/
+   BACKMAP: all-atom structures and observables from coarse-grained runs
 
    This software is distributed under the GNU General Public License.
-   See the LICENSE file in the top-level directory.
 ------------------------------------------------------------------------- */
 
 #include "backmap_report.h"
 
 #include "lammps/io.h"
+#include "lammps/keywords.h"
 #include "lammps/partitions.h"
-#include "statistics/diagnosis.h"
-#include "statistics/sample_table.h"
-#include "statistics/summary.h"
+#include "statistics/report.h"
 
 #include "comm.h"
 #include "error.h"
 #include "fmt/format.h"
-#include "utils.h"
 
-#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,25 +24,7 @@ using namespace BACKMAP_NS;
 
 namespace {
 
-/* all tables must speak of the same ensemble and the same observables */
-
-void check_same(const SampleTable &a, const SampleTable &b, const std::string &file)
-{
-  const auto fail = [&](const std::string &what) {
-    throw std::runtime_error("sample table " + file + ": " + what +
-                             " differ(s) from the first table");
-  };
-  if (a.units != b.units) fail("units");
-  if (a.temperature != b.temperature) fail("temperature");
-  if (a.samples != b.samples) fail("samples per frame");
-  if (a.name != b.name) fail("molecule");
-  if (a.observables != b.observables) fail("observables");
-}
-
-bool is_keyword(const std::string &word)
-{
-  return word == "json" || word == "blocks" || word == "include" || word == "runs";
-}
+const char *const WHAT = "Command backmap_report";
 
 /* marks of an estimate: what its error does not hold */
 
@@ -58,9 +35,11 @@ std::string marks(const Estimate &e)
 
 /* the report for the screen; an empty list of observables is allowed */
 
-std::string text_of(const WeightSet &weights, const std::vector<ObservableEstimate> &estimates,
-                    std::size_t tables, const SampleTable &first, const BlockRule &rule)
+std::string text_of(const MergedTables &tables, const std::vector<ObservableEstimate> &estimates,
+                    const BlockRule &rule)
 {
+  const WeightSet &weights = tables.weights;
+  const SampleTable &first = tables.head;
   const auto tail = weights.khat();
   const auto mean = weights.weight_estimate(rule);
   std::string out =
@@ -70,7 +49,7 @@ std::string text_of(const WeightSet &weights, const std::vector<ObservableEstima
                   "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
                   "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, "
                   "autocorrelation time {:.3g} frames, {} blocks{}\n",
-                  tables, weights.frames(), weights.samples(), first.temperature,
+                  tables.count, weights.frames(), weights.samples(), first.temperature,
                   weights.joint_ess(), weights.marginal_ess(), weights.marginal_ess_corrected(),
                   weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(),
                   tail.khat, tail.threshold, weights.zero_weights(), weights.nan_energies(),
@@ -116,7 +95,7 @@ std::string text_of(const WeightSet &weights, const std::vector<ObservableEstima
 void BackmapReport::command(int narg, char **arg)
 {
   std::vector<char *> args(arg, arg + narg);
-  const bool whole = backmap_universe_keyword(lmp, "Command backmap_report", args);
+  const bool whole = backmap_universe_keyword(lmp, WHAT, args);
   backmap_universe_run(lmp, whole,
                        [&] { report(static_cast<int>(args.size()), args.data(), whole); });
 }
@@ -125,96 +104,47 @@ void BackmapReport::command(int narg, char **arg)
 
 void BackmapReport::report(int narg, char **arg, bool whole)
 {
-  const std::string what = "Command backmap_report";
   std::vector<std::string> files, includes;
   std::string json;
-  int runs = 0, iarg = 0;
+  int runs = 0;
   BlockRule rule;
-  for (; iarg < narg; iarg++) {
-    const std::string word = arg[iarg];
-    if (is_keyword(word)) break;
-    files.push_back(word);
-  }
-  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", what);
-  for (; iarg < narg; iarg += 2) {
-    const std::string key = arg[iarg];
-    if (!is_keyword(key)) error->all(FLERR, "{}: unknown keyword {}", what, key);
-    if (iarg + 1 >= narg) error->all(FLERR, "{}: keyword {}, expected a value after it", what, key);
-    if (key == "json")
-      json = arg[iarg + 1];
-    else if (key == "include")
-      includes.emplace_back(arg[iarg + 1]);
-    else if (key == "runs")
-      runs = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    else
-      rule.fixed = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    if (key == "blocks" && rule.fixed < 4)
-      error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, rule.fixed);
-    if (key == "runs" && (runs < 1 || files.size() % runs != 0))
-      error->all(FLERR, "{}: runs, expected a divisor of the number of tables, {}, got {}", what,
-                 files.size(), runs);
-  }
+  BackmapKeywords keywords(lmp, WHAT);
+  keywords.text("json", json)
+      .integer("runs", runs, 1)
+      .integer("blocks", rule.fixed, 4)
+      .add("include", [&](int, char **values) {
+        includes.emplace_back(values[0]);
+        return 1;
+      });
+  int iarg = 0;
+  for (; iarg < narg && !keywords.known(arg[iarg]); iarg++) files.emplace_back(arg[iarg]);
+  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", WHAT);
+  while (iarg < narg) iarg += keywords.take(narg, arg, iarg);
 
+  std::vector<std::string> bytes, more;
+  for (const auto &f : files) bytes.push_back(backmap_read_file(lmp, f, WHAT));
+  for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, WHAT));
   std::string trouble, text, output;
-  std::vector<std::string> bytes;
-  for (const auto &f : files) bytes.push_back(backmap_read_file(lmp, f, what));
-  std::vector<std::string> more;
-  for (const auto &f : includes) more.push_back(backmap_read_file(lmp, f, what));
   if (comm->me == 0) {
     try {
-      // one series of all frames: a partition that held another temperature at a step has no frame there
-      SampleTable first;
-      WeightSet weights;
-      double seconds = 0.0;
+      MergedTables tables;
       for (std::size_t i = 0; i < files.size(); i++) {
-        SampleTable table = SampleTable::parse(bytes[i], files[i]);
-        seconds += table.seconds;
-        if (i == 0)
-          weights = table.weights(0);
-        else {
-          check_same(first, table, files[i]);
-          weights.merge(table.weights(static_cast<std::int64_t>(i)));
-        }
-        table.rows.clear();
-        table.values.clear();
-        if (i == 0) first = table;
+        tables.add(SampleTable::parse(bytes[i], files[i]), files[i]);
         bytes[i].clear();
       }
-      if (runs > 0) {
-        std::map<std::int64_t, std::int64_t> run_of;
-        for (std::size_t i = 0; i < files.size(); i++)
-          run_of[static_cast<std::int64_t>(i)] =
-              static_cast<std::int64_t>(i / (files.size() / runs));
-        weights.set_runs(run_of);
-      }
-
-      Summary summary;
-      summary.set("molecule", first.name);
-      summary.set("units", first.units);
-      summary.set("temperature", first.temperature);
-      summary.set("tables", static_cast<std::int64_t>(files.size()));
-      summary.set_weights(weights, rule);
-      summary.set("kT", first.kt);
-      summary.set("weighted_samples_per_s",
-                  seconds > 0.0 ? static_cast<double>(weights.samples()) / seconds
-                                : std::stod("nan"));
-      const auto estimates = weights.estimates(rule);
-      for (std::size_t k = 0; k < estimates.size(); k++)
-        summary.set_observable(first.observables[k], estimates[k], first.kt);
-      output = text_of(weights, estimates, files.size(), first, rule);
-      std::vector<std::string> warnings;
-      for (const auto &d : diagnose_weights(weights)) {
-        warnings.push_back(d.text);
-        output += fmt::format("WARNING: {}: {}\n", what, d.text);
-      }
-      summary.set_warnings(warnings);
-      for (std::size_t i = 0; i < includes.size(); i++) summary.include(more[i], includes[i]);
-      text = summary.json();
+      if (keywords.given("runs")) tables.set_runs(runs);
+      Report report(tables, rule);
+      output = text_of(tables, report.estimates, rule);
+      for (const auto &d : report.warnings)
+        output += fmt::format("WARNING: {}: {}\n", WHAT, d.text);
+      for (std::size_t i = 0; i < includes.size(); i++)
+        report.summary.include(more[i], includes[i]);
+      text = report.summary.json();
     } catch (const std::exception &e) {
-      trouble = fmt::format("{}: {}", what, e.what());
+      trouble = fmt::format("{}: {}", WHAT, e.what());
     }
   }
   backmap_agree(lmp, trouble);
   backmap_universe_print(lmp, whole, output);
-  if (!json.empty()) backmap_write_file(lmp, json, text, what);
+  if (!json.empty()) backmap_write_file(lmp, json, text, WHAT);
 }

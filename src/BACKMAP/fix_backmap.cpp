@@ -1,9 +1,7 @@
 /* ----------------------------------------------------------------------
-   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
-   https://www.lammps.org/
+   BACKMAP: all-atom structures and observables from coarse-grained runs
 
    This software is distributed under the GNU General Public License.
-   See the LICENSE file in the top-level directory.
 ------------------------------------------------------------------------- */
 
 #include "fix_backmap.h"
@@ -39,9 +37,9 @@ static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
 /* ---------------------------------------------------------------------- */
 
-FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
+    Fix(lmp, narg, arg), what(fmt::format("Fix backmap {}", id))
 {
-  what = fmt::format("Fix backmap {}", id);
   given = BackmapOptions::parse(lmp, what, narg, arg);
   nevery = given.interval;
   constant_set = std::isfinite(given.histogram);
@@ -299,51 +297,12 @@ void FixBackmap::evaluate()
 
 void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch &result)
 {
-  const std::size_t m = given.sampler.samples, nobs = sampler->observables().size();
-  std::vector<double> logw(m), logf(m);
   frame_values.clear();
+  std::vector<double> logw(given.sampler.samples);
   for (std::size_t i = 0; i < frames.size(); i++) {
-    for (std::size_t j = 0; j < m; j++) {
-      const double u = result.u[i * m + j], logq = result.logq[i * m + j];
-      logf[j] = (logq == INF || u == INF) ? -INF : -u / kt - logq;
-      logw[j] = logf[j] + frames[i].ucg / kt;
-    }
-    const FreeEnergy f = free_energy(logf.data(), m);
-    run_frames++;
-    if (!(f.error <= DiagnosisLimits::F_ERROR)) run_uncertain++;
-    if (outside_range(frames[i].z)) run_outside++;
-    const double mean = log_sum_exp(logw.data(), m) - std::log(static_cast<double>(m));
-    if (!constant_set && std::isfinite(mean)) {
-      constant = mean;
-      constant_set = true;
-    }
     if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
-    frame_values.insert(
-        frame_values.end(),
-        {static_cast<double>(frames[i].molecule), f.value * kt, f.error * kt, frames[i].ucg, mean});
-    if (!given.sampler.script.empty())
-      weights.add_frame({frames[i].step, universe->iworld, frames[i].molecule}, static_cast<int>(m),
-                        logw.data(), &result.obs[i * m * nobs]);
-    if (fp_table && !constant_written && constant_set) {
-      fmt::print(fp_table, "# constant {:.15g}\n", constant);
-      constant_written = true;
-    }
-    for (std::size_t j = 0; j < m; j++, row++) {
-      const std::size_t s = i * m + j;
-      if (fp_table)
-        fputs(table
-                  .line({frames[i].step, frames[i].molecule, static_cast<int>(j), logw[j],
-                         result.u[s], frames[i].ucg, result.logq[s]},
-                        &result.obs[s * nobs])
-                  .c_str(),
-              fp_table);
-      if (result.x.empty() || result.logq[s] == INF) continue;
-      const double *x = &result.x[s * 3 * spec.natoms];
-      const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frames[i].step,
-                              frames[i].molecule, static_cast<std::int64_t>(j)};
-      if (fp_xyz) write_xyz(x, label, result.logq[s]);
-      sampler->write(written++, x, label);
-    }
+    weigh(frames[i], result, i, logw);
+    write(frames[i], result, i, logw);
   }
 
   // the newest frame is what f_ID gives as local and global arrays
@@ -352,6 +311,67 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
   while (first > 0 && frames[first - 1].step == frames.back().step) first--;
   store_local(frames, first, result);
   if (fp_table) fflush(fp_table);
+}
+
+/* ----------------------------------------------------------------------
+   log-weights of the samples of frame i of a batch, and what is known of the frame from them
+------------------------------------------------------------------------- */
+
+void FixBackmap::weigh(const CoarseFrame &frame, const SampleBatch &result, std::size_t i,
+                       std::vector<double> &logw)
+{
+  const std::size_t m = logw.size(), nobs = sampler->observables().size();
+  std::vector<double> logf(m);
+  for (std::size_t j = 0; j < m; j++) {
+    const double u = result.u[i * m + j], logq = result.logq[i * m + j];
+    logf[j] = (logq == INF || u == INF) ? -INF : -u / kt - logq;
+    logw[j] = logf[j] + frame.ucg / kt;
+  }
+  const FreeEnergy f = free_energy(logf.data(), m);
+  run_frames++;
+  if (!(f.error <= DiagnosisLimits::F_ERROR)) run_uncertain++;
+  if (outside_range(frame.z)) run_outside++;
+  const double mean = log_sum_exp(logw.data(), m) - std::log(static_cast<double>(m));
+  if (!constant_set && std::isfinite(mean)) {
+    constant = mean;
+    constant_set = true;
+  }
+  frame_values.insert(
+      frame_values.end(),
+      {static_cast<double>(frame.molecule), f.value * kt, f.error * kt, frame.ucg, mean});
+  if (!given.sampler.script.empty())
+    weights.add_frame({frame.step, universe->iworld, frame.molecule}, static_cast<int>(m),
+                      logw.data(), &result.obs[i * m * nobs]);
+}
+
+/* ----------------------------------------------------------------------
+   the samples of frame i of a batch to every file that is open
+------------------------------------------------------------------------- */
+
+void FixBackmap::write(const CoarseFrame &frame, const SampleBatch &result, std::size_t i,
+                       const std::vector<double> &logw)
+{
+  const std::size_t m = logw.size(), nobs = sampler->observables().size();
+  if (fp_table && !constant_written && constant_set) {
+    fmt::print(fp_table, "# constant {:.15g}\n", constant);
+    constant_written = true;
+  }
+  for (std::size_t j = 0; j < m; j++, row++) {
+    const std::size_t s = i * m + j;
+    if (fp_table)
+      fputs(table
+                .line({frame.step, frame.molecule, static_cast<int>(j), logw[j], result.u[s],
+                       frame.ucg, result.logq[s]},
+                      &result.obs[s * nobs])
+                .c_str(),
+            fp_table);
+    if (result.x.empty() || result.logq[s] == INF) continue;
+    const double *x = &result.x[s * 3 * spec.natoms];
+    const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frame.step, frame.molecule,
+                            static_cast<std::int64_t>(j)};
+    if (fp_xyz) write_xyz(x, label, result.logq[s]);
+    sampler->write(written++, x, label);
+  }
 }
 
 /* ---------------------------------------------------------------------- */

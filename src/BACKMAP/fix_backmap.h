@@ -1,9 +1,7 @@
 /* -*- c++ -*- ----------------------------------------------------------
-   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
-   https://www.lammps.org/
+   BACKMAP: all-atom structures and observables from coarse-grained runs
 
    This software is distributed under the GNU General Public License.
-   See the LICENSE file in the top-level directory.
 ------------------------------------------------------------------------- */
 
 #ifdef FIX_CLASS
@@ -84,6 +82,10 @@ class FixBackmap : public Fix {
   void adopt_restart();
   void evaluate();
   void store(const std::vector<BACKMAP_NS::CoarseFrame> &, const BACKMAP_NS::SampleBatch &);
+  void weigh(const BACKMAP_NS::CoarseFrame &, const BACKMAP_NS::SampleBatch &, std::size_t i,
+             std::vector<double> &logw);
+  void write(const BACKMAP_NS::CoarseFrame &, const BACKMAP_NS::SampleBatch &, std::size_t i,
+             const std::vector<double> &logw);
   void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first,
                    const BACKMAP_NS::SampleBatch &);
   void open_files();

@@ -17,6 +17,6 @@ for name in $names; do
     grep -qx "$section" "$page" || { echo "$page has no section $section"; failed=1; }
   done
 done
-echo "pages: $(echo $names)"
+echo "pages: ${names//$'\n'/ }"
 [ -n "$names" ] || failed=1
 exit $failed

@@ -24,9 +24,11 @@ for script in test.sh demo.sh; do
     'nothing has been changed'; do
     check "$script names $piece" says "$piece"
   done
+  [ $script = demo.sh ] || check "$script names what tests need" \
+    test "$(grep -cE 'GoogleTest|header files of Python' out)" = 2
   check "$script changes nothing" test "$before" = "$(find copy home | sort)" -a ! -e cache
 done
-check "test.sh names GoogleTest; the demo does without" test "$(grep -c GoogleTest out)" = 0
+check "the demo does without what only tests need" test "$(grep -cE 'GoogleTest|pybind11|header files of Python' out)" = 0
 
 # --- Debian, but neither root nor sudo ----------------------------------
 printf 'ID=debian\nVERSION_ID=12\n' >os-release

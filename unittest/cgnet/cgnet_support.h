@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // A small synthetic CG network of a six-bead dipeptide and configurations for it, the same on every
 // machine.
 

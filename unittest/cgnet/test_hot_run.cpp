@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The shipped (corrected) CG model of alanine dipeptide, driven at twice its temperature: a correction must not make holes,
 // nor lose beads.  The same criteria must catch models that do.
 

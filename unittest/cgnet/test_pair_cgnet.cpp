@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // pair_style cgnet inside LAMMPS: molecules over ranks and periodic boundaries, newton, virial,
 // hybrid, NULL types, bad input. The expected numbers come from Cgnet on the unwrapped molecules,
 // on every number of ranks the same.
@@ -49,9 +55,9 @@ struct System {
   std::vector<double> e, f;
   double virial[6] = {0, 0, 0, 0, 0, 0};
 
-  System(int n, double length, const Cgnet &net) : nmol(n), box(length), e(n), f(18 * n)
+  System(int n, double length, const Cgnet &net) :
+      nmol(n), box(length), z(configurations(n, 21, 0.1)), e(n), f(18 * n)
   {
-    z = configurations(n, 21, 0.1);
     Numbers random(4);
     for (int m = 0; m < n; m++)
       for (int c = 0; c < 3; c++) {

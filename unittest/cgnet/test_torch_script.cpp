@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The TorchScript contract: the native network and the same network as a .pt file agree to 1e-10,
 // archives that break the contract are refused.  The archive is made here with LibTorch and, where
 // Python has torch, by the example's export script.
@@ -160,7 +166,6 @@ void expect_same(const CgPotential &a, const CgPotential &b)
 // last column of the thermo line of step 0
 double energy_by_lammps(const std::string &model)
 {
-  const CgnetSpec spec = make_cgnet();
   std::ofstream data("two.data");
   data
       << "test\n\n12 atoms\n6 atom types\n\n0 30 xlo xhi\n0 30 ylo yhi\n0 30 zlo zhi\n\nMasses\n\n";

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Writes tests/test.cgnet.safetensors and tests/data.cgnet, the input of mol-pair-cgnet.yaml (run once by hand):
 //   g++ -std=c++17 -I../../src/BACKMAP -I../cgnet make_cgnet_input.cpp ../../src/BACKMAP/backmap_{features,cgnet,cgnet_spec,model_file,molecule_spec,sha256}.cpp
 //   ./a.out tests

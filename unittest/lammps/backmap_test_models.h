@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Models, CG systems and trajectories for the tests of fix backmap.
 
 #ifndef BACKMAP_TEST_MODELS_H

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Shared by the tests of fix backmap and what belongs to it: MPI, scratch files, an ordinary LAMMPS to compare with.
 
 #ifndef FIX_TEST_SUPPORT_H
@@ -120,6 +126,8 @@ class PlainLammps {
     commands(script);
   }
   ~PlainLammps() { delete lmp; }
+  PlainLammps(const PlainLammps &) = delete;
+  PlainLammps &operator=(const PlainLammps &) = delete;
 
   void commands(const std::string &script)
   {

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Controls that must fail. The right calculation passes statistical tests against closed forms, and the same tests
 // catch it when one thing is wrong: the volume element of the internal coordinates, the temperature, the CG energy, the
 // order of the beads, a mode that the flow leaves out. Everything through fix backmap and backmap_validate.
@@ -231,7 +237,8 @@ std::string all_atom(const Toy &toy, int n)
     do p = 2.0 * M_PI * uniform();
     while (uniform() > std::exp(-WELL * (1.0 - std::cos(2.0 * p)) / toy.kt));
     const double *a = &x[0], *b = &x[3], *c = &x[6];
-    double e[3], n1[3], f[3] = {a[0] - b[0], a[1] - b[1], a[2] - b[2]}, length = 0.0;
+    const double f[3] = {a[0] - b[0], a[1] - b[1], a[2] - b[2]};
+    double e[3], n1[3], length = 0.0;
     for (int d = 0; d < 3; d++) length += (c[d] - b[d]) * (c[d] - b[d]);
     for (int d = 0; d < 3; d++) e[d] = (c[d] - b[d]) / std::sqrt(length);
     const double along = f[0] * e[0] + f[1] * e[1] + f[2] * e[2];

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The second LAMMPS instance: energies and forces against another program's, everything else against `run 0`.
 
 #include "fix_test_support.h"

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // fix backmap and compute reweight on one rank: closed forms, other CG potentials, outputs, restart, bad input.
 
 #include "backmap_test_models.h"

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The same numbers from the plugin as from the built-in styles, also after unfix and clear: deleting the second
 // LAMMPS instance must not take our code away from the first.
 

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // backmap_report and backmap_validate: tables of two partitions are one series, and figures have closed forms.
 
 #include "backmap_test_models.h"

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Warnings of fix backmap, backmap_report and backmap_validate in the log and in the summary: one run where each must come,
 // and one where none may.  Numbers and thresholds: weights/test_diagnosis.cpp.
 

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Do 95 % intervals cover 95 %?  A linear-Gaussian chain, everything about it in closed form:
 //
 //   all-atom model   U / kT = (z - A)^2 / 2 + (x - z)^2 / 2         z ~ N(A, 1), x | z ~ N(z, 1)

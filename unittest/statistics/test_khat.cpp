@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Pareto k-hat against an independent implementation: arviz-stats 1.3.0.dev0 (commit ef043f4), the tail function
 // of its diagnostics with log-weights, tail "right". Weights are closed formulas, reference values are its results.
 // One rule differs: it takes floor, BACKMAP ceil (as Vehtari et al. write) of min(0.2 S, 3 sqrt(S / r_eff)) for the

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Autocorrelation time, block rule, quantiles: closed forms. Seeds are fixed; the stated false-alarm rate is the
 // probability that a correct program would fail for a random seed. Coverage of the intervals: test_coverage.cpp.
 

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Weights against closed forms.  Seeds are fixed, so a test that passes passes always; the stated false-alarm rate is
 // the probability that a correct program would fail for a random seed.  Each statistical test has a control: the same
 // check applied to a wrong quantity must fail.
@@ -60,6 +66,19 @@ TEST(Weights, LogSumExpNeverOverflows)
   const double none[] = {-INF, -INF};
   EXPECT_EQ(log_sum_exp(none, 2), -INF);
   EXPECT_EQ(log_sum_exp(none, 0), -INF);
+}
+
+TEST(Weights, NormalizedWeightsAddUpToOne)
+{
+  const auto w = normalized_weights(
+      {800.0, -INF, 800.0 + std::log(3.0), std::numeric_limits<double>::quiet_NaN()});
+  ASSERT_EQ(w.size(), 4u);
+  EXPECT_NEAR(w[0], 0.25, 1e-12);
+  EXPECT_EQ(w[1], 0.0);
+  EXPECT_NEAR(w[2], 0.75, 1e-12);
+  EXPECT_EQ(w[3], 0.0);
+  EXPECT_EQ(normalized_weights({-INF, -INF}), std::vector<double>(2, 0.0));
+  EXPECT_TRUE(normalized_weights({}).empty());
 }
 
 TEST(Weights, KishAndEntropyOfKnownWeights)

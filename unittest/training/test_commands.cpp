@@ -74,6 +74,8 @@ class Script {
     commands(text);
   }
   ~Script() { delete lmp; }
+  Script(const Script &) = delete;
+  Script &operator=(const Script &) = delete;
   void commands(const std::string &text)
   {
     std::istringstream in(text);
@@ -239,9 +241,10 @@ TEST(Trajectory, forces_arrive_on_every_number_of_ranks)
     std::string line;
     int atoms = -1;
     while (std::getline(in, line)) {
-      if (atoms >= 0)
+      if (atoms >= 0) {
         line += " " + std::to_string(100 * k + atoms) + " " + std::to_string(atoms) + ".5 -1";
-      if (atoms >= 0) atoms++;
+        atoms++;
+      }
       if (line.find("ITEM: ATOMS") == 0) {
         line += " fx fy fz";
         atoms = 0;
@@ -595,7 +598,8 @@ TEST(TrainCgnet, forces_and_correction)
   const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors");
   expect(start + " temperature 300", "nothing to learn from");
   expect(start + " temperature 300 correct a b", "keyword init");
-  expect(start + " temperature 310 init " + a + files, "temperature or units");
+  expect(start + " temperature 310 init " + a + files,
+         "expected 310 K and real, got 300 K and real");
   expect(start + " temperature 300 files " + dump_of_md() + " dump x y z box no", "fx fy fz");
   expect(start + " temperature 300 init " + map_file() + files, "ala2.map.json");
 }

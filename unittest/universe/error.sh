@@ -10,7 +10,7 @@ require() { # description, command
 }
 
 run() { # name, arguments of train_cgnet
-  rm -f log.* *.out
+  rm -f log.* ./*.out
   { echo 'include in.forcefield'; echo "$2"; echo 'print "went on"'; } >"in.$1"
   timeout 60 "$mpiexec" --oversubscribe -np 4 "$lmp" -partition 4x1 -in "in.$1" -log "log.$1" -pscreen none >"$1.out" 2>&1
   status=$?

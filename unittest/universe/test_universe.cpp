@@ -59,6 +59,8 @@ class Partitions {
     lmp = new LAMMPS_NS::LAMMPS(10, const_cast<char **>(words), MPI_COMM_WORLD);
   }
   ~Partitions() { delete lmp; }
+  Partitions(const Partitions &) = delete;
+  Partitions &operator=(const Partitions &) = delete;
   void commands(const std::string &text)
   {
     std::istringstream in(text);

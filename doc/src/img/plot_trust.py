@@ -29,7 +29,7 @@ def kish(w):
 
 
 def khat(w):
-    """Zhang and Stephens (2009) with the prior of Vehtari et al. (2024), as src/BACKMAP/backmap_weights.cpp."""
+    """Zhang and Stephens (2009) with the prior of Vehtari et al. (2024), as src/BACKMAP/statistics/weights.cpp."""
     w = np.sort(w)
     m = int(np.ceil(min(0.2 * len(w), 3 * np.sqrt(len(w)))))
     x = w[-m:] - w[-m - 1]

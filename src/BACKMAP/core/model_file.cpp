@@ -116,13 +116,29 @@ void ModelFile::fail(const std::string &what) const
   throw std::runtime_error("model file " + source + ": " + what);
 }
 
+/* ----------------------------------------------------------------------
+   a whole file, piece by piece; every error says what is wrong with which piece
+------------------------------------------------------------------------- */
+
+struct ModelFile::Reader {
+  ModelFile file;
+  const char *data = nullptr;    // bytes of the tensors
+  std::uint64_t ndata = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;    // of bytes that are a tensor's
+
+  json read_header(const std::string &bytes);
+  void read_metadata(const json &entry);
+  void read_tensor(const std::string &name, const json &entry);
+  DType read_type(const json &dtype, const std::string &what) const;
+  std::vector<std::int64_t> read_shape(const json &shape, const std::string &what) const;
+  void check_coverage();
+  void check_metadata() const;
+};
+
 /* ---------------------------------------------------------------------- */
 
-ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
+json ModelFile::Reader::read_header(const std::string &bytes)
 {
-  ModelFile file;
-  file.source = origin;
-
   if (bytes.size() < 8)
     file.fail("truncated: expected at least 8 bytes, got " + std::to_string(bytes.size()));
   const std::uint64_t nheader = load_le(bytes.data(), 8);
@@ -132,6 +148,8 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
   if (nheader > bytes.size() - 8)
     file.fail("truncated: header of " + std::to_string(nheader) + " bytes expected, " +
               std::to_string(bytes.size() - 8) + " left");
+  data = bytes.data() + 8 + nheader;
+  ndata = bytes.size() - 8 - nheader;
 
   // padding after the JSON text is blanks only, so that no byte of the file is without meaning
 
@@ -140,7 +158,6 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
   text.resize(end == std::string::npos ? 0 : end + 1);
   if (text.empty() || text.front() != '{' || text.back() != '}')
     file.fail("header is not a JSON object");
-
   json header;
   try {
     header = parse_strict(text);
@@ -148,73 +165,90 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
     file.fail(std::string("header is not valid JSON: ") + e.what());
   }
   if (!header.is_object()) file.fail("header is not a JSON object");
+  return header;
+}
 
-  const char *data = bytes.data() + 8 + nheader;
-  const std::uint64_t ndata = bytes.size() - 8 - nheader;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+/* ---------------------------------------------------------------------- */
 
-  for (const auto &item : header.items()) {
-    const std::string &name = item.key();
-    const json &entry = item.value();
-    if (!entry.is_object()) file.fail("header field \"" + name + "\" is not an object");
-
-    if (name == "__metadata__") {
-      for (const auto &m : entry.items()) {
-        if (!m.value().is_string()) file.fail("metadata \"" + m.key() + "\" is not a string");
-        file.set_meta(m.key(), m.value().get<std::string>());
-      }
-      continue;
-    }
-
-    const std::string what = "tensor \"" + name + "\": ";
-    if (name.empty() || name.find('\0') != std::string::npos)
-      file.fail("not a valid name of a tensor: empty, or with a zero byte");
-    for (const auto &field : entry.items())
-      if (field.key() != "dtype" && field.key() != "shape" && field.key() != "data_offsets")
-        file.fail(what + "unknown field \"" + field.key() + "\"");
-    for (const char *key : {"dtype", "shape", "data_offsets"})
-      if (!entry.contains(key)) file.fail(what + "field \"" + key + "\" is missing");
-
-    Tensor tensor;
-    const json &dtype = entry["dtype"];
-    if (dtype == "F32")
-      tensor.type = DType::F32;
-    else if (dtype == "F64")
-      tensor.type = DType::F64;
-    else
-      file.fail(what + "dtype must be \"F32\" or \"F64\", got " + dtype.dump());
-
-    const json &shape = entry["shape"];
-    if (!shape.is_array()) file.fail(what + "shape must be a list, got " + shape.dump());
-    for (const auto &d : shape) {
-      if (!d.is_number_unsigned() || d.get<std::uint64_t>() > (std::uint64_t(1) << 60))
-        file.fail(what + "dimension must be an integer from 0 to 2^60, got " + d.dump());
-      tensor.shape.push_back(d.get<std::int64_t>());
-    }
-    std::uint64_t count = 0;
-    if (!count_values(tensor.shape, count)) file.fail(what + "shape overflows: " + shape.dump());
-
-    const json &offsets = entry["data_offsets"];
-    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-        !offsets[1].is_number_unsigned())
-      file.fail(what + "data_offsets must be two integers, got " + offsets.dump());
-    const auto begin = offsets[0].get<std::uint64_t>(), stop = offsets[1].get<std::uint64_t>();
-    if (begin > stop || stop > ndata)
-      file.fail(what + "data_offsets " + offsets.dump() + " leave the " + std::to_string(ndata) +
-                " bytes of data");
-    const std::uint64_t size = dtype_size(tensor.type);
-    if ((stop - begin) % size || (stop - begin) / size != count)
-      file.fail(what + "shape " + shape.dump() + " of " + dtype_name(tensor.type) + " needs " +
-                std::to_string(count) + " values, data_offsets span " +
-                std::to_string(stop - begin) + " bytes");
-    tensor.bytes.assign(data + begin, stop - begin);
-    for (std::uint64_t i = 0; i < count; i++)
-      if (!std::isfinite(load_value(tensor.bytes.data() + i * size, tensor.type)))
-        file.fail(what + "value " + std::to_string(i) + " is not finite");
-    if (count) ranges.emplace_back(begin, stop);
-    file.tensors[name] = std::move(tensor);
+void ModelFile::Reader::read_metadata(const json &entry)
+{
+  for (const auto &m : entry.items()) {
+    if (!m.value().is_string()) file.fail("metadata \"" + m.key() + "\" is not a string");
+    file.set_meta(m.key(), m.value().get<std::string>());
   }
+}
 
+/* ---------------------------------------------------------------------- */
+
+DType ModelFile::Reader::read_type(const json &dtype, const std::string &what) const
+{
+  if (dtype == "F32") return DType::F32;
+  if (dtype == "F64") return DType::F64;
+  file.fail(what + "dtype must be \"F32\" or \"F64\", got " + dtype.dump());
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<std::int64_t> ModelFile::Reader::read_shape(const json &shape,
+                                                        const std::string &what) const
+{
+  if (!shape.is_array()) file.fail(what + "shape must be a list, got " + shape.dump());
+  std::vector<std::int64_t> dimensions;
+  for (const auto &d : shape) {
+    if (!d.is_number_unsigned() || d.get<std::uint64_t>() > (std::uint64_t(1) << 60))
+      file.fail(what + "dimension must be an integer from 0 to 2^60, got " + d.dump());
+    dimensions.push_back(d.get<std::int64_t>());
+  }
+  return dimensions;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void ModelFile::Reader::read_tensor(const std::string &name, const json &entry)
+{
+  const std::string what = "tensor \"" + name + "\": ";
+  if (name.empty() || name.find('\0') != std::string::npos)
+    file.fail("not a valid name of a tensor: empty, or with a zero byte");
+  for (const auto &field : entry.items())
+    if (field.key() != "dtype" && field.key() != "shape" && field.key() != "data_offsets")
+      file.fail(what + "unknown field \"" + field.key() + "\"");
+  for (const char *key : {"dtype", "shape", "data_offsets"})
+    if (!entry.contains(key)) file.fail(what + "field \"" + key + "\" is missing");
+
+  const json &shape = entry["shape"], &offsets = entry["data_offsets"];
+  Tensor tensor;
+  tensor.type = read_type(entry["dtype"], what);
+  tensor.shape = read_shape(shape, what);
+  std::uint64_t count = 0;
+  if (!count_values(tensor.shape, count)) file.fail(what + "shape overflows: " + shape.dump());
+
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned())
+    file.fail(what + "data_offsets must be two integers, got " + offsets.dump());
+  const auto begin = offsets[0].get<std::uint64_t>(), stop = offsets[1].get<std::uint64_t>();
+  if (begin > stop || stop > ndata)
+    file.fail(what + "data_offsets " + offsets.dump() + " leave the " + std::to_string(ndata) +
+              " bytes of data");
+  const std::uint64_t size = dtype_size(tensor.type);
+  if ((stop - begin) % size || (stop - begin) / size != count)
+    file.fail(what + "shape " + shape.dump() + " of " + dtype_name(tensor.type) + " needs " +
+              std::to_string(count) + " values, data_offsets span " + std::to_string(stop - begin) +
+              " bytes");
+
+  tensor.bytes.assign(data + begin, stop - begin);
+  for (std::uint64_t i = 0; i < count; i++)
+    if (!std::isfinite(load_value(tensor.bytes.data() + i * size, tensor.type)))
+      file.fail(what + "value " + std::to_string(i) + " is not finite");
+  if (count) ranges.emplace_back(begin, stop);
+  file.tensors[name] = std::move(tensor);
+}
+
+/* ----------------------------------------------------------------------
+   every byte belongs to one tensor
+------------------------------------------------------------------------- */
+
+void ModelFile::Reader::check_coverage()
+{
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t covered = 0;
   for (const auto &range : ranges) {
@@ -228,16 +262,41 @@ ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
   if (covered != ndata)
     file.fail("tensors cover " + std::to_string(covered) + " of " + std::to_string(ndata) +
               " bytes of data; truncated or extended?");
+}
 
+/* ---------------------------------------------------------------------- */
+
+void ModelFile::Reader::check_metadata() const
+{
   file.meta("format");
   if (file.meta("format_version") != VERSION)
     file.fail(std::string("format_version: expected \"") + VERSION + "\", got \"" +
               file.meta("format_version") + "\"");
-  const std::string digest = file.digest();
-  if (file.meta("sha256") != digest)
-    file.fail("sha256: expected " + digest + ", got " + file.meta("sha256") +
+  const std::string expected = file.digest();
+  if (file.meta("sha256") != expected)
+    file.fail("sha256: expected " + expected + ", got " + file.meta("sha256") +
               "; the file is damaged or was changed by hand");
-  return file;
+}
+
+/* ---------------------------------------------------------------------- */
+
+ModelFile ModelFile::parse(const std::string &bytes, const std::string &origin)
+{
+  Reader reader;
+  reader.file.source = origin;
+  const json header = reader.read_header(bytes);
+  for (const auto &item : header.items()) {
+    const json &entry = item.value();
+    if (!entry.is_object())
+      reader.file.fail("header field \"" + item.key() + "\" is not an object");
+    if (item.key() == "__metadata__")
+      reader.read_metadata(entry);
+    else
+      reader.read_tensor(item.key(), entry);
+  }
+  reader.check_coverage();
+  reader.check_metadata();
+  return std::move(reader.file);
 }
 
 /* ---------------------------------------------------------------------- */

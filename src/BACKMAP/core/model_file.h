@@ -68,6 +68,7 @@ class ModelFile {
   std::string digest() const;
 
  private:
+  struct Reader;
   struct Tensor {
     DType type = DType::F32;
     std::vector<std::int64_t> shape;

@@ -8,7 +8,7 @@
 #define BACKMAP_FLOW_BACKEND_H
 
 // What the evaluators share on the host: parameters in the order of the kernels, features of the
-// beads, batches of bounded size. Private to backmap_flow*.cpp.
+// beads, batches of bounded size. Private to flow/*.cpp.
 
 #include "flow/flow.h"
 #include "flow/flow_spec.h"

@@ -96,7 +96,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     const std::size_t n = b.nframes, total = b.total, n3 = 3 * (std::size_t) g.natoms;
     const auto frame = array<S>("backmap:frame", n * view.frame_size());
     const auto logscale = array<double>("backmap:logscale", n);
-    const auto features = upload(b.features, n * view.nf);
+    const auto inputs = upload(b.features, n * view.nf);
     const auto x = sampling ? array<double>("backmap:x", total * n3) : upload(b.x, total * n3);
     const auto logq = array<double>("backmap:logq", total);
     Array<double> z;
@@ -110,7 +110,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     FlowBatch<S> device = b;
     device.frame = frame.data();
     device.frame_logscale = logscale.data();
-    device.features = features.data();
+    device.features = inputs.data();
     device.x = x.data();
     device.logq = logq.data();
     device.z = z.data();

@@ -12,6 +12,7 @@
 #include "molecule/molecule_spec.h"
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,8 @@ struct FlowSpec : public MoleculeSpec {
   int linear_outputs() const { return 3 * bins + 1; }               // shift, scale, W, H, D(K-1)
   int circular_outputs() const { return 3 * circular_bins + 1; }    // shift, W, H, D
   int outputs(const Coupling &c) const;
+  /// Names of the tensors of coupling k begin with this.
+  static std::string coupling_name(std::size_t k);
 
   /// Checks every index, size and value; throws std::runtime_error starting with `where`.
   void validate(const std::string &where) const;

@@ -375,13 +375,13 @@ BACKMAP_KERNEL void to_internal(const InternalView &g, const P *x, P *y, P *l, P
     const double ideal = rotor[1] * 2.0 * BACKMAP_PI / m;
     P d[InternalView::MAX_ROTOR], r[InternalView::MAX_ROTOR], t[InternalView::MAX_ROTOR];
     P low = zero, high = zero, mean = zero;
-    const P first = y[(2 * n + rotor[2]) * stride];
+    const P origin = y[(2 * n + rotor[2]) * stride];
     d[0] = zero;
     for (int j = 0; j < m; j++) {
       const int k = rotor[2 + j];
       r[j] = y[k * stride];
       t[j] = y[(n + k) * stride];
-      if (j) d[j] = wrap(y[(2 * n + k) * stride] - first - P(j * ideal));
+      if (j) d[j] = wrap(y[(2 * n + k) * stride] - origin - P(j * ideal));
       low = p_select(d[j] < low, d[j], low);
       high = p_select(d[j] > high, d[j], high);
       mean = mean + d[j];
@@ -390,7 +390,7 @@ BACKMAP_KERNEL void to_internal(const InternalView &g, const P *x, P *y, P *l, P
 
     // how many labels tau is from [0, 2 pi/m)
 
-    const P tau = first + mean * P(1.0 / m);
+    const P tau = origin + mean * P(1.0 / m);
     const P turn = tau * P(0.5 / BACKMAP_PI);
     P k = p_floor((turn - p_floor(turn)) * P((double) m));
     k = p_select(k < P(m - 0.5), k, zero);

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The CG side of fix backmap: whole molecules, what energy each of them has, and whether the model fits them.
 
 #ifndef BACKMAP_LAMMPS_COARSE_H

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // A second LAMMPS instance of one rank: runs the fine script once, then gives the energy and the observables of any
 // configuration, or writes the output that the script asks for.  Knows nothing of weights and flows.
 

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Keeps a LAMMPS instance from writing files.
 
 #ifndef BACKMAP_LAMMPS_FINE_ENGINE_SILENT_H

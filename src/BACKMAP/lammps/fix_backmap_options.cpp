@@ -1,9 +1,7 @@
 /* ----------------------------------------------------------------------
-   LAMMPS - Large-scale Atomic/Molecular Massively Parallel Simulator
-   https://www.lammps.org/
+   BACKMAP: all-atom structures and observables from coarse-grained runs
 
    This software is distributed under the GNU General Public License.
-   See the LICENSE file in the top-level directory.
 ------------------------------------------------------------------------- */
 
 #include "lammps/fix_backmap_options.h"
@@ -18,6 +16,27 @@
 using namespace LAMMPS_NS;
 
 namespace BACKMAP_NS {
+
+/* ----------------------------------------------------------------------
+   what no single word tells
+------------------------------------------------------------------------- */
+
+static void check(Error *error, const std::string &what, const BackmapOptions &o)
+{
+  if (o.sampler.samples < 1)
+    error->all(FLERR, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
+  if (o.batch < 1) error->all(FLERR, "{}: batch, expected at least 1, got {}", what, o.batch);
+  if (o.blocks != 0 && o.blocks < 4)
+    error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
+  if (o.sampler.script.empty() && !o.observables.empty())
+    error->all(FLERR, "{}: observables need a fine script, got NONE", what);
+  if (!o.thermostat.empty() && o.temperature > 0.0)
+    error->all(FLERR, "{}: thermostat and temp exclude each other", what);
+  if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
+    error->all(FLERR,
+               "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
+               what);
+}
 
 /* ---------------------------------------------------------------------- */
 
@@ -101,19 +120,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
     iarg += 2;
   }
 
-  if (o.sampler.samples < 1)
-    lmp->error->all(FLERR, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
-  if (o.batch < 1) lmp->error->all(FLERR, "{}: batch, expected at least 1, got {}", what, o.batch);
-  if (o.blocks != 0 && o.blocks < 4)
-    lmp->error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
-  if (o.sampler.script.empty() && !o.observables.empty())
-    lmp->error->all(FLERR, "{}: observables need a fine script, got NONE", what);
-  if (!o.thermostat.empty() && o.temperature > 0.0)
-    lmp->error->all(FLERR, "{}: thermostat and temp exclude each other", what);
-  if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    lmp->error->all(
-        FLERR, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
-        what);
+  check(lmp->error, what, o);
   return o;
 }
 

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // What a user may write after fix ID group backmap, with the checks that need no simulation.
 
 #ifndef BACKMAP_LAMMPS_FIX_BACKMAP_OPTIONS_H

@@ -188,17 +188,17 @@ void BackmapMolecules::route_split(const std::vector<int> &split, const std::vec
     owner[answer[k]] = static_cast<int>(answer[k + 1]);
 }
 
-/* ---------------------------------------------------------------------- */
+/* ----------------------------------------------------------------------
+   owner: rank of each bead of local_; true if any rank needs beads of another
+   molecules whole here need no communication; usually that is all of them
+------------------------------------------------------------------------- */
 
-void BackmapMolecules::setup()
+bool BackmapMolecules::find_owners(std::vector<int> &owner)
 {
-  find_local();
-
-  // molecules whole here need no communication; usually that is all of them
-
-  const int n = static_cast<int>(local_.size()), me = comm->me;
+  const int n = static_cast<int>(local_.size());
   const tagint *molecule = atom->molecule;
-  std::vector<int> split, whole, owner(n, me);
+  owner.assign(n, comm->me);
+  std::vector<int> split, whole;
   tagint bad = 0;
   for (int k = 0; k < n;) {
     int end = k;
@@ -217,25 +217,32 @@ void BackmapMolecules::setup()
   MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, world);
   if (comm->nprocs == 1) any = 0;
   if (any) route_split(split, whole, owner);
+  return any != 0;
+}
 
-  // tell the owners what will come: molecule, atom-ID and type of each bead, in the order of the
-  // later messages
+/* ----------------------------------------------------------------------
+   tell the owners what will come: molecule, atom-ID and type of each bead, in the order of the
+   later messages; returns the beads that come here, with their ranks in source
+------------------------------------------------------------------------- */
 
-  std::vector<int> destination, source;
+std::vector<tagint> BackmapMolecules::announce(const std::vector<int> &owner, bool any,
+                                               std::vector<int> &source)
+{
+  std::vector<int> away, destination;
+  for (std::size_t k = 0; k < owner.size(); k++)
+    if (owner[k] != comm->me) away.push_back(static_cast<int>(k));
+  std::stable_sort(away.begin(), away.end(), [&](int a, int b) { return owner[a] < owner[b]; });
   std::vector<tagint> records;
   send_position_.clear();
   send_.clear();
-  std::vector<int> away;
-  for (int k = 0; k < n; k++)
-    if (owner[k] != me) away.push_back(k);
-  std::stable_sort(away.begin(), away.end(), [&](int a, int b) { return owner[a] < owner[b]; });
   for (int k : away) {
     if (send_.empty() || send_.back().rank != owner[k]) send_.push_back({owner[k], 0});
     send_.back().count++;
     send_position_.push_back(k);
     destination.push_back(owner[k]);
     const int i = local_[k];
-    records.insert(records.end(), {molecule[i], atom->tag[i], static_cast<tagint>(atom->type[i])});
+    records.insert(records.end(),
+                   {atom->molecule[i], atom->tag[i], static_cast<tagint>(atom->type[i])});
   }
   std::vector<tagint> coming;
   if (any) coming = all_to_all(world, 3, destination, records, source);
@@ -244,6 +251,17 @@ void BackmapMolecules::setup()
     if (recv_.empty() || recv_.back().rank != s) recv_.push_back({s, 0});
     recv_.back().count++;
   }
+  return coming;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapMolecules::setup()
+{
+  find_local();
+  std::vector<int> owner, source;
+  const bool any = find_owners(owner);
+  const std::vector<tagint> coming = announce(owner, any, source);
 
   // all beads of the owned molecules, from here (item < n) or elsewhere, in order
 
@@ -251,10 +269,11 @@ void BackmapMolecules::setup()
     tagint molecule, tag;
     int type, index;
   };
+  const int n = static_cast<int>(local_.size());
   std::vector<Item> items;
   for (int k = 0; k < n; k++)
-    if (owner[k] == me)
-      items.push_back({molecule[local_[k]], local_tag_[k], atom->type[local_[k]], k});
+    if (owner[k] == comm->me)
+      items.push_back({atom->molecule[local_[k]], local_tag_[k], atom->type[local_[k]], k});
   for (std::size_t k = 0; k < source.size(); k++)
     items.push_back({coming[3 * k], coming[3 * k + 1], static_cast<int>(coming[3 * k + 2]),
                      n + static_cast<int>(k)});

@@ -115,6 +115,9 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   void route_split(const std::vector<int> &split, const std::vector<int> &whole,
                    std::vector<int> &owner);
   void check_counts(LAMMPS_NS::tagint bad);
+  bool find_owners(std::vector<int> &owner);
+  std::vector<LAMMPS_NS::tagint> announce(const std::vector<int> &owner, bool any,
+                                          std::vector<int> &source);
   void exchange(const std::vector<Peer> &from, std::vector<double> &in, const std::vector<Peer> &to,
                 const std::vector<double> &out, int ncol);
 };

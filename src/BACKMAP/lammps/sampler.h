@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Samples and all-atom energies of a batch of CG frames, spread over the ranks: the engine room of fix backmap.
 
 #ifndef BACKMAP_LAMMPS_SAMPLER_H

@@ -279,7 +279,7 @@ std::vector<std::string> BackmapTrajectory::read_dump_args(bool forces) const
     }
     for (int k = 0; k < 3; k++) {
       const std::string f = {'f', "xyz"[k]};
-      if (s != f || (i && i >= 2 && dump_args[i - 2] == "label")) continue;
+      if (s != f || (i >= 2 && dump_args[i - 2] == "label")) continue;
       s[0] = 'v';
       if (i && dump_args[i - 1] == "label") labelled[k] = true;
     }

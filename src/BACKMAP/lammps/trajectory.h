@@ -32,6 +32,9 @@ class BackmapTrajectory : protected Pointers {
       returns the number of arguments used, 0 if it is none of them. */
   int keyword(int narg, char **arg, int iarg);
 
+  /** The keyword files was there. */
+  bool given() const { return !blocks.empty(); }
+
   /** Reads everything; afterwards rank 0 has the frames. forces: the dump fields must include
       fx fy fz. Checks that every frame has all atoms and finite numbers. */
   void read(bool forces);

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "statistics/sample_table.h"
 
 #include <cstdio>
@@ -22,7 +28,7 @@ std::string number(double v)
 
 double parse_number(const char *&at, const std::string &where)
 {
-  char *end;
+  char *end = nullptr;
   const double v = std::strtod(at, &end);
   if (end == at)
     throw std::runtime_error(where + ": expected another number, got end of line or text");
@@ -55,93 +61,143 @@ std::string SampleTable::line(const Row &row, const double *obs) const
   return all + "\n";
 }
 
+/* ----------------------------------------------------------------------
+   a table line by line; tables one after another must have the same header
+------------------------------------------------------------------------- */
+
+namespace {
+struct Reader {
+  SampleTable table;
+  std::string origin;
+  int number_of_line = 0;
+  bool titled = false, columns = false;    // headers so far, whole ones
+  bool first = true;                       // header sets the table, others must agree with it
+
+  std::string where() const
+  {
+    return "sample table " + origin + ", line " + std::to_string(number_of_line);
+  }
+
+  template <class T> void set(T &ours, const T &value, const std::string &what) const
+  {
+    if (first)
+      ours = value;
+    else if (!(ours == value))
+      throw std::runtime_error(where() + ": " + what + " differs from that of the first header");
+  }
+
+  void line(const std::string &text);
+  void read_columns(const std::string &text);
+  void read_key(const std::string &text);
+  void read_row(const char *at);
+  void finish() const;
+};
+
 /* ---------------------------------------------------------------------- */
 
-SampleTable SampleTable::parse(const std::string &text, const std::string &origin)
+void Reader::line(const std::string &text)
 {
-  SampleTable table;
-  bool titled = false, columns = false;
-  int number_of_line = 0;
-  std::istringstream in(text);
-  std::string line;
-  const auto where = [&] {
-    return "sample table " + origin + ", line " + std::to_string(number_of_line);
-  };
-  const auto same = [&](bool equal, const std::string &what) {
-    if (!equal)
-      throw std::runtime_error(where() + ": " + what + " differs from that of the first header");
-  };
-  bool first = true;
-  while (std::getline(in, line)) {
-    number_of_line++;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty()) continue;
-    if (line == TITLE) {
-      first = !titled;
-      titled = true;
-      continue;
-    }
-    if (!titled)
-      throw std::runtime_error(where() + ": expected \"" + TITLE + "\", got \"" +
-                               line.substr(0, 60) + "\"");
-    if (line[0] == '#') {
-      if (line.compare(0, std::string(COLUMNS).size(), COLUMNS) == 0) {
-        std::istringstream words(line.substr(std::string(COLUMNS).size()));
-        std::vector<std::string> names;
-        for (std::string w; words >> w;) names.push_back(w);
-        if (first)
-          table.observables = names;
-        else
-          same(names == table.observables, "list of observables");
-        columns = true;
-        continue;
-      }
-      std::istringstream words(line);
-      std::string hash, key, value;
-      words >> hash >> key;
-      std::getline(words >> std::ws, value);
-      const double v = std::atof(value.c_str());
-      if (key == "seconds")
-        table.seconds += v;
-      else if (key == "units")
-        first ? (void) (table.units = value) : same(value == table.units, key);
-      else if (key == "temperature")
-        first ? (void) (table.temperature = v) : same(v == table.temperature, key);
-      else if (key == "kT")
-        first ? (void) (table.kt = v) : same(v == table.kt, key);
-      else if (key == "samples")
-        first ? (void) (table.samples = static_cast<int>(v)) : same(v == table.samples, key);
-      else if (key == "constant" && first)
-        table.constant = v;
-      else if (key == "molecule")
-        first ? (void) (table.name = value) : same(value == table.name, key);
-      continue;
-    }
-    if (!columns) throw std::runtime_error(where() + ": row before the line of column names");
-    const char *at = line.c_str();
-    Row row;
-    row.step = static_cast<std::int64_t>(parse_number(at, where()));
-    row.molecule = static_cast<std::int64_t>(parse_number(at, where()));
-    row.sample = static_cast<int>(parse_number(at, where()));
-    row.logweight = parse_number(at, where());
-    row.u = parse_number(at, where());
-    row.ucg = parse_number(at, where());
-    row.logq = parse_number(at, where());
-    for (std::size_t k = 0; k < table.observables.size(); k++)
-      table.values.push_back(parse_number(at, where()));
-    while (*at == ' ') at++;
-    if (*at)
-      throw std::runtime_error(where() + ": too many columns, expected " +
-                               std::to_string(7 + table.observables.size()));
-    table.rows.push_back(row);
+  if (text == TITLE) {
+    first = !titled;
+    titled = true;
+    return;
   }
+  if (!titled)
+    throw std::runtime_error(where() + ": expected \"" + TITLE + "\", got \"" + text.substr(0, 60) +
+                             "\"");
+  if (text[0] != '#')
+    read_row(text.c_str());
+  else if (text.compare(0, std::string(COLUMNS).size(), COLUMNS) == 0)
+    read_columns(text.substr(std::string(COLUMNS).size()));
+  else
+    read_key(text);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::read_columns(const std::string &text)
+{
+  std::istringstream words(text);
+  std::vector<std::string> names;
+  for (std::string w; words >> w;) names.push_back(w);
+  set(table.observables, names, "list of observables");
+  columns = true;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::read_key(const std::string &text)
+{
+  std::istringstream words(text);
+  std::string hash, key, value;
+  words >> hash >> key;
+  std::getline(words >> std::ws, value);
+  const double v = std::strtod(value.c_str(), nullptr);
+  if (key == "seconds")
+    table.seconds += v;
+  else if (key == "units")
+    set(table.units, value, key);
+  else if (key == "temperature")
+    set(table.temperature, v, key);
+  else if (key == "kT")
+    set(table.kt, v, key);
+  else if (key == "samples")
+    set(table.samples, static_cast<int>(v), key);
+  else if (key == "constant" && first)
+    table.constant = v;
+  else if (key == "molecule")
+    set(table.name, value, key);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::read_row(const char *at)
+{
+  if (!columns) throw std::runtime_error(where() + ": row before the line of column names");
+  SampleTable::Row row;
+  row.step = static_cast<std::int64_t>(parse_number(at, where()));
+  row.molecule = static_cast<std::int64_t>(parse_number(at, where()));
+  row.sample = static_cast<int>(parse_number(at, where()));
+  row.logweight = parse_number(at, where());
+  row.u = parse_number(at, where());
+  row.ucg = parse_number(at, where());
+  row.logq = parse_number(at, where());
+  for (std::size_t k = 0; k < table.observables.size(); k++)
+    table.values.push_back(parse_number(at, where()));
+  while (*at == ' ') at++;
+  if (*at)
+    throw std::runtime_error(where() + ": too many columns, expected " +
+                             std::to_string(7 + table.observables.size()));
+  table.rows.push_back(row);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::finish() const
+{
   if (!titled || !columns)
     throw std::runtime_error("sample table " + origin + ": expected a header that starts with \"" +
                              TITLE + "\"");
   if (!(table.temperature > 0.0) || !(table.kt > 0.0) || table.samples < 1)
     throw std::runtime_error("sample table " + origin +
                              ": temperature, kT and samples, expected numbers above 0");
-  return table;
+}
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+SampleTable SampleTable::parse(const std::string &text, const std::string &origin)
+{
+  Reader reader;
+  reader.origin = origin;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    reader.number_of_line++;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) reader.line(line);
+  }
+  reader.finish();
+  return std::move(reader.table);
 }
 
 /* ----------------------------------------------------------------------

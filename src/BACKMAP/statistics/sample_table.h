@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The sample table: plain text, one line a sample, logs instead of weights.
 
 #ifndef BACKMAP_STATISTICS_SAMPLE_TABLE_H

@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "statistics/series.h"
 
 #include <algorithm>
@@ -215,6 +221,41 @@ double ratio_autocorrelation(const std::vector<std::vector<RatioTerm>> &walkers)
   return autocorrelation_time(influence);
 }
 
+/* ----------------------------------------------------------------------
+   walkers cut into blocks: `blocks` in all, shared among the walkers, or as many of the length as fit
+------------------------------------------------------------------------- */
+
+namespace {
+struct Blocks {
+  std::vector<RatioTerm> block, whole;    // sums over blocks, and over walkers
+  std::vector<std::size_t> walker_of;     // of each block
+};
+
+Blocks cut(const std::vector<std::vector<RatioTerm>> &walkers, double length, int blocks)
+{
+  Blocks c;
+  for (const auto &w : walkers) {
+    if (w.empty()) continue;
+    const double fit = static_cast<double>(w.size()) / length;
+    const auto wanted =
+        static_cast<std::size_t>(blocks > 0 ? std::llround(fit) : std::floor(fit + 1e-9));
+    const std::size_t nb = std::max<std::size_t>(1, std::min(w.size(), wanted));
+    const std::size_t first = c.block.size();
+    c.block.resize(first + nb, {0.0, 0.0});
+    c.walker_of.resize(first + nb, c.whole.size());
+    c.whole.push_back({0.0, 0.0});
+    for (std::size_t b = 0; b < nb; b++)
+      for (std::size_t i = b * w.size() / nb; i < (b + 1) * w.size() / nb; i++) {
+        c.block[first + b].numerator += w[i].numerator;
+        c.block[first + b].denominator += w[i].denominator;
+        c.whole.back().numerator += w[i].numerator;
+        c.whole.back().denominator += w[i].denominator;
+      }
+  }
+  return c;
+}
+}    // namespace
+
 /* ---------------------------------------------------------------------- */
 
 Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, RatioOf what,
@@ -243,42 +284,22 @@ Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, Rati
   e.tau = ratio_autocorrelation(walkers);
 
   // number of blocks of each walker: whole blocks of the length asked for, or shares of a number of blocks
+
   const double n = static_cast<double>(steps), wanted = rule.length * e.tau;
   int blocks = rule.fixed;
   if (blocks == 0 && n < rule.fewest * wanted) blocks = rule.fewest;
   e.too_short = rule.fixed > 0 ? n < rule.fixed * wanted && rule.fixed > e.walkers : blocks > 0;
   const double length = blocks > 0 ? n / blocks : std::max(wanted, n / rule.most);
-  std::vector<RatioTerm> block, whole;
-  std::vector<std::size_t> walker_of;
-  for (const auto &w : walkers) {
-    if (w.empty()) continue;
-    const double fit = static_cast<double>(w.size()) / length;
-    const std::size_t nb = std::max<std::size_t>(
-        1,
-        std::min(
-            w.size(),
-            static_cast<std::size_t>(blocks > 0 ? std::llround(fit) : std::floor(fit + 1e-9))));
-    const std::size_t first = block.size();
-    block.resize(first + nb, {0.0, 0.0});
-    walker_of.resize(first + nb, whole.size());
-    whole.push_back({0.0, 0.0});
-    for (std::size_t b = 0; b < nb; b++)
-      for (std::size_t i = b * w.size() / nb; i < (b + 1) * w.size() / nb; i++) {
-        block[first + b].numerator += w[i].numerator;
-        block[first + b].denominator += w[i].denominator;
-        whole.back().numerator += w[i].numerator;
-        whole.back().denominator += w[i].denominator;
-      }
-  }
-  e.blocks = static_cast<int>(block.size());
-  if (block.size() < 4 && (nwalkers < 2 || block.size() > nwalkers)) return e;
+  const Blocks c = cut(walkers, length, blocks);
+  e.blocks = static_cast<int>(c.block.size());
+  if (c.block.size() < 4 && (nwalkers < 2 || c.block.size() > nwalkers)) return e;
 
-  Jackknife j = jackknife(block, what);
-  if (nwalkers > 1 && block.size() > nwalkers + 1 &&
-      same_mean(j, walker_of, nwalkers) < rule.disagreement) {
+  Jackknife j = jackknife(c.block, what);
+  if (nwalkers > 1 && c.block.size() > nwalkers + 1 &&
+      same_mean(j, c.walker_of, nwalkers) < rule.disagreement) {
     e.disagree = true;
     e.blocks = e.walkers;
-    j = jackknife(whole, what);
+    j = jackknife(c.whole, what);
   }
   if (!std::isfinite(j.error)) return e;
   e.dof = e.blocks - 1.0;

@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // Standard errors of correlated series: autocorrelation time, the rule for blocks, block jackknife, Student intervals.
 // Plain C++: knows numbers only, not what they are.
 

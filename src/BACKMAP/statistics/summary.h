@@ -1,3 +1,9 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // The summary of a run as JSON: figures by name, and observables.
 
 #ifndef BACKMAP_STATISTICS_SUMMARY_H

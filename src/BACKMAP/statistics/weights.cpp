@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 #include "statistics/weights.h"
 
 #include <algorithm>
@@ -27,6 +33,17 @@ double log_sum_exp(const double *a, std::size_t n)
   double sum = 0.0;
   for (std::size_t i = 0; i < n; i++) sum += std::exp(a[i] - top);
   return top + std::log(sum);
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> normalized_weights(std::vector<double> logw)
+{
+  for (double &v : logw)
+    if (std::isnan(v)) v = -INF;
+  const double sum = log_sum_exp(logw.data(), logw.size());
+  for (double &v : logw) v = v == -INF ? 0.0 : std::exp(v - sum);
+  return logw;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -442,6 +459,7 @@ std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
     walkers[{run == run_of.end() ? -1 : run->second, key.molecule, again}].push_back(i);
   }
   std::vector<std::vector<std::size_t>> list;
+  list.reserve(walkers.size());
   for (auto &w : walkers) list.push_back(std::move(w.second));
   return list;
 }

@@ -6,6 +6,10 @@
 
 #include "training/correction.h"
 
+#include "molecule/features.h"
+#include "statistics/weights.h"
+#include "training/frames.h"
+
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -205,6 +209,44 @@ std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<fl
   }
   for (double &v : w) v *= n / sum;
   return w;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, CgnetEnergies &train,
+                    CgnetEnergies &valid)
+{
+  const int m = 3 * spec.nbeads(), nf = spec.features.size();
+  std::vector<double> prior(f.n), unused((size_t) f.n * m), feat(nf);
+  Cgnet(prior_only(spec)).evaluate((int) f.n, f.z.data(), prior.data(), unused.data());
+  std::vector<float> x((size_t) f.n * nf);
+  for (int64_t i = 0; i < f.n; i++) {
+    features(spec.features, &f.z[i * m], feat.data());
+    for (int k = 0; k < nf; k++)
+      x[i * nf + k] = (feat[k] - spec.feature_mean[k]) / spec.feature_std[k];
+  }
+  const auto weight = smoothed_weights(f, x, nf);
+  const auto held = validation_tail(f.series, f.series, 0.1);
+  for (int64_t i = 0; i < f.n; i++) {
+    CgnetEnergies &to = held[i] ? valid : train;
+    to.z.insert(to.z.end(), f.z.begin() + i * m, f.z.begin() + (i + 1) * m);
+    to.energy.push_back(f.value[i] - prior[i] / kT);
+    to.weight.push_back(weight[i]);
+    to.n++;
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+Spread spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT)
+{
+  std::vector<double> d(free.n), unused(free.z.size());
+  Cgnet(spec).evaluate((int) free.n, free.z.data(), d.data(), unused.data());
+  double mean = 0.0, var = 0.0;
+  for (int64_t i = 0; i < free.n; i++) d[i] = d[i] / kT - free.value[i];
+  for (double v : d) mean += v / d.size();
+  for (double v : d) var += (v - mean) * (v - mean) / d.size();
+  return {std::sqrt(var), (quantile(d, 0.75) - quantile(d, 0.25)) / 1.349};
 }
 
 }    // namespace BACKMAP_NS

@@ -11,6 +11,7 @@
 // (back-projection). Plain C++: sample table and bead frames as text, no LAMMPS, no Torch.
 
 #include "statistics/sample_table.h"
+#include "training/cgnet_data.h"
 
 #include <cstdint>
 #include <map>
@@ -53,6 +54,18 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
     error come from the same few samples. floor in kT. */
 std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<float> &coordinates,
                                      int dim, int neighbors = 16, double floor = 0.1);
+
+/** Free energies of the frames as targets of the network, F/kT - prior/kT, with their smoothed weights; the last
+    tenth of every table is for validation. */
+void energy_targets(const CgnetSpec &spec, const FreeEnergies &free, double kT,
+                    CgnetEnergies &train, CgnetEnergies &valid);
+
+/** U_CG - F of a model at the frames, in kT: standard deviation, and interquartile range / 1.349, which a few
+    frames do not change. */
+struct Spread {
+  double plain, robust;
+};
+Spread spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT);
 
 }    // namespace BACKMAP_NS
 
