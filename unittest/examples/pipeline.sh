@@ -21,10 +21,11 @@ written() { for file in "$@"; do test -s "$file" || { echo "FAILED: no $file"; e
 
 cd alanine-dipeptide
 sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 8000/frames 200/' -e 's/samples 500/samples 20/' in.train in.com in.retarget
+sed -i 's/every 1200/every 100/' in.retarget
 for side in minus plus; do
   run 5 -in in.allatom -log log.allatom.$side -var side $side -var steps 8000 -var every 10
 done
-for set in "0 12000" "1 2400" "2 2400"; do
+for set in "0 15000" "1 2400" "2 2400"; do
   read -r seed steps <<<"$set"
   run 1 -in in.umbrella -log log.umbrella -var steps $steps -var every 100 -var seed $seed -var out umbrella${seed#0}
 done
@@ -46,7 +47,7 @@ written ala2.com.flow.safetensors
 cd ../tri-alanine
 sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' -e 's/first 4500100/first 100/' \
   in.train in.validate in.com
-run 1 -in in.allatom -log log.allatom -var steps 20000
+run 1 -in in.allatom -log log.allatom -var steps 70000
 run 1 -in in.train -log log.train
 written ala3.flow.safetensors ala3.cgnet.safetensors
 run 1 -in in.validate -log log.validate
