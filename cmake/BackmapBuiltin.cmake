@@ -11,7 +11,8 @@ set(arguments
   -DCMAKE_PROJECT_lammps_INCLUDE:FILEPATH=${CMAKE_CURRENT_SOURCE_DIR}/cmake/BackmapInLammps.cmake
   -DBACKMAP_PREBUILT:FILEPATH=${CMAKE_CURRENT_BINARY_DIR}/backmap-targets.cmake
   -DCMAKE_BUILD_RPATH:STRING=${CMAKE_CURRENT_BINARY_DIR}
-  -DCMAKE_INSTALL_RPATH_USE_LINK_PATH:BOOL=ON)
+  -DCMAKE_INSTALL_BINDIR:PATH=${CMAKE_INSTALL_BINDIR}
+  -DCMAKE_INSTALL_LIBDIR:PATH=${CMAKE_INSTALL_LIBDIR})
 foreach(name Kokkos_ROOT Kokkos_DIR Torch_DIR MPI_HOME MPI_CXX_COMPILER)
   if(${name})
     list(APPEND arguments "-D${name}:PATH=${${name}}")
@@ -45,7 +46,8 @@ endif()
 
 # what the inner build links with
 get_property(backmap_layers GLOBAL PROPERTY backmap_layers)
-export(TARGETS ${backmap_layers} backmap_styles backmap_options backmap_lammps_headers FILE ${CMAKE_CURRENT_BINARY_DIR}/backmap-targets.cmake)
+export(TARGETS ${backmap_layers} backmap_styles backmap_options backmap_lammps_headers NAMESPACE BACKMAP::
+  FILE ${CMAKE_CURRENT_BINARY_DIR}/backmap-targets.cmake)
 
 ExternalProject_Add(lmp
   SOURCE_DIR ${LAMMPS_DIR}/cmake

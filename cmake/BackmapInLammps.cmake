@@ -63,6 +63,39 @@ macro(backmap_list_package)
 endmacro()
 
 # ----------------------------------------------------------------------
+# an installed lmp finds our libraries wherever its folder is moved, and those of others where they are
+# ----------------------------------------------------------------------
+
+function(backmap_install_lammps)
+  file(RELATIVE_PATH up ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  set(rpath "$ORIGIN/${up}" "$ORIGIN" ${CMAKE_INSTALL_RPATH})
+  set(others ${MPI_CXX_LIBRARIES})
+  get_target_property(imported Kokkos::kokkos IMPORTED)
+  if(imported)
+    get_target_property(kokkos Kokkos::kokkoscore LOCATION)
+    list(APPEND others ${kokkos})
+  endif()
+  foreach(library IN LISTS others)
+    get_filename_component(folder "${library}" DIRECTORY)
+    if(IS_ABSOLUTE "${folder}" AND NOT folder IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
+      list(APPEND rpath ${folder})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES rpath)
+  if(BACKMAP_PREBUILT)
+    # cmake/BackmapInstall.cmake takes these two from here, and nothing else of LAMMPS
+    install(TARGETS lmp lammps COMPONENT backmap
+      RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    set_target_properties(lmp lammps PROPERTIES INSTALL_RPATH_USE_LINK_PATH OFF)
+  else()
+    get_property(ours GLOBAL PROPERTY backmap_layers)
+    install(TARGETS ${ours} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    set_target_properties(${ours} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  endif()
+  set_target_properties(lmp lammps ${ours} PROPERTIES INSTALL_RPATH "${rpath}")
+endfunction()
+
+# ----------------------------------------------------------------------
 
 macro(backmap_add_to_lammps)
   backmap_libraries()
@@ -96,7 +129,8 @@ macro(backmap_add_to_lammps)
   if(NOT standard OR standard LESS 17)
     set_target_properties(lammps PROPERTIES CXX_STANDARD 17)
   endif()
-  target_link_libraries(lammps PRIVATE backmap_styles)
+  target_link_libraries(lammps PRIVATE BACKMAP::styles)
+  backmap_install_lammps()
 
   if(BACKMAP_LAMMPS_OBJECTS)
     file(GLOB_RECURSE objects ${BACKMAP_LAMMPS_OBJECTS}/CMakeFiles/lammps.dir/*.o)

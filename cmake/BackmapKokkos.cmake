@@ -13,8 +13,10 @@ if(NOT TARGET Kokkos::kokkos AND EXISTS "${LAMMPS_DIR}/lib/kokkos/CMakeLists.txt
   set(Kokkos_ENABLE_SERIAL ON CACHE BOOL "")
   set(Kokkos_ENABLE_OPENMP ON CACHE BOOL "")
   set(BUILD_SHARED_LIBS ON)
-  add_subdirectory(${LAMMPS_DIR}/lib/kokkos ${CMAKE_CURRENT_BINARY_DIR}/kokkos EXCLUDE_FROM_ALL)
+  set(CMAKE_INSTALL_RPATH "$ORIGIN")    # it is installed with us
+  add_subdirectory(${LAMMPS_DIR}/lib/kokkos ${CMAKE_CURRENT_BINARY_DIR}/kokkos)
   unset(BUILD_SHARED_LIBS)
+  unset(CMAKE_INSTALL_RPATH)
   if(NOT TARGET Kokkos::kokkos)
     add_library(Kokkos::kokkos ALIAS kokkos)
   endif()

@@ -8,8 +8,10 @@
 #   backmap_torch        libtorch/                       LibTorch, a private dependency
 #   backmap_styles       lammps/ and the styles at the top of src/BACKMAP
 #
+# Outside they are BACKMAP::statistics, BACKMAP::flow, ...: names without the prefix, as an installed package gives them.
+#
 # Used by our own project and, through BackmapInLammps.cmake, inside a LAMMPS build. Expects the targets
-# backmap_lammps_headers and Kokkos::kokkos, and the options BACKMAP_TORCH and BACKMAP_NATIVE.
+# Kokkos::kokkos and, but for BACKMAP_LAMMPS=OFF, backmap_lammps_headers, and the options BACKMAP_TORCH and BACKMAP_NATIVE.
 
 get_filename_component(BACKMAP_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
@@ -29,6 +31,13 @@ if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()
 
+# backmap_outside(NAME): its name for others
+function(backmap_outside name)
+  string(REGEX REPLACE "^backmap_" "" short ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
+  add_library(BACKMAP::${short} ALIAS ${name})
+endfunction()
+
 # backmap_layer(NAME folder...): the shared library of these folders
 function(backmap_layer name)
   set(sources)
@@ -38,6 +47,7 @@ function(backmap_layer name)
   endforeach()
   add_library(${name} SHARED ${sources})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${BACKMAP_SRC}>)
+  backmap_outside(${name})
   target_compile_features(${name} PUBLIC cxx_std_17)
   target_link_libraries(${name} PRIVATE backmap_options)
   set_property(GLOBAL APPEND PROPERTY backmap_layers ${name})
@@ -56,6 +66,11 @@ foreach(layer backmap_statistics backmap_flow backmap_cgnet backmap_training)
   target_compile_options(${layer} PRIVATE -fno-math-errno)
 endforeach()
 
+if(DEFINED BACKMAP_LAMMPS AND NOT BACKMAP_LAMMPS)
+  set(backmap_have_torch OFF)
+  return()
+endif()
+
 # --- LibTorch ---------------------------------------------------------
 
 set(backmap_have_torch OFF)
@@ -67,7 +82,7 @@ if(BACKMAP_TORCH)
   else()
     set(backmap_have_torch ON)
     backmap_layer(backmap_torch libtorch)
-    target_link_libraries(backmap_torch PRIVATE torch PUBLIC backmap_training)
+    target_link_libraries(backmap_torch PRIVATE torch ${CMAKE_DL_LIBS} PUBLIC backmap_training)
     # the headers of LibTorch are not ours to keep free of warnings
     target_include_directories(backmap_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
     separate_arguments(backmap_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
@@ -83,6 +98,7 @@ if(NOT backmap_lammps_kokkos)
   list(FILTER backmap_style_sources EXCLUDE REGEX "_kokkos[.]cpp$")
 endif()
 add_library(backmap_styles STATIC ${backmap_style_sources})
+backmap_outside(backmap_styles)
 set_target_properties(backmap_styles PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(backmap_styles PRIVATE backmap_options PUBLIC backmap_training backmap_lammps_headers)
 if(backmap_have_torch)

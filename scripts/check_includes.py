@@ -1,124 +1,154 @@
 #!/usr/bin/env python3
-"""Which file may know what: checks the includes of src/BACKMAP against the rooms of the design.
+"""Which folder may know what: checks the includes of src/BACKMAP against the tables in the manual.
 
 Usage: check_includes.py [REPOSITORY]     exits 1 and names every breach
 
-A file breaks a rule when it, or a header of ours that it includes (however indirectly), includes what it must not know.
+The rules stand in doc/src/Developer_backmap.rst and nowhere else: one table of folders, in the order in which they stand
+on each other, and one of single files. A file breaks a rule when it, or a header of ours that it includes (however
+indirectly), includes what its folder must not know.
 """
 
+import csv
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent)
 SRC = ROOT / "src" / "BACKMAP"
+PAGE = ROOT / "doc" / "src" / "Developer_backmap.rst"
+STYLES = "(styles)"
 
-# what an include line belongs to; quoted names that are no file of ours are LAMMPS's
-KINDS = [
-    ("Torch", re.compile(r"^<(torch|ATen|c10|caffe2)/")),
-    ("Kokkos", re.compile(r"^<Kokkos_")),
-    ("MPI", re.compile(r"^<mpi\.h>|^\"mpi\.h\"")),
-    ("JSON", re.compile(r"^<nlohmann/")),
-    ("Random123", re.compile(r"^<Random123/")),
-    ("files", re.compile(r"^<(fstream|filesystem|cstdio|unistd\.h)>")),
-    ("threads", re.compile(r"^<(thread|mutex|atomic|future|omp\.h|condition_variable)>")),
-]
-
-# stem pattern -> (what it must not know, our files that it must not include). The first pattern that fits counts,
-# then the general rule of its layer.
-ROOMS = [
-    (r"backmap_model_file$", {"LAMMPS", "Torch", "MPI", "Kokkos", "files"}, r"backmap_(flow|torch|cgnet)"),
-    (r"backmap_flow_spec$", {"LAMMPS", "Torch", "MPI", "Kokkos"}, r"backmap_torch"),
-    (r"backmap_flow_layers$", {"LAMMPS", "Torch", "MPI", "JSON"}, r"backmap_(torch|model_file)"),
-    (r"backmap_internal_coords$", {"LAMMPS", "Torch", "MPI"}, r"backmap_(torch|flow_layers|flow\.|cgnet)"),
-    (r"backmap_mapping$", {"LAMMPS", "Torch", "MPI", "Kokkos"}, r"backmap_torch"),
-    (r"backmap_weights$", {"LAMMPS", "Torch", "MPI", "Kokkos", "JSON", "Random123", "files", "threads"}, r"backmap_(?!series)"),
-    (r"backmap_series$", {"LAMMPS", "Torch", "MPI", "Kokkos", "JSON", "Random123", "files", "threads"}, r"backmap_"),
-    (r"backmap_rng$", {"LAMMPS", "Torch", "MPI", "JSON", "files", "threads"}, r"backmap_torch"),
-    (r"backmap_fine_engine$", {"Torch", "JSON"}, r"backmap_weights"),
-    (r"backmap_torch_", {"LAMMPS", "MPI"}, None),
-]
-CORE = {"LAMMPS", "Torch", "MPI"}
-STYLES = {"Torch", "JSON"}
-
-# patterns that a room must not contain in its own text
-TEXT = [
-    (r"backmap_flow_layers$", re.compile(r"\bparallel_(for|reduce|scan)\b|\bmalloc\b|\bnew [A-Za-z]"), "allocates or launches"),
-    (r"(?!backmap_torch_)", re.compile(r"^\s*using namespace (torch|at|c10)\b"), "opens a namespace of Torch for everybody"),
-]
+# what an include belongs to; quoted names that are no file of ours are LAMMPS's
+KINDS = {
+    "Torch": re.compile(r"^<(torch|ATen|c10|caffe2)/"),
+    "Kokkos": re.compile(r"^<Kokkos_"),
+    "MPI": re.compile(r"^[<\"]mpi\.h"),
+    "JSON": re.compile(r"^<nlohmann/"),
+    "Random123": re.compile(r"^<Random123/"),
+    "files": re.compile(r"^<(fstream|filesystem|unistd\.h)>"),
+    "threads": re.compile(r"^<(thread|mutex|atomic|future|omp\.h|condition_variable)>"),
+}
+# what a file does without any include that tells
+TEXT = {
+    "files": re.compile(r"\b(fopen|freopen|popen)\s*\("),
+    "launches": re.compile(r"\bparallel_(for|reduce|scan)\b"),
+    "allocation": re.compile(r"\b(malloc|calloc|make_unique|make_shared)\b|\bnew [A-Za-z]|\.(resize|push_back)\("),
+    "namespaces of Torch": re.compile(r"^\s*using namespace (torch|at|c10)\b"),
+}
+GENERATED = '"backmap_style_headers.h"'
 
 
-def lammps_layer():
-    """The rule that the build uses for the LAMMPS layer, from the build itself."""
-    text = (ROOT / "cmake" / "BackmapTargets.cmake").read_text()
-    return re.compile(re.search(r'set\(backmap_lammps_layer\s+"([^"]+)"', text).group(1))
+def tables():
+    """The two csv-tables of the page: rows of folders and rows of single files."""
+    found = []
+    lines = PAGE.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith(".. csv-table::"):
+            rows = []
+            for row in lines[number + 1 :]:
+                if row and not row.startswith(" "):
+                    break
+                if row.strip().startswith('"'):
+                    rows.append(row.strip())
+            found.append(list(csv.reader(rows, skipinitialspace=True)))
+    if len(found) != 2:
+        sys.exit(f"{PAGE}: expected two csv-tables (folders, single files), got {len(found)}")
+    return found
+
+
+def words(cell):
+    return [w.strip("` ") for w in cell.split(",") if w.strip("` -")]
 
 
 def includes(path):
-    out = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         m = re.match(r'\s*#\s*include\s*([<"][^>"]+[>"])', line)
         if m:
-            out.append((number, m.group(1)))
-    return out
+            yield number, m.group(1)
 
 
-def closure(path, seen=None, via=()):
+def closure(path, seen, via=()):
     """Every include of a file and of our headers below it: (the way there, include as written)."""
-    seen = set() if seen is None else seen
     for number, name in includes(path):
+        way = via + (f"{path.relative_to(SRC)}:{number}",)
+        yield way, name
         inner = SRC / name[1:-1]
-        yield via + (f"{path.name}:{number}",), name
-        if inner.exists() and inner not in seen:
+        if name[0] == '"' and inner.exists() and inner not in seen:
             seen.add(inner)
-            yield from closure(inner, seen, via + (f"{path.name}:{number}",))
+            yield from closure(inner, seen, way)
 
 
 def kind(name):
-    for what, pattern in KINDS:
+    for what, pattern in KINDS.items():
         if pattern.search(name):
             return what
-    if name.startswith('"') and not (SRC / name[1:-1]).exists() and name != '"backmap_style_headers.h"':
+    if name[0] == '"' and name != GENERATED and not (SRC / name[1:-1]).exists():
         return "LAMMPS"
     return None
 
 
+def code_lines(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        yield number, re.sub(r"//.*|^ *\*.*|/\*.*", "", line)
+
+
+def check_table(folders, breaches):
+    """The table itself: every folder has a row and a page of at most five lines, includes point up the table."""
+    names = [row[0] for row in folders]
+    there = sorted(p.name for p in SRC.iterdir() if p.is_dir())
+    for folder in set(there) ^ set(names) - {STYLES}:
+        if folder != STYLES:
+            breaches.append(f"{folder}: a folder and a row of {PAGE.name}, expected both, got one of them")
+    for place, row in enumerate(folders):
+        for other in words(row[2]):
+            if other not in names[:place]:
+                breaches.append(f"{PAGE.name}: {row[0]} may include {other}, which does not stand above it")
+    for folder in there:
+        page = SRC / folder / "README.md"
+        lines = page.read_text().splitlines() if page.exists() else []
+        if not 1 <= len(lines) <= 5:
+            breaches.append(f"{folder}/README.md: expected 1 to 5 lines, got {len(lines)}")
+
+
 def main():
-    is_lammps = lammps_layer()
+    folders, files = tables()
     breaches = []
-    files = sorted(p for p in SRC.iterdir() if p.suffix in (".h", ".cpp"))
-    for path in files:
-        if path.name in ("backmapplugin.cpp", "backmap_compat.h"):
+    check_table(folders, breaches)
+    may_include = {row[0]: set(words(row[2])) | {row[0]} for row in folders}
+    may_know = {row[0]: set(words(row[3])) for row in folders}
+    must_not = {row[0].strip("`"): set(words(row[1])) for row in files}
+    for name in must_not:
+        if not list(SRC.glob(name + ".*")):
+            breaches.append(f"{PAGE.name}: no file {name}")
+
+    checked = 0
+    for path in sorted(p for p in SRC.rglob("*") if p.suffix in (".h", ".cpp")):
+        checked += 1
+        where = path.relative_to(SRC)
+        folder = where.parts[0] if len(where.parts) > 1 else STYLES
+        if folder not in may_know:
             continue
-        stem = path.stem
-        forbidden, not_ours = None, None
-        for pattern, what, ours in ROOMS:
-            if re.match(pattern, stem):
-                forbidden, not_ours = set(what), ours
-                break
-        if forbidden is None:
-            forbidden = STYLES if is_lammps.search(path.name) else CORE
-        if stem.startswith("backmap_torch_") and path.suffix == ".h":
-            # a header that shows Torch is seen by no other room: their own check finds that
-            forbidden = forbidden | {"Kokkos", "JSON"}
-        elif not stem.startswith("backmap_torch_"):
-            forbidden = forbidden | {"Torch"}
-        for way, name in closure(path):
+        known = may_know[folder]
+        forbidden = must_not.get(str(where.with_suffix("")), set())
+        for _, name in includes(path):
+            inner = SRC / name[1:-1]
+            if name[0] == '"' and inner.exists():
+                other = Path(name[1:-1]).parts[0] if "/" in name else STYLES
+                if other not in may_include[folder]:
+                    breaches.append(f"{where}: {folder} must not include {other}, but {name} is included")
+        for way, name in closure(path, {path}):
             what = kind(name)
-            if what in forbidden:
-                breaches.append(f"{' -> '.join(way)}: {stem} must not know {what}, but {name} is included")
-            own = name[1:-1]
-            if not_ours and re.match(not_ours, own) and Path(own).stem != stem and (SRC / own).exists():
-                breaches.append(f"{' -> '.join(way)}: {stem} must not include {own}")
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            code = line.split("//")[0]
-            for pattern, text, why in TEXT:
-                if re.match(pattern, stem) and text.search(code):
-                    breaches.append(f"{path.name}:{number}: {why}: {line.strip()}")
+            # LAMMPS's own headers include MPI; who knows LAMMPS knows it
+            if what and (what not in known or what in forbidden):
+                breaches.append(f"{' -> '.join(way)}: {where} must not know {what}, but {name} is included")
+        for number, line in code_lines(path):
+            for what, pattern in TEXT.items():
+                if pattern.search(line) and (what in forbidden or what not in known and what in ("files", "namespaces of Torch")):
+                    breaches.append(f"{where}:{number}: must not know {what}: {line.strip()}")
     for breach in breaches:
         print(breach)
-    print(f"{len(files)} files checked, {len(breaches)} breaches")
-    return 1 if breaches or not files else 0
+    print(f"{checked} files checked, {len(breaches)} breaches")
+    return 1 if breaches or not checked else 0
 
 
 if __name__ == "__main__":

@@ -85,9 +85,10 @@ mpi_environment() {
 
 build_preset() {
   local preset=$1 setting definitions=()
-  for setting in BACKMAP_TORCH BACKMAP_NATIVE BACKMAP_WERROR Torch_DIR MPI_HOME; do
+  for setting in BACKMAP_TORCH BACKMAP_NATIVE BACKMAP_WERROR Torch_DIR MPI_HOME pybind11_DIR; do
     if [ -n "${!setting:-}" ]; then definitions+=("-D$setting=${!setting}"); fi
   done
+  if [ -n "${PYTHON:-}" ]; then definitions+=("-DPython_EXECUTABLE=$(command -v "$PYTHON")"); fi
   # where ccache is installed, checkouts share what they compile
   if [ ! -e "build/$preset/build.ninja" ] && command -v ccache >/dev/null 2>&1; then
     definitions+=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache)

@@ -2,13 +2,15 @@
 # Get everything that BACKMAP is built from: tools and libraries, the LAMMPS source, Kokkos, and a compiled
 # LAMMPS whose objects every checkout on this machine shares. Run by demo.sh and test.sh; harmless to run again.
 #
-#   scripts/setup.sh [--lean | --full] [--check] [NAME=VALUE ...]
+#   scripts/setup.sh [--lean | --full | --without] [--check] [NAME=VALUE ...]
 #
 #   --full    LAMMPS with its KOKKOS package, as the tests need it (default)
 #   --lean    LAMMPS without it, which builds in half the time; a full one is taken where it is there already
+#   --without LAMMPS without its KOKKOS package, never with it
 #   --check   only say what is missing, change nothing
 #   NAME=VALUE (or the same in the environment): LAMMPS_DIR, Kokkos_ROOT, Torch_DIR, MPI_HOME, CXX,
-#             BACKMAP_CACHE (where the builds are kept), BACKMAP_JOBS, BACKMAP_TORCH=OFF, BACKMAP_NATIVE=OFF
+#             BACKMAP_CACHE (where the builds are kept), BACKMAP_JOBS, BACKMAP_TORCH=OFF, BACKMAP_NATIVE=OFF,
+#             LAMMPS_SIZES=smallbig|bigbig, LAMMPS_OPTIMIZE=-O1, BACKMAP_SETUP (the file that is written)
 #
 # Writes build/setup-{lean,full}.cmake, which the presets of the CMake project read.
 set -euo pipefail
@@ -21,9 +23,10 @@ for arg in "$@"; do
   case $arg in
     --full) kind=full ;;
     --lean) kind=lean ;;
+    --without) kind=without ;;
     --check) check=yes ;;
     *=*) export "${arg?}" ;;
-    *) sed -n '2,14p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,16p' "$0" >&2; exit 2 ;;
   esac
 done
 
@@ -40,9 +43,12 @@ require_packages
 install_check_tools
 
 mkdir -p "$cache" "$here/build"
-# one setup at a time for each cache; others wait here and then find everything done
-exec 9>"$cache/lock"
-flock -n 9 || { say "waiting for another setup that uses $cache"; flock 9; }
+# one setup at a time for each file of locks: others wait and then find everything done. Taking one lets go of the one before
+take_lock() {
+  exec 9>"$1"
+  flock -n 9 || { say "waiting for another setup that holds $1"; flock 9; }
+}
+take_lock "$cache/lock"
 
 # ----------------------------------------------------------------------
 # Kokkos, in this order: an installed one, LAMMPS's own copy, Debian's source package trilinos
@@ -93,9 +99,10 @@ lammps_options() {
   lammps_cmake=(-D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=ON -D BUILD_MPI=ON -D BUILD_OMP=ON
     -D LAMMPS_EXCEPTIONS=ON -D EXTERNAL_KOKKOS=ON -D FFT=KISS -D WITH_JPEG=OFF -D WITH_PNG=OFF
     -D WITH_FFMPEG=OFF -D WITH_CURL=OFF -D BUILD_TOOLS=OFF)
+  [ "${LAMMPS_SIZES:-smallbig}" = smallbig ] || lammps_cmake+=(-D "LAMMPS_SIZES=$LAMMPS_SIZES")
   for name in "${packages[@]}"; do lammps_cmake+=(-D "PKG_$name=ON"); done
   # -O2 compiles LAMMPS in two thirds of the time of -O3 and runs these small molecules as fast
-  lammps_cmake+=(-D "CMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG")
+  lammps_cmake+=(-D "CMAKE_CXX_FLAGS_RELEASE=${LAMMPS_OPTIMIZE:--O2} -DNDEBUG")
   [ "$native" = ON ] && lammps_cmake+=(-D CMAKE_CXX_FLAGS=-march=native)
   # the build's place in the cache
   local key
@@ -106,13 +113,15 @@ lammps_options() {
 build_lammps() {
   lammps_options full
   # the full one serves the demo too
-  if [ "$kind" = lean ] && [ ! -e "$lammps_build/complete" ]; then lammps_options lean; fi
+  if [ "$kind" = without ] || { [ "$kind" = lean ] && [ ! -e "$lammps_build/complete" ]; }; then lammps_options lean; fi
+  # builds of different LAMMPS do not wait for each other
+  take_lock "$lammps_build.lock"
   if [ ! -e "$lammps_build/complete" ]; then
     # an interrupted build goes on where it stopped
-    quietly "configuring LAMMPS" "$cache/log/lammps-configure.log" \
+    quietly "configuring LAMMPS" "$cache/log/$(basename "$lammps_build")-configure.log" \
       cmake -S "$LAMMPS_DIR/cmake" -B "$lammps_build" -G Ninja "${lammps_cmake[@]}" \
       -D Kokkos_ROOT="$kokkos_root" -D CMAKE_INSTALL_RPATH_USE_LINK_PATH=ON
-    quietly "building LAMMPS once for all checkouts (5 to 12 minutes on two cores)" "$cache/log/lammps-build.log" \
+    quietly "building LAMMPS once for all checkouts (5 to 12 minutes on two cores)" "$cache/log/$(basename "$lammps_build")-build.log" \
       cmake --build "$lammps_build" -j "$jobs"
     # the same options build the LAMMPS that has our styles
     printf '%s\n' "${lammps_cmake[@]}" | grep -v '^-D$' >"$lammps_build/options.txt"
@@ -128,7 +137,7 @@ build_lammps
 # tell CMake; untouched where nothing changed, so that nothing is configured anew
 # ----------------------------------------------------------------------
 
-file=$here/build/setup-$kind.cmake
+file=${BACKMAP_SETUP:-$here/build/setup-$kind.cmake}
 {
   echo "# written by scripts/setup.sh"
   echo "set(LAMMPS_DIR \"$LAMMPS_DIR\")"

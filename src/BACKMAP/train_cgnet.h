@@ -13,19 +13,42 @@ CommandStyle(train_cgnet,TrainCgnet);
 #ifndef LMP_TRAIN_CGNET_H
 #define LMP_TRAIN_CGNET_H
 
-#include "command.h"
+#include "lammps/train_command.h"
+#include "libtorch/cgnet_trainer.h"
+#include "training/correction.h"
+
+#include <string>
+#include <vector>
 
 namespace LAMMPS_NS {
 
 /** train_cgnet map.json out.safetensors keyword values ... : fits the CG network to an all-atom dump
     by force matching, and to free energies of backmapped frames; see doc/src/train_cgnet.rst. */
-class TrainCgnet : public Command {
+class TrainCgnet : public TrainCommand {
  public:
-  TrainCgnet(class LAMMPS *lmp) : Command(lmp) {}
-  void command(int, char **) override;
+  explicit TrainCgnet(class LAMMPS *lmp) : TrainCommand(lmp, "train_cgnet") {}
+
+ protected:
+  void train(int, char **) override;
 
  private:
-  void train(int, char **, bool whole);
+  void read_arguments(int narg, char **arg);
+  BACKMAP_NS::CgnetSpec read_start(const std::string &bytes, const BACKMAP_NS::Mapping &) const;
+  void take_forces(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &,
+                   BACKMAP_NS::CgnetData &);
+  BACKMAP_NS::FreeEnergies take_free_energies(const BACKMAP_NS::Mapping &,
+                                              const BACKMAP_NS::CgnetSpec &);
+  void fit(BACKMAP_NS::CgnetData &, const BACKMAP_NS::FreeEnergies &);
+  void tell_spread(const char *when, const BACKMAP_NS::CgnetSpec &,
+                   const BACKMAP_NS::FreeEnergies &);
+
+  BACKMAP_NS::CgnetTrainOptions options;
+  std::vector<int> hidden = {128, 128, 128};
+  struct Backmapped {
+    std::string table, dump;    // files
+    std::string table_text, dump_text;
+  };
+  std::vector<Backmapped> tables;
 };
 
 }    // namespace LAMMPS_NS

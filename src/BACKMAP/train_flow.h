@@ -13,19 +13,41 @@ CommandStyle(train_flow,TrainFlow);
 #ifndef LMP_TRAIN_FLOW_H
 #define LMP_TRAIN_FLOW_H
 
-#include "command.h"
+#include "lammps/train_command.h"
+#include "libtorch/flow_trainer.h"
+#include "training/flow_data.h"
+#include "training/flow_energy.h"
 
 namespace LAMMPS_NS {
 
-/** train_flow map.json out.safetensors keyword values ... : fits the conditional flow q(x_R|z) to an
-    all-atom dump by maximum likelihood, or goes on with one on the energy; see doc/src/train_flow.rst. */
-class TrainFlow : public Command {
+/** train_flow map.json out.safetensors keyword values ... : fits the conditional normalizing flow to an
+    all-atom dump by maximum likelihood, and on the energy; see doc/src/train_flow.rst. */
+class TrainFlow : public TrainCommand {
  public:
-  TrainFlow(class LAMMPS *lmp) : Command(lmp) {}
-  void command(int, char **) override;
+  explicit TrainFlow(class LAMMPS *lmp) : TrainCommand(lmp, "train_flow") {}
+
+ protected:
+  void train(int, char **) override;
 
  private:
-  void train(int, char **, bool whole);
+  void read_arguments(int narg, char **arg);
+  bool tuning() const { return !script.empty(); }
+
+  // three ways to a model: from nothing, further by likelihood, and on the energy
+  void fit_new(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &, BACKMAP_NS::FlowSpec &,
+               BACKMAP_NS::TrainingFigures &);
+  void fit_further(BACKMAP_NS::FlowSpec &, BACKMAP_NS::TrainingFigures &);
+  void fit_energy(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::EnergyFunction &,
+                  BACKMAP_NS::TrainingFigures &);
+  void fit_likelihood(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowFrames &train,
+                      const BACKMAP_NS::FlowFrames &valid, BACKMAP_NS::TrainingFigures &);
+
+  std::string script;                    // of the energy; empty: maximum likelihood
+  std::vector<std::string> variables;    // for the script
+  BACKMAP_NS::FlowDesign design;
+  BACKMAP_NS::FlowTrainOptions options;
+  BACKMAP_NS::FlowEnergy::Options energy;
+  int count = 20000;    // frames for each epoch on the energy
 };
 
 }    // namespace LAMMPS_NS

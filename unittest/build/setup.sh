@@ -24,9 +24,11 @@ for script in test.sh demo.sh; do
     'nothing has been changed'; do
     check "$script names $piece" says "$piece"
   done
+  [ $script = demo.sh ] || check "$script names what tests need" \
+    test "$(grep -cE 'GoogleTest|header files of Python' out)" = 2
   check "$script changes nothing" test "$before" = "$(find copy home | sort)" -a ! -e cache
 done
-check "test.sh names GoogleTest; the demo does without" test "$(grep -c GoogleTest out)" = 0
+check "the demo does without what only tests need" test "$(grep -cE 'GoogleTest|pybind11|header files of Python' out)" = 0
 
 # --- Debian, but neither root nor sudo ----------------------------------
 printf 'ID=debian\nVERSION_ID=12\n' >os-release
@@ -37,6 +39,36 @@ env -i PATH="$PWD/bin" HOME="$PWD/home" BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RE
 check "without rights it fails" test $? -ne 0
 check "without rights it says what an administrator could run" says 'apt-get install .*cmake'
 check "without rights nothing is installed" test ! -e apt-was-called -a ! -e cache
+
+# --- a slow BLAS: installed where that is possible, advice elsewhere ----
+mkdir -p blas/openblas-pthread blas/reference tools
+for kind in openblas-pthread reference; do touch blas/$kind/libblas.so.3; done
+printf '#!/bin/bash\necho "	libblas.so.3 (libc6,x86-64) => %s/blas/libblas.so.3"\n' "$PWD" >tools/ldconfig
+printf '#!/bin/bash\necho "$*" >>"%s/installed"\n' "$PWD" >tools/apt-get
+printf '#!/bin/bash\n[ "$1" = -u ] && echo 0 || echo root\n' >tools/id
+chmod +x tools/*
+setup_says() { # kind of BLAS, system, settings ...: what require_packages does where nothing else is missing
+  ln -sf "$1/libblas.so.3" blas/libblas.so.3
+  printf "$2" >os-release
+  rm -f installed
+  env PATH="$PWD/tools:$PATH" BACKMAP_OS_RELEASE="$PWD/os-release" "${@:3}" bash -c '
+    . "$0/scripts/lib.sh"; . "$0/scripts/packages.sh"; . "$0/scripts/lammps_source.sh"
+    cache=$1 kind=full check=no torch=${BACKMAP_TORCH:-ON} LAMMPS_DIR=there
+    have_piece() { true; }; have_torch() { true; }; require_packages' "$PWD/copy" "$PWD/cache" >out 2>&1
+}
+debian='ID=debian\nVERSION_ID=12\n' other='ID=slackware\nVERSION_ID=15\n'
+setup_says reference "$debian" Torch_DIR=
+check "the reference BLAS: OpenBLAS is installed" grep -q 'install libopenblas0-pthread' installed
+setup_says openblas-pthread "$debian" Torch_DIR=
+check "OpenBLAS in use: nothing is installed" test $? -eq 0 -a ! -e installed -a ! -s out
+setup_says reference "$other" Torch_DIR=
+check "elsewhere it is advice and no error" test $? -eq 0 -a ! -e installed
+check "the advice names the library" says 'advice: the BLAS in use, .*/blas/reference/libblas.so.3, is slow'
+for own in Torch_DIR=/opt/torch BACKMAP_TORCH=OFF; do
+  setup_says reference "$debian" Torch_DIR= $own
+  check "$own: no BLAS is asked for" test $? -eq 0 -a ! -e installed -a ! -s out
+done
+rm -rf cache
 
 # --- a LAMMPS_DIR that is none ------------------------------------------
 env BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RELEASE="$PWD/os-release" bash -c '

@@ -14,4 +14,6 @@ for command in train_flow train_cgnet; do
   "$build/lmp" -in in.$command -log none >out.$command 2>&1 && { echo "$command did not fail"; status=1; }
   grep -q "without LibTorch" out.$command || { echo "$command does not say what is missing:"; tail -n 5 out.$command; status=1; }
 done
+# plugin, but no lmp: that is BACKMAP_BUILTIN=OFF
+bash "$source/unittest/build/installed.sh" "$PWD/build" "$source" || status=1
 exit $status

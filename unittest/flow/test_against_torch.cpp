@@ -24,7 +24,7 @@ namespace {
 std::vector<double> torch_density(const FlowSpec &spec, const std::vector<double> &x, bool twice)
 {
   const FlowNetShape shape = net_shape(spec);
-  std::map<std::string, FlowTensor> weights;
+  NetworkWeights weights;
   const ModelFile file = spec.to_model();
   for (const auto &name : file.names())
     weights[name] = {file.shape(name), file.tensor(name, file.shape(name))};

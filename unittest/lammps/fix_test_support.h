@@ -73,10 +73,9 @@ inline std::string ala2_script(const std::string &extra = "", const std::string 
       "angle_style harmonic\ndihedral_style charmm\nneighbor 100.0 nsq\nneigh_modify every 1 delay "
       "0 check yes\n" +
       before + "read_data " + data + " " + after_data +
-      "\ngroup phi id 5 7 9 15\ngroup psi id 7 9 15 17\ncompute lphi phi dihedral/local phi\n"
-      "compute lpsi psi dihedral/local phi\ncompute phi all reduce max c_lphi\ncompute psi all "
-      "reduce max c_lpsi\n"
-      "compute rg all gyration\nvariable phi equal c_phi\nvariable psi equal c_psi\n" +
+      "\ncompute torsions all backmap/internal dihedral 5 7 9 15 dihedral 7 9 15 17\n"
+      "compute rg all gyration\nvariable phi equal c_torsions[1]\nvariable psi equal "
+      "c_torsions[2]\n" +
       extra;
 }
 

@@ -159,12 +159,11 @@ TEST(FixBackmap, RunWithThermostatThermoAndHistogram)
       fix_line(flow, fine, "samples 5 thermostat 2 table " + table, 10) +
       "compute rw all reweight bm v_b v_r\nthermo_style custom step temp pe f_bm[1] f_bm[3] "
       "c_rw[1][1] c_rw[2][2]\n"
-      "thermo 20\nfix h all ave/histo/weight 10 1 10 1.0 2.0 20 f_bm[6] f_bm[2] mode vector kind "
-      "local ave running "
-      "file " +
-      histo + "\nminimize 0 1e-3 10 10\n");
+      "thermo 20\nminimize 0 1e-3 10 10\n");
   EXPECT_EQ(lmp.value("f_bm[1]"), 0.0) << "minimize must not sample";
-  lmp.commands("reset_timestep 0\nrun 100\nrun 100");
+  lmp.commands("reset_timestep 0\nfix h all ave/histo/weight 10 1 10 1.0 2.0 20 f_bm[6] f_bm[2] "
+               "mode vector kind local ave running file " +
+               histo + "\nrun 100\nrun 100");
   EXPECT_EQ(lmp.value("f_bm[1]"), 40.0);
   EXPECT_EQ(lmp.value("f_bm[2]"), 200.0);
   const auto t = SampleTable::parse(read_file(table), table);
@@ -401,11 +400,9 @@ TEST(FixBackmap, NonFiniteEnergies)
   const auto run = [&](const std::string &energy) {
     const auto fine = write_file(
         "nan.in",
-        toy.fine_script(
-            "variable e equal " + energy +
-            "\nvariable zero atom 0.0\n"
-            "variable ea atom v_e\ngroup one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\n"
-            "fix_modify f energy yes\n"));
+        toy.fine_script("variable zero atom 0.0\nvariable ea atom " + energy +
+                        "\ngroup one id 1\nfix f one addforce v_zero 0.0 0.0 energy v_ea\n"
+                        "fix_modify f energy yes\n"));
     PlainLammps lmp(toy.coarse_script() + fix_line(flow, fine, "samples 400 temp 300"));
     const std::string text = lmp.error_of("run 1");
     if (!text.empty())

@@ -10,7 +10,9 @@
 #include "backmap_test_models.h"
 
 #include "lammps.h"
+#include "statistics/sample_table.h"
 
+#include <cmath>
 #include <cstdlib>
 
 using namespace fix_test;
@@ -22,7 +24,12 @@ TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
     GTEST_SKIP() << "no LAMMPS without the styles, or no plugin";
   const Toy toy;
   const auto flow = write_model("toy.flow", toy.flow());
-  const auto fine = write_file("toy.in", toy.fine_script());
+  // the compute of ours must be known to both instances of the fine script: the silent one and the one that writes
+  const auto fine =
+      write_file("toy.in",
+                 toy.fine_script("compute i all backmap/internal distance 1 2 dihedral 1 2 3 4\n"
+                                 "dump d all xyz 1 " +
+                                 scratch_file("toy.xyz") + "\n"));
   std::mt19937_64 engine(3);
   std::string frames;
   for (int i = 0; i < 20; i++) frames += dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
@@ -32,8 +39,8 @@ TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
     const std::string load = k ? "plugin load " + plugin + "\n" : "";
     const auto run = [&](const std::string &name) {
       return "fix bm all backmap 1 " + flow + " " + fine +
-          " samples 4 temp 300 observables v_b table " + scratch_file(name) + "\nrerun " + dump +
-          " dump x y z box no\nunfix bm\n";
+          " samples 4 temp 300 observables v_b c_i[1] c_i[2] table " + scratch_file(name) +
+          "\nrerun " + dump + " dump x y z box no\nunfix bm\n";
     };
     const auto script = write_file("both.in",
                                    load + toy.coarse_script() + run("first") + run("second") +
@@ -48,4 +55,11 @@ TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
   }
   EXPECT_GT(table[0].size(), 80u * 20u);
   EXPECT_EQ(table[0], table[1]);
+  const auto rows = BACKMAP_NS::SampleTable::parse(table[1], "table");
+  ASSERT_EQ(rows.observables.size(), 3u);
+  for (std::size_t i = 0; i < rows.rows.size(); i++) {
+    const double *obs = &rows.values[3 * i];
+    EXPECT_NEAR(obs[0], obs[1], 1e-6 * obs[0]);
+    EXPECT_LE(std::fabs(obs[2]), 180.0);
+  }
 }

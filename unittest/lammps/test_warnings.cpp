@@ -46,9 +46,9 @@ Result run(const Toy &toy, const FlowSpec &spec, const std::string &name, int sa
   const auto table = scratch_file(name + ".txt"), log = scratch_file(name + ".log"),
              json = scratch_file(name + ".json");
   {
-    PlainLammps lmp("log " + log + "\n" + toy.coarse_script() + "fix bm all backmap 1 " + flow +
-                    " " + fine + " samples " + std::to_string(samples) +
-                    " temp 300 observables v_b table " + table + "\n");
+    PlainLammps lmp("log " + log + "\n" + toy.coarse_script() +
+                    "fix move all nve\nfix bm all backmap 1 " + flow + " " + fine + " samples " +
+                    std::to_string(samples) + " temp 300 observables v_b table " + table + "\n");
     lmp.commands("rerun " + write_file(name + ".dump", dump) + " dump x y z box no");
   }
   PlainLammps lmp("");

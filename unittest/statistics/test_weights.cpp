@@ -68,6 +68,19 @@ TEST(Weights, LogSumExpNeverOverflows)
   EXPECT_EQ(log_sum_exp(none, 0), -INF);
 }
 
+TEST(Weights, NormalizedWeightsAddUpToOne)
+{
+  const auto w = normalized_weights(
+      {800.0, -INF, 800.0 + std::log(3.0), std::numeric_limits<double>::quiet_NaN()});
+  ASSERT_EQ(w.size(), 4u);
+  EXPECT_NEAR(w[0], 0.25, 1e-12);
+  EXPECT_EQ(w[1], 0.0);
+  EXPECT_NEAR(w[2], 0.75, 1e-12);
+  EXPECT_EQ(w[3], 0.0);
+  EXPECT_EQ(normalized_weights({-INF, -INF}), std::vector<double>(2, 0.0));
+  EXPECT_TRUE(normalized_weights({}).empty());
+}
+
 TEST(Weights, KishAndEntropyOfKnownWeights)
 {
   const double l[] = {std::log(1.0), std::log(2.0), std::log(3.0), -INF};

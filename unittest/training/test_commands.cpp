@@ -598,7 +598,8 @@ TEST(TrainCgnet, forces_and_correction)
   const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors");
   expect(start + " temperature 300", "nothing to learn from");
   expect(start + " temperature 300 correct a b", "keyword init");
-  expect(start + " temperature 310 init " + a + files, "temperature or units");
+  expect(start + " temperature 310 init " + a + files,
+         "expected 310 K and real, got 300 K and real");
   expect(start + " temperature 300 files " + dump_of_md() + " dump x y z box no", "fx fy fz");
   expect(start + " temperature 300 init " + map_file() + files, "ala2.map.json");
 }

@@ -227,7 +227,7 @@ TEST(PathGradient, against_differences)
       double geometry;
       ASSERT_TRUE(coords.to_internal(&x[66 * i], &l[nl * i], &c[nc * i], &geometry));
       coords.whiten(&l[nl * i]);
-      const auto v = FlowEnergy::variables(s, 1, &x[66 * i]);
+      const auto v = flow_variables(s, 1, &x[66 * i]);
       f.insert(f.end(), v.f.begin(), v.f.end());
     }
   };
@@ -247,7 +247,7 @@ TEST(PathGradient, against_differences)
   }
   const auto gradient = torch_flow_path_gradient(shape, weights, n, l.data(), c.data(), f.data(),
                                                  score.data(), weight.data());
-  const auto objective = [&](const std::map<std::string, FlowTensor> &w) {
+  const auto objective = [&](const NetworkWeights &w) {
     FlowSpec s = spec;
     set_weights(s, w);
     std::vector<double> tl, tc;
@@ -282,7 +282,7 @@ TEST(PathGradient, vanishes_sample_by_sample_where_the_flow_is_right)
   const auto shape = net_shape(spec);
   const auto weights = get_weights(spec);
   const int n = 4, nl = spec.nl(), nc = spec.nc();
-  const auto frames = FlowEnergy::variables(spec, n, small.x.data());
+  const auto frames = flow_variables(spec, n, small.x.data());
   const std::vector<double> l(frames.l.begin(), frames.l.end()),
       c(frames.c.begin(), frames.c.end()), f(frames.f.begin(), frames.f.end());
   std::vector<double> score(n * (nl + nc));
@@ -343,16 +343,16 @@ Tuned tune(Small &small, const FlowSpec &start, int seed, const EnergyFunction &
   t.before = source.quality(now, 200, check, 30);
   FlowTrainer trainer(net_shape(start), o,
                       source.training(now, small.ntrain, small.x.data(), 600, 0),
-                      FlowEnergy::variables(start, 200, check));
+                      flow_variables(start, 200, check));
   trainer.start_from(get_weights(start));
   trainer.set_criterion(
-      [&](const FlowTrainer::Weights &w) {
+      [&](const NetworkWeights &w) {
         set_weights(now, w);
         const auto q = source.quality(now, 200, check, 30);
-        return FlowTrainer::Verdict{-q.conditional, q.forward >= t.before.forward};
+        return Trainer::Verdict{-q.conditional, q.forward >= t.before.forward};
       },
       -t.before.conditional, 0.01);
-  FlowEpoch e;
+  Epoch e;
   while (!trainer.finished()) {
     if (e.epoch) {
       set_weights(now, trainer.average());

@@ -173,8 +173,8 @@ TEST(FlowTrainer, learns_and_keeps_the_best)
   o.epochs = 12;
   o.rate = 5e-3;
   FlowTrainer t(net_shape(d.spec), o, d.train, d.valid);
-  const FlowEpoch first = t.epoch();
-  FlowEpoch e = first;
+  const Epoch first = t.epoch();
+  Epoch e = first;
   double best = first.valid;
   while (!t.finished()) {
     e = t.epoch();
@@ -265,10 +265,10 @@ TEST(CgnetTrainer, knows_the_forces_of_the_native_evaluation)
   o.rate = 1e-12;    // stay where we are
   o.epochs = 1;
   CgnetTrainer t(cgnet_shape(fx.known), o, fx.train, fx.valid, {}, {}, get_weights(fx.known));
-  const CgnetEpoch e = t.epoch();
+  t.epoch();
   double size = 0.0;
   for (float v : fx.valid.force) size += v * v / fx.valid.force.size();
-  EXPECT_LT(e.valid_force, 1e-5 * std::sqrt(size) + 1e-5);
+  EXPECT_LT(t.errors().valid_force, 1e-5 * std::sqrt(size) + 1e-5);
 }
 
 TEST(CgnetTrainer, learns_reproduces_and_resumes)
@@ -280,8 +280,8 @@ TEST(CgnetTrainer, learns_reproduces_and_resumes)
   CgnetTrainer a(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {}),
       b(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {}),
       c(cgnet_shape(fx.data.spec), o, fx.train, fx.valid, {}, {}, {});
-  const CgnetEpoch first = a.epoch();
-  CgnetEpoch last = first;
+  const Epoch first = a.epoch();
+  Epoch last = first;
   while (!a.finished()) last = a.epoch();
   EXPECT_LT(last.best, 0.6 * first.best);
   for (int i = 0; i < 5; i++) b.epoch();
@@ -309,8 +309,8 @@ TEST(CgnetTrainer, fits_free_energies_up_to_a_constant)
   o.rate = 1e-2;
   o.kT = 0.6;
   CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid), {});
-  const CgnetEpoch first = t.epoch();
-  CgnetEpoch e;
+  const Epoch first = t.epoch();
+  Epoch e;
   while (!t.finished()) e = t.epoch();
   EXPECT_LT(e.best, 0.2 * first.best);
 }
@@ -344,7 +344,7 @@ TEST(CgnetTrainer, guard_fills_holes)
     o.guard = with;
     CgnetTrainer t(cgnet_shape(fx.data.spec), o, {}, {}, energies(fx.train), energies(fx.valid),
                    {});
-    CgnetEpoch e;
+    Epoch e;
     while (!t.finished()) e = t.epoch();
     EXPECT_LT(e.best, 1.0);
     CgnetSpec spec = prior_only(fx.data.spec);

@@ -10,6 +10,7 @@
 #include "flow/internal_coords.h"
 #include "train_test_support.h"
 #include "training/flow_data.h"
+#include "training/frames.h"
 #include "training/zmatrix.h"
 
 #include "gtest/gtest.h"

@@ -12,11 +12,11 @@
 // samples do not depend on ranks, threads, batches or restarts.
 
 #include "core/pack.h"
+#include "core/random_stream.h"
 
 #include <Random123/philox.h>
 
 #include <cstdint>
-#include <string>
 
 namespace BACKMAP_NS {
 
@@ -49,15 +49,6 @@ template <class P> BACKMAP_FUNCTION void random_normals(const P &u1, const P &u2
   p_sincos(P(2.0 * BACKMAP_PI) * u2, s, c);
   a = radius * c;
   b = radius * s;
-}
-
-/// Number of a stream for a name, 64-bit FNV-1a; partition and fix ID make independent streams.
-inline std::uint64_t random_stream(int partition, const std::string &id)
-{
-  const std::string text = std::to_string(partition) + " " + id;
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const char c : text) hash = (hash ^ (unsigned char) c) * 1099511628211ull;
-  return hash;
 }
 
 }    // namespace BACKMAP_NS

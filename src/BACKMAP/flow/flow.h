@@ -22,7 +22,7 @@ struct FlowRequest {
   const double *z = nullptr;    // [nframes][nbeads][3] bead positions, whole molecules
   int samples = 1;              // per frame
   std::uint64_t seed = 0;
-  std::uint64_t stream = 0;                  // see random_stream() in core/rng.h
+  std::uint64_t stream = 0;                  // see random_stream() in core/random_stream.h
   const std::int64_t *timestep = nullptr;    // [nframes]
   const std::int64_t *molecule = nullptr;    // [nframes]
   int first_sample = 0;

@@ -51,6 +51,13 @@ bool writes(const Fix *fix)
   return utils::strmatch(fix->style, "^ave/") || utils::strmatch(fix->style, "^print");
 }
 
+/* styles of one kind that the other instance does not know */
+
+template <class Map> void add_styles(const Map *from, Map *to)
+{
+  to->insert(from->begin(), from->end());
+}
+
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -71,7 +78,7 @@ template <class F> void FineEngine::guarded(F &&f) const
 /* ---------------------------------------------------------------------- */
 
 FineEngine::FineEngine(const std::string &script, Role role,
-                       const std::vector<std::string> &variables) :
+                       const std::vector<std::string> &variables, const LAMMPS *parent) :
     script_(script)
 {
   // without exceptions an error ends the program, and its text must be seen
@@ -88,6 +95,7 @@ FineEngine::FineEngine(const std::string &script, Role role,
   try {
     guarded([&] {
       lmp_ = new LAMMPS(static_cast<int>(args.size()), args.data(), MPI_COMM_SELF);
+      if (parent) take_styles(parent);
       for (const char *name : {"logweight", "cgstep", "molecule", "sample"})
         lmp_->input->variable->set(std::string(name) + " internal 0.0");
       if (role == Role::Silent) silence();
@@ -133,6 +141,25 @@ void FineEngine::close()
     // nothing can be done about an error while closing
   }
   lmp_ = nullptr;
+}
+
+/* ----------------------------------------------------------------------
+   a plugin gives its styles to the instance that loads it, and no second one may load it: ours and those of other
+   plugins are handed over, so that a fine script may use what the main script can
+------------------------------------------------------------------------- */
+
+void FineEngine::take_styles(const LAMMPS *parent)
+{
+  add_styles(parent->force->pair_map, lmp_->force->pair_map);
+  add_styles(parent->force->bond_map, lmp_->force->bond_map);
+  add_styles(parent->force->angle_map, lmp_->force->angle_map);
+  add_styles(parent->force->dihedral_map, lmp_->force->dihedral_map);
+  add_styles(parent->force->improper_map, lmp_->force->improper_map);
+  add_styles(parent->force->kspace_map, lmp_->force->kspace_map);
+  add_styles(parent->modify->compute_map, lmp_->modify->compute_map);
+  add_styles(parent->modify->fix_map, lmp_->modify->fix_map);
+  add_styles(parent->domain->region_map, lmp_->domain->region_map);
+  add_styles(parent->input->command_map, lmp_->input->command_map);
 }
 
 /* ----------------------------------------------------------------------

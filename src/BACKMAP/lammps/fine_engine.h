@@ -35,8 +35,9 @@ class FineEngine {
   /// Writer: they are kept; only write() may be called.
   enum class Role { Silent, Writer };
 
-  /// Runs the script; variables: name, value pairs set as -var does.
-  FineEngine(const std::string &script, Role role, const std::vector<std::string> &variables = {});
+  /// Runs the script; variables: name, value pairs set as -var does; parent: knows the styles of plugins.
+  FineEngine(const std::string &script, Role role, const std::vector<std::string> &variables = {},
+             const LAMMPS_NS::LAMMPS *parent = nullptr);
   ~FineEngine();
   FineEngine(const FineEngine &) = delete;
   FineEngine &operator=(const FineEngine &) = delete;
@@ -81,6 +82,7 @@ class FineEngine {
   std::vector<Observable> observables_;
 
   template <class F> void guarded(F &&f) const;
+  void take_styles(const LAMMPS_NS::LAMMPS *parent);
   void silence();
   void check();
   void start();

@@ -6,6 +6,7 @@
 
 #include "lammps/molecules.h"
 
+#include "lammps/compat.h"
 #include "lammps/io.h"
 
 #include "atom.h"
@@ -352,7 +353,7 @@ void BackmapMolecules::gather(bool same_atoms)
     for (int c = 0; c < 3; c++) x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
 
   // whole by minimum image along the beads; a position that needs no image keeps all its bits
-  // a lost atom at infinity must not trap minimum_image() in its loop
+  // and so does one that is no number
 
   for (int i = 0; i < nowned(); i++)
     for (int b = 1; b < nbeads_; b++) {
@@ -360,7 +361,7 @@ void BackmapMolecules::gather(bool same_atoms)
       const double d[3] = {now[0] - before[0], now[1] - before[1], now[2] - before[2]};
       if (!std::isfinite(d[0] + d[1] + d[2])) continue;
       double e[3] = {d[0], d[1], d[2]};
-      domain->minimum_image(e[0], e[1], e[2]);
+      minimum_image(domain, e);
       for (int c = 0; c < 3; c++)
         if (e[c] != d[c]) now[c] += e[c] - d[c];
     }

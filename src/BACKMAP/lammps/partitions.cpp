@@ -77,7 +77,7 @@ void backmap_universe_run(LAMMPS *lmp, bool whole, const std::function<void()> &
 {
   const Universe *universe = lmp->universe;
   if (!whole || universe->nworlds == 1) {
-    work();
+    backmap_flushed(lmp, work);
     return;
   }
   backmap_wait(universe->uworld);
@@ -118,6 +118,24 @@ void backmap_flush(LAMMPS *lmp)
     if (f) fflush(f);
 }
 
+/* ----------------------------------------------------------------------
+   before 2024 LAMMPS itself does not, and MPI_Abort, which may come next, loses what the buffers hold. It also ends the
+   other ranks, so one without a screen gives the one that has it a moment
+------------------------------------------------------------------------- */
+
+void backmap_flushed(LAMMPS *lmp, const std::function<void()> &work)
+{
+  try {
+    work();
+  } catch (...) {
+    backmap_flush(lmp);
+    int me;
+    MPI_Comm_rank(lmp->world, &me);
+    if (me) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    throw;
+  }
+}
+
 /* ---------------------------------------------------------------------- */
 
 void backmap_error(LAMMPS *lmp, const std::string &text)
@@ -125,8 +143,9 @@ void backmap_error(LAMMPS *lmp, const std::string &text)
   try {
     lmp->error->all(FLERR, "{}", text);
   } catch (...) {
-    // under -partition MPI_Abort comes next, which loses what the buffers hold
+    // the first rank that throws may end all by MPI_Abort, so none does before the text is out
     backmap_flush(lmp);
+    MPI_Barrier(lmp->world);
     throw;
   }
   std::abort();    // error->all does not return

@@ -45,6 +45,9 @@ void backmap_universe_print(LAMMPS_NS::LAMMPS *lmp, bool whole, const std::strin
 /** Collective over comm: a barrier in which waiting ranks sleep and leave their cores to others. */
 void backmap_wait(MPI_Comm comm);
 
+/** Does the work; if it throws, what has been said is written out before the exception goes on. */
+void backmap_flushed(LAMMPS_NS::LAMMPS *lmp, const std::function<void()> &work);
+
 /** Writes out what the buffers of screens and log files hold. */
 void backmap_flush(LAMMPS_NS::LAMMPS *lmp);
 

@@ -6,7 +6,9 @@
 
 #include "lammps/trajectory.h"
 
+#include "lammps/compat.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -18,8 +20,10 @@
 #include "utils.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -39,17 +43,17 @@ BackmapTrajectory::BackmapTrajectory(LAMMPS *lmp, const std::string &name) :
 
 Topology BackmapTrajectory::topology()
 {
-  if (domain->box_exist == 0) error->all(FLERR, what + " before simulation box is defined");
+  if (domain->box_exist == 0) backmap_error(lmp, what + " before simulation box is defined");
   if (atom->molecular != Atom::MOLECULAR || !atom->tag_enable || !atom->num_bond)
-    error->all(FLERR, what + ": expected an atom style with bonds (molecular or full)");
+    backmap_error(lmp, what + ": expected an atom style with bonds (molecular or full)");
   for (int i = 0; i < modify->nfix; i++) {
     const std::string style = modify->fix[i]->style;
     for (const char *bad : {"shake", "rattle", "rigid", "poems"})
       if (style.find(bad) == 0)
-        error->all(FLERR,
-                   what + ": fix " + style +
-                       " constrains the molecule; the flow has no "
-                       "density there, expected a flexible molecule");
+        backmap_error(lmp,
+                      what + ": fix " + style +
+                          " constrains the molecule; the flow has no "
+                          "density there, expected a flexible molecule");
   }
   const int n = (int) atom->natoms;
   Topology t;
@@ -85,9 +89,9 @@ Topology BackmapTrajectory::topology()
                  world);
   for (int i = 0; i < n; i++) {
     if (all[5 * i] != 1.0)
-      error->all(FLERR,
-                 what + ": no atom with ID " + std::to_string(i + 1) + ", expected IDs 1 to " +
-                     std::to_string(n));
+      backmap_error(lmp,
+                    what + ": no atom with ID " + std::to_string(i + 1) + ", expected IDs 1 to " +
+                        std::to_string(n));
     t.types.push_back((int) all[5 * i + 1]);
     t.charges.push_back(all[5 * i + 2]);
     t.masses.push_back(all[5 * i + 3]);
@@ -111,8 +115,8 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
 {
   const std::string key = arg[iarg];
   auto need = [&](int n) {
-    if (iarg + n > narg) error->all(FLERR, what + ": too few values for keyword " + key);
-    if (blocks.empty()) error->all(FLERR, what + ": keyword " + key + " before keyword files");
+    if (iarg + n > narg) backmap_error(lmp, what + ": too few values for keyword " + key);
+    if (blocks.empty()) backmap_error(lmp, what + ": keyword " + key + " before keyword files");
   };
   if (key == "files") {
     Block b;
@@ -124,7 +128,7 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
       if (end) break;
       b.files.push_back(arg[i]);
     }
-    if (b.files.empty()) error->all(FLERR, what + ": keyword files without file names");
+    if (b.files.empty()) backmap_error(lmp, what + ": keyword files without file names");
     blocks.push_back(b);
     return i - iarg;
   }
@@ -133,12 +137,12 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
     blocks.back().log = arg[iarg + 1];
     blocks.back().index = utils::inumeric(FLERR, arg[iarg + 2], false, lmp);
     if (blocks.back().index < 0 || blocks.back().index >= (int) blocks.back().files.size())
-      error->all(FLERR,
-                 what + ": temperature index of temper, expected 0 to " +
-                     std::to_string(blocks.back().files.size() - 1) +
-                     " (one file for each "
-                     "partition), got " +
-                     arg[iarg + 2]);
+      backmap_error(lmp,
+                    what + ": temperature index of temper, expected 0 to " +
+                        std::to_string(blocks.back().files.size() - 1) +
+                        " (one file for each "
+                        "partition), got " +
+                        arg[iarg + 2]);
     return 3;
   }
   if (key == "first" || key == "last") {
@@ -150,7 +154,7 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
   if (key == "every" || key == "skip") {
     need(2);
     const int v = utils::inumeric(FLERR, arg[iarg + 1], false, lmp);
-    if (v < 1) error->all(FLERR, what + ": keyword " + key + ", expected a positive number");
+    if (v < 1) backmap_error(lmp, what + ": keyword " + key + ", expected a positive number");
     (key == "every" ? blocks.back().every : blocks.back().skip) = v;
     return 2;
   }
@@ -166,29 +170,94 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
 
 void BackmapTrajectory::read(bool forces)
 {
-  if (blocks.empty()) error->all(FLERR, what + ": no files");
-  if (dump_args.empty()) error->all(FLERR, what + ": no keyword dump with the fields to read");
+  if (blocks.empty()) backmap_error(lmp, what + ": no files");
+  if (dump_args.empty()) backmap_error(lmp, what + ": no keyword dump with the fields to read");
   auto has = [&](const char *s) {
     return std::find(dump_args.begin(), dump_args.end(), s) != dump_args.end();
   };
   if (!has("x") || !has("y") || !has("z"))
-    error->all(FLERR, what + ": the dump fields must include x y z");
+    backmap_error(lmp, what + ": the dump fields must include x y z");
   if (forces && (!has("fx") || !has("fy") || !has("fz")))
-    error->all(FLERR,
-               what + ": force matching needs forces, the dump fields must include fx fy fz");
+    backmap_error(lmp,
+                  what + ": force matching needs forces, the dump fields must include fx fy fz");
   const auto neighbors = topology().neighbors();
   data = Frames();
   data.natoms = (int) atom->natoms;
-  for (size_t b = 0; b < blocks.size(); b++) {
-    std::vector<std::vector<Span>> spans;
-    if (!blocks[b].log.empty()) spans = read_temper_log(blocks[b]);
-    for (size_t k = 0; k < blocks[b].files.size(); k++)
-      read_file(blocks[b], b, k, spans.empty() ? nullptr : &spans[k], forces, neighbors);
-  }
+  std::vector<std::vector<std::vector<Span>>> spans(blocks.size());
+  for (size_t b = 0; b < blocks.size(); b++)
+    if (!blocks[b].log.empty()) spans[b] = read_temper_log(blocks[b]);
+  check_files();
+  backmap_flushed(lmp, [&] {
+    for (size_t b = 0; b < blocks.size(); b++)
+      for (size_t k = 0; k < blocks[b].files.size(); k++)
+        read_file(blocks[b], b, k, spans[b].empty() ? nullptr : &spans[b][k], forces, neighbors);
+  });
+  bigint n = data.n;
+  MPI_Bcast(&n, 1, MPI_LMP_BIGINT, 0, world);
+  if (n == 0) backmap_error(lmp, what + ": the dump files have no frame of the steps asked for");
   if (forces)
     for (int i = 0; i < atom->nlocal; i++)
       for (int k = 0; k < 3; k++) atom->v[i][k] = 0.0;
   if (comm->me == 0) sort_blocks();
+}
+
+/* ----------------------------------------------------------------------
+   what the readers of LAMMPS would find themselves, but say on one rank alone, which is lost where that rank has no
+   screen: every file can be opened, and has the columns
+------------------------------------------------------------------------- */
+
+void BackmapTrajectory::check_files()
+{
+  std::string problem;
+  if (comm->me == 0)
+    for (const Block &b : blocks)
+      for (const auto &file : b.files)
+        if (problem.empty()) problem = problem_of(file);
+  backmap_agree(lmp, problem.empty() ? "" : what + ": dump file " + problem);
+}
+
+/* ----------------------------------------------------------------------
+   what is wrong with a dump file, empty if nothing; columns are only known of text dumps of LAMMPS
+------------------------------------------------------------------------- */
+
+std::string BackmapTrajectory::problem_of(const std::string &file) const
+{
+  if (file.find('%') != std::string::npos) return "";    // one file for each processor
+  errno = 0;
+  std::ifstream in(file);
+  if (!in) return file + ": cannot open: " + strerror(errno);
+  const auto format = std::find(dump_args.begin(), dump_args.end(), "format");
+  if (format != dump_args.end() && (format + 1 == dump_args.end() || *(format + 1) != "native"))
+    return "";
+  if (utils::strmatch(file, "\\.gz$") || utils::strmatch(file, "\\.bin$")) return "";
+
+  const std::string header = "ITEM: ATOMS ";
+  std::string line;
+  while (std::getline(in, line) && line.compare(0, header.size(), header) != 0) {}
+  if (!in) return file + ": has no line 'ITEM: ATOMS' with the names of its columns";
+  std::istringstream words(line.substr(header.size()));
+  std::vector<std::string> columns;
+  for (std::string word; words >> word;) columns.push_back(word);
+  const auto has = [&](const std::string &name) {
+    return std::find(columns.begin(), columns.end(), name) != columns.end();
+  };
+
+  for (const auto &field : dump_args) {
+    static const char *const fields[] = {"id", "type", "x",  "y",  "z",  "vx", "vy", "vz",
+                                         "q",  "ix",   "iy", "iz", "fx", "fy", "fz"};
+    if (std::find(std::begin(fields), std::end(fields), field) == std::end(fields)) break;
+    std::string name = field;
+    for (size_t i = 0; i + 2 < dump_args.size(); i++)
+      if (dump_args[i] == "label" && dump_args[i + 1] == field) name = dump_args[i + 2];
+    if (has(name)) continue;
+    // without a label, LAMMPS takes scaled and unwrapped coordinates too
+    if (name == field && name.size() == 1 &&
+        (has(name + "s") || has(name + "u") || has(name + "su")))
+      continue;
+    return file + ": has no column " + name + (name == field ? "" : " for field " + field) +
+        ", its columns are: " + line.substr(header.size());
+  }
+  return "";
 }
 
 /* ----------------------------------------------------------------------
@@ -250,22 +319,22 @@ std::vector<std::vector<BackmapTrajectory::Span>> BackmapTrajectory::read_temper
     if (columns == 0 || row.size() != columns) continue;
     if (line.find_first_not_of("0123456789 \t\r") != std::string::npos) continue;
     if (columns != np + 1)
-      error->all(FLERR,
-                 what + ": log of temper " + b.log + " has " + std::to_string(columns - 1) +
-                     " partitions, expected one file for each, got " + std::to_string(np));
+      backmap_error(lmp,
+                    what + ": log of temper " + b.log + " has " + std::to_string(columns - 1) +
+                        " partitions, expected one file for each, got " + std::to_string(np));
     const bigint s = std::stoll(row[0]);
     if (!steps.empty() && s == steps.back()) {    // printed again by a run that goes on
       steps.pop_back();
       held.resize(held.size() - np);
     }
     if (!steps.empty() && s < steps.back())
-      error->all(FLERR,
-                 what + ": log of temper " + b.log + ": step " + row[0] + " after a later one");
+      backmap_error(lmp,
+                    what + ": log of temper " + b.log + ": step " + row[0] + " after a later one");
     steps.push_back(s);
     for (size_t p = 0; p < np; p++) held.push_back(std::stoi(row[1 + p]));
   }
   if (steps.size() < 2)
-    error->all(FLERR, what + ": log of temper " + b.log + ": no rows 'Step T0 T1 ...'");
+    backmap_error(lmp, what + ": log of temper " + b.log + ": no rows 'Step T0 T1 ...'");
   std::vector<std::vector<Span>> spans(np);
   for (size_t k = 0; k < steps.size(); k++) {
     Span s;
@@ -288,6 +357,9 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
                                   const std::vector<Span> *spans, bool forces,
                                   const std::vector<std::vector<int>> &neighbors)
 {
+  // a partition that never held the temperature
+  if (spans && spans->empty()) return;
+
   std::vector<std::vector<char>> words;
   std::vector<char *> args;
   auto word = [&](const std::string &s) {
@@ -335,8 +407,8 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
     target = wanted(step + 1);
   }
   if (first)
-    error->all(FLERR,
-               what + ": dump file " + b.files[ifile] + " has no frame of the steps asked for");
+    backmap_error(lmp,
+                  what + ": dump file " + b.files[ifile] + " has no frame of the steps asked for");
 }
 
 /* ----------------------------------------------------------------------
@@ -371,10 +443,10 @@ void BackmapTrajectory::store(bigint step, int iblock, int ifile, bool forces,
     const std::string where = what + ": dump file " + file + ", step " + std::to_string(step) +
         ", atom " + std::to_string(a + 1) + ": ";
     if (all[n * m + a] == 0.0)
-      error->all(FLERR, where + "not in the frame, expected all " + std::to_string(n) + " atoms");
+      backmap_error(lmp, where + "not in the frame, expected all " + std::to_string(n) + " atoms");
     for (int k = 0; k < m; k++)
       if (!std::isfinite(all[a * m + k]))
-        error->all(FLERR, where + (k < 3 ? "coordinate" : "force") + " is not a finite number");
+        backmap_error(lmp, where + (k < 3 ? "coordinate" : "force") + " is not a finite number");
   }
   if (comm->me) return;
 
@@ -401,7 +473,7 @@ void BackmapTrajectory::store(bigint step, int iblock, int ifile, bool forces,
           if (done[j]) continue;
           double d[3] = {x[3 * j] - x[3 * a], x[3 * j + 1] - x[3 * a + 1],
                          x[3 * j + 2] - x[3 * a + 2]};
-          domain->minimum_image(d[0], d[1], d[2]);
+          BACKMAP_NS::minimum_image(domain, d);
           for (int k = 0; k < 3; k++) x[3 * j + k] = x[3 * a + k] + d[k];
           done[j] = 1;
           todo.push_back(j);

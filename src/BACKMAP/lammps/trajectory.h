@@ -32,6 +32,9 @@ class BackmapTrajectory : protected Pointers {
       returns the number of arguments used, 0 if it is none of them. */
   int keyword(int narg, char **arg, int iarg);
 
+  /** The keyword files was there. */
+  bool given() const { return !blocks.empty(); }
+
   /** Reads everything; afterwards rank 0 has the frames. forces: the dump fields must include
       fx fy fz. Checks that every frame has all atoms and finite numbers. */
   void read(bool forces);
@@ -67,6 +70,8 @@ class BackmapTrajectory : protected Pointers {
   std::vector<std::string> dump_args;
   Frames data;
 
+  void check_files();
+  std::string problem_of(const std::string &file) const;
   std::vector<std::vector<Span>> read_temper_log(const Block &);
   void read_file(const Block &, int iblock, int ifile, const std::vector<Span> *, bool forces,
                  const std::vector<std::vector<int>> &neighbors);

@@ -6,13 +6,11 @@
 
 #include "libtorch/cgnet_trainer.h"
 
-#include "libtorch/optimizer.h"
+#include "libtorch/epochs.h"
 
 #include <ATen/Parallel.h>
 
 namespace BACKMAP_NS {
-
-using torch::Tensor;
 
 namespace {
 /* ----------------------------------------------------------------------
@@ -136,15 +134,66 @@ Tensor robust_loss(const Tensor &d, double beta)
 
 /* ---------------------------------------------------------------------- */
 
-struct CgnetTrainer::Impl {
-  CgnetTrainOptions opt;
+struct CgnetTrainer::Networks : Trainer::Engine {
+  const CgnetTrainOptions cg;
   Network net;
   CgnetForces tf, vf;
   CgnetEnergies te, ve;
-  TorchOptimizer optimizer;
-  TorchSchedule schedule;
+  std::vector<int64_t> forces, energies;    // order of the frames in this epoch
+  double sum_force = 0.0, sum_energy = 0.0;
+  Errors errors;
 
-  Impl(const CgnetShape &s, const CgnetTrainOptions &o) : opt(o), net(s) {}
+  Networks(const CgnetShape &shape, const CgnetTrainOptions &o, CgnetForces train,
+           CgnetForces valid, CgnetEnergies train_energies, CgnetEnergies valid_energies,
+           const NetworkWeights &start) :
+      Engine("CG training", "train_cgnet", o),
+      cg(o), net(shape), tf(std::move(train)), vf(std::move(valid)), te(std::move(train_energies)),
+      ve(std::move(valid_energies))
+  {
+    check_data();
+    for (size_t k = 0; k < net.params.size(); k++)
+      names.push_back("net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight"));
+    net.initialise(o.seed);
+    if (!start.empty()) load_weights(what, start, names, net.params);
+    if (te.n) start_offset();
+    optimizer.start(net.params);
+  }
+
+  void check_data() const
+  {
+    const size_t m = 3 * net.shape.features.nbeads;
+    for (const auto *d : {&tf, &vf})
+      if (d->z.size() != d->n * m || d->force.size() != d->n * m)
+        throw std::runtime_error("CG training: sizes of the force data");
+    for (const auto *d : {&te, &ve})
+      if (d->z.size() != d->n * m || (int64_t) d->energy.size() != d->n ||
+          (int64_t) d->weight.size() != d->n)
+        throw std::runtime_error("CG training: sizes of the energy data");
+    if (tf.n == 0 && te.n == 0) throw std::runtime_error("CG training: no data");
+    if ((tf.n && tf.n < options.batch) || (tf.n && vf.n == 0) || (te.n && ve.n == 0))
+      throw std::runtime_error("CG training: fewer frames (" + std::to_string(tf.n) +
+                               ") than a batch has, or none for validation");
+  }
+
+  // the constant of the energies: start with the median difference
+  void start_offset()
+  {
+    torch::NoGradGuard no_grad;
+    const auto all = numbers(te.n);
+    const Tensor e = net.energy(net.batch(te.z, all.data(), te.n, false), nullptr);
+    std::vector<double> d(te.n);
+    for (int64_t i = 0; i < te.n; i++) d[i] = te.energy[i] * cg.kT - e.data_ptr<float>()[i];
+    std::nth_element(d.begin(), d.begin() + d.size() / 2, d.end());
+    offset().add_(d[d.size() / 2]);
+  }
+
+  static std::vector<int64_t> numbers(int64_t n)
+  {
+    std::vector<int64_t> all(n);
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  }
+
   Tensor &offset() { return net.params.back(); }    // constant of the energies: the last bias
 
   Tensor force_loss(const CgnetForces &d, const int64_t *which, int64_t n)
@@ -166,25 +215,25 @@ struct CgnetTrainer::Impl {
       target.data_ptr<float>()[i] = d.energy[which[i]];
       weight.data_ptr<float>()[i] = d.weight[which[i]];
     }
-    const Tensor e = net.energy(net.batch(d.z, which, n, false), nullptr) / opt.kT;
-    return (weight * robust_loss(e - target, opt.robust)).mean();
+    const Tensor e = net.energy(net.batch(d.z, which, n, false), nullptr) / cg.kT;
+    return (weight * robust_loss(e - target, cg.robust)).mean();
   }
 
   // configurations off the data: displaced, or mirrored
   std::vector<double> off_data(const std::vector<double> &z, const int64_t *which, int64_t n) const
   {
     const int m = 3 * net.shape.features.nbeads;
-    std::mt19937_64 gen(0xd1b54a32d192ed03ull * (uint64_t) (opt.seed + 1) + optimizer.step);
+    std::mt19937_64 gen(0xd1b54a32d192ed03ull * (uint64_t) (options.seed + 1) + optimizer.step);
     auto uniform = [&]() { return (gen() >> 11) * (1.0 / 9007199254740992.0); };
     std::vector<double> out((size_t) n * m);
     for (int64_t i = 0; i < n; i++) {
       const double *from = &z[which[i] * m];
       const bool mirror = uniform() < 0.1;
-      const double sigma = opt.length * 0.02 * std::pow(40.0, uniform());
+      const double sigma = cg.length * 0.02 * std::pow(40.0, uniform());
       for (int j = 0; j < m; j++) {
         const double a = uniform() + 1.0e-300, b = uniform();
         const double g = std::sqrt(-2.0 * std::log(a)) * std::cos(6.283185307179586 * b);
-        out[i * m + j] = mirror ? (j % 3 ? from[j] : -from[j]) + 0.02 * opt.length * g
+        out[i * m + j] = mirror ? (j % 3 ? from[j] : -from[j]) + 0.02 * cg.length * g
                                 : from[j] + sigma * g;
       }
     }
@@ -202,206 +251,100 @@ struct CgnetTrainer::Impl {
       floor = net.energy(net.batch(z, which, n, false), nullptr).min();
     }
     const Tensor e = net.energy(net.batch(off, all.data(), n, false), nullptr);
-    return robust_loss(torch::relu(floor - e) / opt.kT, opt.robust).mean();
+    return robust_loss(torch::relu(floor - e) / cg.kT, cg.robust).mean();
+  }
+
+  // one pass over the forces (or over the energies, if there are no forces)
+  int64_t energy_batch() const { return std::min<int64_t>(options.batch, te.n); }
+
+  int64_t begin(int epoch) override
+  {
+    forces = torch_shuffle(tf.n, options.seed, epoch);
+    energies = torch_shuffle(te.n, options.seed + 1000003, epoch);
+    sum_force = sum_energy = 0.0;
+    return tf.n ? tf.n / options.batch : std::max<int64_t>(1, te.n / energy_batch());
+  }
+
+  bool gradients(int64_t b) override
+  {
+    const int64_t B = options.batch, Be = energy_batch(), chunks = te.n ? te.n / Be : 1;
+    const int64_t *f = tf.n ? &forces[b * B] : nullptr;
+    const int64_t *e = te.n ? &energies[(b % chunks) * Be] : nullptr;
+    Tensor loss = torch::zeros({}), lf, le;
+    if (f) {
+      lf = force_loss(tf, f, B);
+      loss = loss + cg.force_weight / 100.0 * lf;
+    }
+    if (e) {
+      le = energy_loss(te, e, Be);
+      loss = loss + cg.energy_weight * le;
+    }
+    if (cg.guard > 0.0) {
+      const int64_t n = std::min<int64_t>(f ? B : Be, 256);
+      loss = loss + cg.guard * (f ? guard_loss(tf.z, f, n) : guard_loss(te.z, e, n));
+    }
+    loss.backward();
+    if (!std::isfinite(loss.item<double>())) return false;
+    if (f) sum_force += lf.item<double>();
+    if (e) sum_energy += le.item<double>();
+    return true;
   }
 
   double total(double force, double energy) const
   {
-    return (tf.n ? opt.force_weight * force / 100.0 : 0.0) +
-        (te.n ? opt.energy_weight * energy : 0.0);
+    return (tf.n ? cg.force_weight * force / 100.0 : 0.0) +
+        (te.n ? cg.energy_weight * energy : 0.0);
   }
 
-  std::vector<TorchCheckpoint::Check> checks() const
+  double training_loss(int64_t count) override
+  {
+    errors.train_force = std::sqrt(sum_force / count);
+    errors.train_energy = sum_energy / count;
+    return total(sum_force / count, sum_energy / count);
+  }
+
+  double validation_loss() override
+  {
+    const auto all = numbers(std::max(vf.n, ve.n));
+    double f = 0.0, e = 0.0;
+    for (int64_t i = 0; i < vf.n; i += 4096) {
+      const int64_t n = std::min<int64_t>(4096, vf.n - i);
+      f += n * force_loss(vf, &all[i], n).item<double>();
+    }
+    for (int64_t i = 0; i < ve.n; i += 4096) {
+      const int64_t n = std::min<int64_t>(4096, ve.n - i);
+      e += n * energy_loss(ve, &all[i], n).item<double>();
+    }
+    f /= std::max<int64_t>(vf.n, 1);
+    e /= std::max<int64_t>(ve.n, 1);
+    errors.valid_force = std::sqrt(f);
+    errors.valid_energy = e;
+    return total(f, e);
+  }
+
+  std::vector<TorchCheckpoint::Check> checks() const override
   {
     return {{"training frames", tf.n},
             {"validation frames", vf.n},
             {"free energies", te.n},
-            {"seed", opt.seed},
-            {"batch", opt.batch}};
+            {"seed", options.seed},
+            {"batch", options.batch}};
   }
 };
 
-CgnetTrainer::CgnetTrainer(const CgnetShape &shape, const CgnetTrainOptions &options,
-                           CgnetForces train, CgnetForces valid, CgnetEnergies train_energies,
-                           CgnetEnergies valid_energies,
-                           const std::map<std::string, CgnetTensor> &start) :
-    impl(new Impl(shape, options))
-{
-  auto &s = *impl;
-  const size_t m = 3 * shape.features.nbeads;
-  for (const auto *d : {&train, &valid})
-    if (d->z.size() != d->n * m || d->force.size() != d->n * m)
-      throw std::runtime_error("CG training: sizes of the force data");
-  for (const auto *d : {&train_energies, &valid_energies})
-    if (d->z.size() != d->n * m || (int64_t) d->energy.size() != d->n ||
-        (int64_t) d->weight.size() != d->n)
-      throw std::runtime_error("CG training: sizes of the energy data");
-  if (train.n == 0 && train_energies.n == 0) throw std::runtime_error("CG training: no data");
-  if ((train.n && train.n < options.batch) || (train.n && valid.n == 0) ||
-      (train_energies.n && valid_energies.n == 0))
-    throw std::runtime_error("CG training: fewer frames (" + std::to_string(train.n) +
-                             ") than a batch has, or none for validation");
-  s.tf = std::move(train);
-  s.vf = std::move(valid);
-  s.te = std::move(train_energies);
-  s.ve = std::move(valid_energies);
-  torch::set_num_threads(options.threads);
-  s.net.initialise(options.seed);
-  if (!start.empty())
-    for (size_t k = 0; k < s.net.params.size(); k++) {
-      const std::string name = "net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight");
-      const auto &t = start.at(name);
-      if (t.shape != s.net.params[k].sizes().vec())
-        throw std::runtime_error("CG training: tensor " + name +
-                                 " of the model to start from "
-                                 "has another shape");
-      s.net.params[k] =
-          torch::from_blob(const_cast<double *>(t.data.data()), t.shape, torch::kDouble)
-              .to(torch::kFloat, false, true);
-    }
-  // the constant of the energies: start with the median difference
-  if (s.te.n) {
-    torch::NoGradGuard no_grad;
-    std::vector<int64_t> all(s.te.n);
-    std::iota(all.begin(), all.end(), 0);
-    Tensor e = s.net.energy(s.net.batch(s.te.z, all.data(), s.te.n, false), nullptr);
-    std::vector<double> d(s.te.n);
-    for (int64_t i = 0; i < s.te.n; i++)
-      d[i] = s.te.energy[i] * options.kT - e.data_ptr<float>()[i];
-    std::nth_element(d.begin(), d.begin() + d.size() / 2, d.end());
-    s.offset().add_(d[d.size() / 2]);
-  }
-  s.optimizer.ema = options.ema;
-  s.optimizer.decay = options.decay;
-  s.optimizer.clip = options.clip;
-  s.optimizer.start(s.net.params);
-  s.schedule.epochs = options.epochs;
-  s.schedule.warmup = options.warmup;
-  s.schedule.patience = options.patience;
-  s.schedule.minutes = options.minutes;
-  s.schedule.rate = options.rate;
-}
-
-CgnetTrainer::~CgnetTrainer() = default;
-
-bool CgnetTrainer::finished() const
-{
-  return impl->schedule.over();
-}
-
-/* ----------------------------------------------------------------------
-   one pass over the forces (or over the energies, if there are no forces)
-------------------------------------------------------------------------- */
-
-CgnetEpoch CgnetTrainer::epoch()
-{
-  auto &s = *impl;
-  auto &plan = s.schedule;
-  torch::set_num_threads(s.opt.threads);
-  plan.started = TorchSchedule::now();
-  const int64_t B = s.opt.batch, Be = std::min<int64_t>(B, s.te.n);
-  const int64_t nb = s.tf.n ? s.tf.n / B : std::max<int64_t>(1, s.te.n / Be);
-  const auto forces = torch_shuffle(s.tf.n, s.opt.seed, plan.epoch);
-  const auto energies = torch_shuffle(s.te.n, s.opt.seed + 1000003, plan.epoch);
-
-  double sum_f = 0.0, sum_e = 0.0, rate = 0.0;
-  int64_t count = 0;
-  for (int64_t b = 0; b < nb; b++) {
-    rate = plan.learning_rate((double) b / nb, s.optimizer.step);
-    Tensor loss = torch::zeros({}), lf, le;
-    if (s.tf.n) {
-      lf = s.force_loss(s.tf, &forces[b * B], B);
-      loss = loss + s.opt.force_weight / 100.0 * lf;
-    }
-    if (s.te.n) {
-      const int64_t chunks = s.te.n / Be;
-      le = s.energy_loss(s.te, &energies[(b % chunks) * Be], Be);
-      loss = loss + s.opt.energy_weight * le;
-    }
-    if (s.opt.guard > 0.0) {
-      const bool f = s.tf.n > 0;
-      const int64_t n = std::min<int64_t>(f ? B : Be, 256);
-      const int64_t chunks = f ? 1 : s.te.n / Be;
-      loss = loss +
-          s.opt.guard *
-              (f ? s.guard_loss(s.tf.z, &forces[b * B], n)
-                 : s.guard_loss(s.te.z, &energies[(b % chunks) * Be], n));
-    }
-    s.optimizer.clear_gradients();
-    loss.backward();
-    s.optimizer.update(rate);
-    if (std::isfinite(loss.item<double>())) {
-      if (s.tf.n) sum_f += lf.item<double>();
-      if (s.te.n) sum_e += le.item<double>();
-      count++;
-    }
-    if (plan.out_of_time()) break;
-  }
-  if (count == 0) throw std::runtime_error("CG training: the loss of a whole epoch is not finite");
-
-  CgnetEpoch r;
-  r.epoch = ++plan.epoch;
-  r.train_force = std::sqrt(sum_f / count);
-  r.train_energy = sum_e / count;
-  {
-    torch::NoGradGuard no_grad;
-    s.optimizer.swap_average();
-    std::vector<int64_t> all(std::max(s.vf.n, s.ve.n));
-    std::iota(all.begin(), all.end(), 0);
-    double f = 0.0, e = 0.0;
-    for (int64_t i = 0; i < s.vf.n; i += 4096) {
-      const int64_t n = std::min<int64_t>(4096, s.vf.n - i);
-      f += n * s.force_loss(s.vf, &all[i], n).item<double>();
-    }
-    for (int64_t i = 0; i < s.ve.n; i += 4096) {
-      const int64_t n = std::min<int64_t>(4096, s.ve.n - i);
-      e += n * s.energy_loss(s.ve, &all[i], n).item<double>();
-    }
-    s.optimizer.swap_average();
-    f /= std::max<int64_t>(s.vf.n, 1);
-    e /= std::max<int64_t>(s.ve.n, 1);
-    r.valid_force = std::sqrt(f);
-    r.valid_energy = e;
-    r.loss = s.total(f, e);
-  }
-  if (r.loss < plan.best) {
-    plan.best = r.loss;
-    plan.best_epoch = plan.epoch;
-    s.optimizer.keep_best();
-  }
-  plan.used = plan.elapsed();
-  r.best = plan.best;
-  r.best_epoch = plan.best_epoch;
-  r.rate = rate;
-  r.skipped = s.optimizer.skipped;
-  r.seconds = plan.used;
-  r.seconds_left = plan.left();
-  r.last = plan.over();
-  return r;
-}
-
 /* ---------------------------------------------------------------------- */
 
-std::map<std::string, CgnetTensor> CgnetTrainer::best() const
+CgnetTrainer::CgnetTrainer(const CgnetShape &shape, const CgnetTrainOptions &options,
+                           CgnetForces train, CgnetForces valid, CgnetEnergies train_energies,
+                           CgnetEnergies valid_energies, const NetworkWeights &start) :
+    Trainer(std::make_unique<Networks>(shape, options, std::move(train), std::move(valid),
+                                       std::move(train_energies), std::move(valid_energies), start))
 {
-  std::map<std::string, CgnetTensor> out;
-  for (size_t k = 0; k < impl->net.params.size(); k++) {
-    Tensor t = impl->optimizer.best[k].to(torch::kDouble).contiguous();
-    out["net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight")] =
-        CgnetTensor{t.sizes().vec(),
-                    std::vector<double>(t.data_ptr<double>(), t.data_ptr<double>() + t.numel())};
-  }
-  return out;
 }
 
-std::string CgnetTrainer::checkpoint() const
+const CgnetTrainer::Errors &CgnetTrainer::errors() const
 {
-  return TorchCheckpoint::write("train_cgnet", impl->checks(), impl->optimizer, impl->schedule);
-}
-
-void CgnetTrainer::restore(const std::string &bytes)
-{
-  TorchCheckpoint::read(bytes, "train_cgnet", impl->checks(), impl->optimizer, impl->schedule);
+  return static_cast<const Networks &>(*engine).errors;
 }
 
 }    // namespace BACKMAP_NS

@@ -1,5 +1,7 @@
 /* -*- c++ -*- ----------------------------------------------------------
-   BACKMAP: backmapping of coarse-grained molecules in LAMMPS
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
 #ifndef BACKMAP_LIBTORCH_SPLINE_H

@@ -158,4 +158,19 @@ std::vector<std::array<int, 2>> Mapping::bead_bonds(const Topology &topology) co
   return out;
 }
 
+/* ---------------------------------------------------------------------- */
+
+MoleculeSpec describe_molecule(const Topology &topology, const Mapping &mapping)
+{
+  MoleculeSpec m;
+  m.molecule = mapping.molecule;
+  m.natoms = topology.natoms;
+  m.masses = topology.masses;
+  m.types = topology.types;
+  m.charges = topology.charges;
+  m.bonds = topology.bonds;
+  m.beads = mapping.beads;
+  return m;
+}
+
 }    // namespace BACKMAP_NS

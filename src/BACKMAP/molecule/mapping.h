@@ -67,6 +67,9 @@ struct Mapping {
   std::vector<std::array<int, 2>> bead_bonds(const Topology &topology) const;
 };
 
+/** The fields that every model states, without units and temperature. */
+MoleculeSpec describe_molecule(const Topology &topology, const Mapping &mapping);
+
 }    // namespace BACKMAP_NS
 
 #endif

@@ -37,6 +37,17 @@ double log_sum_exp(const double *a, std::size_t n)
 
 /* ---------------------------------------------------------------------- */
 
+std::vector<double> normalized_weights(std::vector<double> logw)
+{
+  for (double &v : logw)
+    if (std::isnan(v)) v = -INF;
+  const double sum = log_sum_exp(logw.data(), logw.size());
+  for (double &v : logw) v = v == -INF ? 0.0 : std::exp(v - sum);
+  return logw;
+}
+
+/* ---------------------------------------------------------------------- */
+
 double kish_ess(const double *logw, std::size_t n)
 {
   if (n == 0) return NOT_A_NUMBER;

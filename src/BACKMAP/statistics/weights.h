@@ -22,6 +22,9 @@ namespace BACKMAP_NS {
 /// log(sum exp a_i), in the order given; -inf if n = 0 or every a_i = -inf.
 double log_sum_exp(const double *a, std::size_t n);
 
+/// Weights that add up to 1; zero for -inf and NaN, all zero if there are no others.
+std::vector<double> normalized_weights(std::vector<double> logw);
+
 /// Kish effective sample size over n: (sum w)^2 / (n sum w^2), unclipped; 0 if every weight is zero, NaN if n = 0.
 double kish_ess(const double *logw, std::size_t n);
 

@@ -10,15 +10,37 @@
 // From all-atom frames with forces to what the training of a CG network needs. No Torch, no LAMMPS.
 
 #include "cgnet/cgnet.h"
-#include "libtorch/cgnet_trainer.h"
 #include "molecule/mapping.h"
+#include "training/network_weights.h"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
+
+/** The network: features, their normalisation, widths of the hidden layers (tanh). */
+struct CgnetShape {
+  FeatureSpec features;
+  std::vector<double> mean, std;
+  std::vector<int> hidden;
+};
+
+/** Configurations z [n][nbeads*3] with the force that the network should give: mapped force minus
+    the force of the prior [n][nbeads*3]; energies per length. */
+struct CgnetForces {
+  int64_t n = 0;
+  std::vector<double> z;
+  std::vector<float> force;
+};
+
+/** Configurations z with the energy that the network should give up to one constant, F(z) minus
+    prior, in kT, and the weight of each (mean 1). */
+struct CgnetEnergies {
+  int64_t n = 0;
+  std::vector<double> z;
+  std::vector<double> energy, weight;
+};
 
 struct CgnetData {
   CgnetSpec spec;    // prior and features from the data, network all zeros
@@ -44,8 +66,8 @@ CgnetForces force_targets(const CgnetSpec &spec, const Topology &topology, const
 CgnetSpec prior_only(const CgnetSpec &spec);
 
 CgnetShape cgnet_shape(const CgnetSpec &spec);
-void set_weights(CgnetSpec &spec, const std::map<std::string, CgnetTensor> &weights);
-std::map<std::string, CgnetTensor> get_weights(const CgnetSpec &spec);
+void set_weights(CgnetSpec &spec, const NetworkWeights &weights);
+NetworkWeights get_weights(const CgnetSpec &spec);
 
 }    // namespace BACKMAP_NS
 

@@ -11,25 +11,14 @@
 // (back-projection). Plain C++: sample table and bead frames as text, no LAMMPS, no Torch.
 
 #include "statistics/sample_table.h"
+#include "training/bead_frames.h"
+#include "training/cgnet_data.h"
 
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace BACKMAP_NS {
-
-/** Bead positions of a dump custom file, by (step, molecule). */
-struct BeadFrames {
-  int nbeads = 0;
-  std::map<std::pair<int64_t, int64_t>, std::vector<double>> z;    // [nbeads*3], whole
-
-  /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
-      atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by
-      minimum image in bead order (orthogonal box). Throws std::runtime_error naming origin. */
-  static BeadFrames parse(const std::string &text, int nbeads, const std::string &origin);
-};
 
 /** F(z)/kT of frames and its error. */
 struct FreeEnergies {
@@ -53,6 +42,18 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
     error come from the same few samples. floor in kT. */
 std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<float> &coordinates,
                                      int dim, int neighbors = 16, double floor = 0.1);
+
+/** Free energies of the frames as targets of the network, F/kT - prior/kT, with their smoothed weights; the last
+    tenth of every table is for validation. */
+void energy_targets(const CgnetSpec &spec, const FreeEnergies &free, double kT,
+                    CgnetEnergies &train, CgnetEnergies &valid);
+
+/** U_CG - F of a model at the frames, in kT: standard deviation, and interquartile range / 1.349, which a few
+    frames do not change. */
+struct Spread {
+  double plain, robust;
+};
+Spread spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT);
 
 }    // namespace BACKMAP_NS
 

@@ -11,11 +11,11 @@
 // torsions, means, covariance) and the frames in the variables of the flow. No Torch, no LAMMPS.
 
 #include "flow/flow_spec.h"
-#include "libtorch/flow_trainer.h"
 #include "molecule/mapping.h"
+#include "training/flow_networks.h"
+#include "training/flow_variables.h"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -35,28 +35,12 @@ struct FlowData {
   std::vector<std::string> notes;    // for people: rotors, outliers left out, ...
 };
 
-/** The fields that every model states, without units and temperature. */
-MoleculeSpec describe_molecule(const Topology &topology, const Mapping &mapping);
-
 /** x [n][natoms*3]; valid[i] != 0 marks the frames held back for validation; all statistics come from
     the others. Frames whose narrow torsions lie outside the common branch (a cis peptide bond, say)
     are left out of both and counted in notes. Throws std::runtime_error if the molecule or the frames
     do not allow a flow: fewer than three beads, bonds of constant length, mirror images mixed. */
 FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const FlowDesign &design,
                       int64_t n, const double *x, const std::vector<char> &valid);
-
-/** Sizes and identity sets as the training wants them. */
-FlowNetShape net_shape(const FlowSpec &spec);
-
-/** Writes trained weights (by tensor name) into the specification. */
-void set_weights(FlowSpec &spec, const std::map<std::string, FlowTensor> &weights);
-/** The inverse. */
-std::map<std::string, FlowTensor> get_weights(const FlowSpec &spec);
-
-/** Marks the last `share` of each series (equal block and file numbers, in time order) as validation:
-    neighboring frames are correlated, so random ones would not be independent. */
-std::vector<char> validation_tail(const std::vector<int> &block, const std::vector<int> &file,
-                                  double share);
 
 }    // namespace BACKMAP_NS
 

@@ -9,7 +9,7 @@
 #include "core/adjoint.h"
 #include "flow/flow.h"
 #include "flow/internal_coords.h"
-#include "statistics/weights.h"
+#include "statistics/held_out.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,14 +21,6 @@ namespace BACKMAP_NS {
 static constexpr double INF = std::numeric_limits<double>::infinity();
 
 namespace {
-
-std::vector<double> standard_features(const FlowSpec &spec, const double *z)
-{
-  std::vector<double> f(spec.nf());
-  features(spec.features, z, f.data());
-  for (int k = 0; k < spec.nf(); k++) f[k] = (f[k] - spec.feature_mean[k]) / spec.feature_std[k];
-  return f;
-}
 
 /* samples for the beads of frames; the same for the same (seed, epoch, frame) */
 
@@ -129,30 +121,6 @@ FlowEnergy::FlowEnergy(const FlowSpec &s, double temperature, EnergyFunction e, 
 
 /* ---------------------------------------------------------------------- */
 
-FlowFrames FlowEnergy::variables(const FlowSpec &spec, std::int64_t n, const double *x)
-{
-  const InternalCoords coords(spec);
-  FlowFrames out;
-  std::vector<double> l(spec.nl()), c(spec.nc()), z(3 * spec.nbeads());
-  out.constant = -coords.view().log_chol;
-  for (std::int64_t i = 0; i < n; i++) {
-    const double *at = x + 3 * i * spec.natoms;
-    double geometry;
-    if (!coords.to_internal(at, l.data(), c.data(), &geometry)) continue;
-    coords.whiten(l.data());
-    MoleculeSpec::apply(spec.beads, at, z.data());
-    const auto f = standard_features(spec, z.data());
-    out.l.insert(out.l.end(), l.begin(), l.end());
-    out.c.insert(out.c.end(), c.begin(), c.end());
-    out.f.insert(out.f.end(), f.begin(), f.end());
-    out.geometry.push_back((float) geometry);
-    out.n++;
-  }
-  return out;
-}
-
-/* ---------------------------------------------------------------------- */
-
 FlowFrames FlowEnergy::training(const FlowSpec &flow, std::int64_t n, const double *x,
                                 std::int64_t count, int epoch) const
 {
@@ -215,21 +183,18 @@ FlowQuality FlowEnergy::quality(const FlowSpec &flow, std::int64_t n, const doub
   draw(flow, options.backend, z, m, options.seed, -1, y, logq);
   Flow::create(flow, Flow::Precision::Double, options.backend)->log_prob((int) n, x, own.data());
 
-  WeightSet weights;
-  std::vector<double> logf(m), logv(n);
+  HeldOutFrames held_out(kt);
+  std::vector<double> u(m);
   for (std::int64_t i = 0; i < n; i++) {
-    for (int j = 0; j < m; j++) {
-      const std::size_t s = (std::size_t) i * m + j;
-      const double u = logq[s] < INF ? energy(&y[s * stride], f.data()) : INF;
-      logf[j] = std::isfinite(u) ? -u / kt - logq[s] : -INF;
-    }
-    weights.add_frame({i, 0, 1}, m, logf.data(), nullptr);
-    logv[i] = -energy(x + i * stride, f.data()) / kt + free_energy(logf.data(), m).raw - own[i];
+    const std::size_t first = (std::size_t) i * m;
+    for (int j = 0; j < m; j++)
+      u[j] = logq[first + j] < INF ? energy(&y[(first + j) * stride], f.data()) : INF;
+    held_out.add_frame(m, u.data(), &logq[first], energy(x + i * stride, f.data()), own[i]);
   }
   FlowQuality q;
-  q.conditional = weights.conditional_ess();
-  q.conditional_q10 = weights.conditional_ess(0.1);
-  q.forward = forward_ess(logv.data(), logv.size());
+  q.conditional = held_out.conditional_ess();
+  q.conditional_q10 = held_out.conditional_ess(0.1);
+  q.forward = held_out.forward_ess();
   return q;
 }
 

@@ -12,10 +12,12 @@
 // comes through a function.
 
 #include "flow/flow_spec.h"
-#include "libtorch/flow_trainer.h"
+#include "training/flow_variables.h"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -77,9 +79,6 @@ class FlowEnergy {
 
   /** Frames that the flow is judged by, `samples` samples each, always the same random numbers. */
   FlowQuality quality(const FlowSpec &flow, std::int64_t n, const double *x, int samples) const;
-
-  /** Frames in the variables of the flow without scores; zero density is left out. */
-  static FlowFrames variables(const FlowSpec &spec, std::int64_t n, const double *x);
 
  private:
   const FlowSpec &spec;

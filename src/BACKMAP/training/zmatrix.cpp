@@ -138,14 +138,89 @@ ZMatrix derive_zmatrix(const Topology &topology, const Mapping &mapping, int64_t
   return out;
 }
 
+namespace {
+
 /* ----------------------------------------------------------------------
-   the widest arc that holds at most the rare share of the values, by one-degree bins
+   the widest arc that holds at most `allowed` of the values, by one-degree bins: two pointers round the circle
 ------------------------------------------------------------------------- */
+
+struct Arc {
+  double from, width;
+};
+
+Arc widest_free_arc(const std::vector<double> &values, int allowed)
+{
+  constexpr int nbins = 360;
+  std::vector<int> count(nbins, 0);
+  for (const double v : values) {
+    const int b = (int) ((v + PI) / (2 * PI) * nbins);
+    count[std::min(std::max(b, 0), nbins - 1)]++;
+  }
+  int best_len = 0, best_start = 0, sum = 0, start = 0;
+  for (int stop = 0; stop < 2 * nbins; stop++) {
+    sum += count[stop % nbins];
+    while (start <= stop && (sum > allowed || stop - start + 1 > nbins)) {
+      sum -= count[start % nbins];
+      start++;
+    }
+    if (stop - start + 1 > best_len) {
+      best_len = stop - start + 1;
+      best_start = start;
+    }
+  }
+  return {-PI + best_start * 2 * PI / nbins, best_len * 2 * PI / nbins};
+}
+
+/* ----------------------------------------------------------------------
+   the branch about the mean of a narrow torsion: everything nearer than the middle of the free arc, at
+   most pi from the centre. Tails that reach into the free arc belong to it, rare values must lie clear of it
+------------------------------------------------------------------------- */
+
+struct Branch {
+  double centre = 0.0, low = -PI, high = PI;
+  std::vector<int> outside;    // numbers of the frames
+  double spread = 0.0;         // root mean square deviation from the centre, of all frames
+};
+
+Branch branch_beside(const Arc &free, const std::vector<double> &values)
+{
+  const double middle = free.from + 0.5 * free.width, opposite = wrap_angle(middle + PI);
+  double s = 0.0, s2 = 0.0;
+  int used = 0;
+  for (const double v : values) {
+    const double d = wrap_angle(v - opposite);
+    if (std::fabs(d) < PI - 0.5 * free.width) {
+      s += d;
+      used++;
+    }
+  }
+  Branch b;
+  b.centre = wrap_angle(opposite + s / std::max(used, 1));
+  for (const double v : values) s2 += std::pow(wrap_angle(v - b.centre), 2);
+  b.spread = std::sqrt(s2 / (double) values.size());
+  double lo = wrap_angle(middle - b.centre), hi = lo;
+  if (lo > 0)
+    lo -= 2 * PI;
+  else
+    hi += 2 * PI;
+  const double slack = 0.25 * free.width;
+  b.low = std::max(lo + slack, -PI + 0.05);
+  b.high = std::min(hi - slack, PI - 0.05);
+  for (int f = 0; f < (int) values.size(); f++) {
+    const double d = wrap_angle(values[f] - b.centre);
+    if (d < b.low || d > b.high) b.outside.push_back(f);
+  }
+  return b;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
 
 TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<double> &torsions,
                                  double gap, double rare)
 {
-  const int n = zm.rows.size(), nbins = 360;
+  const int n = zm.rows.size();
   if (nframes < 1 || (int64_t) torsions.size() != (int64_t) n * nframes)
     throw std::runtime_error("z-matrix: torsions of the data, wrong size");
   std::vector<char> in_rotor(n, 0), first(n, 0);
@@ -154,84 +229,33 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
     first[r.rows[0]] = 1;
   }
   TorsionClasses out;
-  out.centre.assign(n, 0.0);
-  out.low.assign(n, -PI);
-  out.high.assign(n, PI);
-  out.outliers.assign(n, 0);
-  out.outside.resize(n);
-  const int allowed = (int) (rare * nframes);
+  std::vector<double> values(nframes);
   for (int k = 0; k < n; k++) {
-    if (first[k]) continue;
-    std::vector<int> count(nbins, 0);
-    for (int f = 0; f < nframes; f++) {
-      int b = (int) ((torsions[(int64_t) f * n + k] + PI) / (2 * PI) * nbins);
-      count[std::min(std::max(b, 0), nbins - 1)]++;
-    }
-    // two pointers round the circle
-    int best_len = 0, best_start = 0, sum = 0, start = 0;
-    for (int stop = 0; stop < 2 * nbins; stop++) {
-      sum += count[stop % nbins];
-      while (start <= stop && (sum > allowed || stop - start + 1 > nbins)) {
-        sum -= count[start % nbins];
-        start++;
-      }
-      if (stop - start + 1 > best_len) {
-        best_len = stop - start + 1;
-        best_start = start;
-      }
-    }
-    const double width = best_len * 2 * PI / nbins;
-    if (width < gap) {
-      if (in_rotor[k])
+    Branch branch;
+    if (!first[k]) {
+      for (int f = 0; f < nframes; f++) values[f] = torsions[(int64_t) f * n + k];
+      const Arc free = widest_free_arc(values, (int) (rare * nframes));
+      bool circular = free.width < gap;
+      if (circular && in_rotor[k])
         throw std::runtime_error("z-matrix: the equivalent atoms about atom " +
                                  std::to_string(zm.rows[k][1] + 1) +
                                  " do not keep their places relative to each other in the data");
-      out.circular.push_back(2 * n + k);
-      continue;
-    }
-    // the free arc without its rare part: tails that reach into it belong to the branch
-    const double from = -PI + best_start * 2 * PI / nbins, middle = from + 0.5 * width;
-    const double opposite = wrap_angle(middle + PI);
-    double s = 0.0;
-    int used = 0;
-    for (int f = 0; f < nframes; f++) {
-      const double d = wrap_angle(torsions[(int64_t) f * n + k] - opposite);
-      if (std::fabs(d) < PI - 0.5 * width) {
-        s += d;
-        used++;
+      if (!circular) {
+        branch = branch_beside(free, values);
+        // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns
+        circular =
+            k < zm.body_rows && branch.spread > 0.35 && !branch.outside.empty() && !in_rotor[k];
+      }
+      if (circular) {
+        out.circular.push_back(2 * n + k);
+        branch = Branch();
       }
     }
-    const double mean = wrap_angle(opposite + s / std::max(used, 1));
-    // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns
-    double s2 = 0.0;
-    for (int f = 0; f < nframes; f++)
-      s2 += std::pow(wrap_angle(torsions[(int64_t) f * n + k] - mean), 2);
-    const bool soft = k < zm.body_rows && std::sqrt(s2 / nframes) > 0.35;
-    // branch: everything nearer than the middle of the free arc, at most pi from the centre
-    double lo = wrap_angle(middle - mean), hi = lo;
-    if (lo > 0)
-      lo -= 2 * PI;
-    else
-      hi += 2 * PI;
-    const double slack = 0.25 * width;    // rare values must lie clear of the branch
-    out.centre[k] = mean;
-    out.low[k] = std::max(lo + slack, -PI + 0.05);
-    out.high[k] = std::min(hi - slack, PI - 0.05);
-    for (int f = 0; f < nframes; f++) {
-      const double d = wrap_angle(torsions[(int64_t) f * n + k] - mean);
-      if (d < out.low[k] || d > out.high[k]) {
-        out.outliers[k]++;
-        out.outside[k].push_back(f);
-      }
-    }
-    if (soft && out.outliers[k] && !in_rotor[k]) {
-      out.circular.push_back(2 * n + k);
-      out.centre[k] = 0.0;
-      out.low[k] = -PI;
-      out.high[k] = PI;
-      out.outliers[k] = 0;
-      out.outside[k].clear();
-    }
+    out.centre.push_back(branch.centre);
+    out.low.push_back(branch.low);
+    out.high.push_back(branch.high);
+    out.outliers.push_back((int) branch.outside.size());
+    out.outside.push_back(branch.outside);
   }
   for (auto &r : zm.rotors) {
     r.sign = 1;

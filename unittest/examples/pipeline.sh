@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# pipeline.sh LMP EXAMPLES MPIEXEC: every input script of the two molecules, from all-atom sampling to the corrected model,
+# one after another, each on what the ones before it wrote; with few steps, frames and epochs. (in.validate, in.coarse and in.report
+# of alanine dipeptide are the demo.)
+set -eu
+lmp=$1 mpiexec=$2
+rm -rf work && mkdir work && cp -r "$3"/* work && cd work
+unset LAMMPS_POTENTIALS
+
+run() { # ranks, arguments of lmp; several ranks are one partition each
+  local ranks=$1 partition=
+  shift
+  [ "$ranks" = 1 ] || partition="-partition ${ranks}x1"
+  echo "lmp $*"
+  timeout 300 "$mpiexec" --oversubscribe -np "$ranks" "$lmp" $partition "$@" -screen none >out 2>&1 && return
+  { tail -n 20 out; grep -h -A1 "^ERROR" log.* | tail -n 4; } 2>/dev/null
+  echo "FAILED: lmp $*"
+  exit 1
+}
+written() { for file in "$@"; do test -s "$file" || { echo "FAILED: no $file"; exit 1; }; done; }
+
+cd alanine-dipeptide
+sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 8000/frames 200/' -e 's/samples 500/samples 20/' in.train in.com in.retarget
+sed -i 's/every 1200/every 100/' in.retarget
+for side in minus plus; do
+  run 5 -in in.allatom -log log.allatom.$side -var side $side -var steps 8000 -var every 10
+done
+for set in "0 15000" "1 2400" "2 2400"; do
+  read -r seed steps <<<"$set"
+  run 1 -in in.umbrella -log log.umbrella -var steps $steps -var every 100 -var seed $seed -var out umbrella${seed#0}
+done
+run 1 -in in.train -log log.train
+written ala2.flow.safetensors ala2.cgnet.0.safetensors
+run 1 -in in.freeenergy -log log.freeenergy -var every 1200
+run 4 -in in.correct -log log.correct -var rounds 1 -var steps 2000 -var epochs 1
+written ala2.cgnet.1.safetensors round.1.json round.2.json
+cp ala2.cgnet.1.safetensors ala2.cgnet.safetensors
+for side in minus plus; do
+  run 4 -in in.coarse -log log.coarse -var side $side -var steps 2000 -var samples 4 -var diel 80.0
+done
+run 1 -in in.freeenergy -log log.free80 -var every 1200 -var diel 80.0 -var out free80
+run 1 -in in.retarget -log log.retarget
+written ala2.cgnet.80.safetensors
+run 1 -in in.com -log log.com
+written ala2.com.flow.safetensors
+
+cd ../tri-alanine
+sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' -e 's/first 4500100/first 100/' \
+  in.train in.validate in.com
+run 1 -in in.allatom -log log.allatom -var steps 70000
+run 1 -in in.train -log log.train
+written ala3.flow.safetensors ala3.cgnet.safetensors
+run 1 -in in.validate -log log.validate
+run 1 -in in.com -log log.com
+written ala3.com.flow.safetensors
+echo "all examples ran in $SECONDS s"
