@@ -44,7 +44,7 @@ std::string four_atoms(double degrees, double x, double y, double z,
   return text + ATOMS + line;
 }
 
-std::vector<double> values(PlainLammps &lmp, const char *id)
+std::vector<double> values(const PlainLammps &lmp, const char *id)
 {
   Compute *compute = lmp.lmp->modify->compute[lmp.lmp->modify->find_compute(id)];
   compute->compute_vector();
@@ -54,7 +54,7 @@ std::vector<double> values(PlainLammps &lmp, const char *id)
 const std::string ALL = "compute c all backmap/internal distance 1 2 angle 1 2 3 dihedral 1 2 3 4 "
                         "distance 4 1 angle 3 2 1 dihedral 4 3 2 1\n";
 
-void expect_values(PlainLammps &lmp, double degrees)
+void expect_values(const PlainLammps &lmp, double degrees)
 {
   const auto v = values(lmp, "c");
   ASSERT_EQ(v.size(), 6u);
