@@ -161,7 +161,7 @@ TEST(ComputeInternal, Errors)
     PlainLammps lmp(four_atoms(40.0, 0.0, 0.0, 0.0), MPI_COMM_WORLD);
     return lmp.error_of("compute tor all backmap/internal " + words + "\n" + then);
   };
-  const auto expect = [&](const std::string &text, std::vector<const char *> parts) {
+  const auto expect = [&](const std::string &text, const std::vector<const char *> &parts) {
     for (const char *part : parts) EXPECT_NE(text.find(part), std::string::npos) << text;
   };
   expect(error(""), {"backmap/internal tor: expected entries", "distance, angle or dihedral"});
