@@ -19,7 +19,7 @@
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <string>
 
 using namespace BACKMAP_NS;
 
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
   if (backend == "kokkos") Kokkos::initialize(argc, argv);
 #endif
   for (const int hidden : {64, 128}) {
-    if (argc > 3 && std::atoi(argv[3]) != hidden) continue;
+    if (argc > 3 && std::stoi(argv[3]) != hidden) continue;
     test::FlowShape shape;
     shape.hidden = hidden;
     shape.circular_bins = 8;

@@ -54,7 +54,7 @@ void expect_buildable(const Topology &t, const Mapping &m, const ZMatrix &z)
 
 ZMatrix derive(const Topology &t, const Mapping &m)
 {
-  const ZMatrix z = derive_zmatrix(t, m);
+  ZMatrix z = derive_zmatrix(t, m);
   expect_buildable(t, m, z);
   return z;
 }
