@@ -46,7 +46,9 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
         "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
         what, narg);
   BackmapKeywords keywords(lmp, what);
-  o.interval = keywords.to_integer("N", arg[3], 1);
+  o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
+  if (o.interval < 1)
+    lmp->error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
