@@ -79,7 +79,7 @@ check_cppcheck() {
   cppcheck --std=c++17 --language=c++ --quiet -j "$(backmap_jobs)" --error-exitcode=1 \
     --enable=warning,style,performance,portability --suppressions-list=scripts/cppcheck.txt \
     --cppcheck-build-dir="$kept/cppcheck" --template='{file}:{line}: {id}: {message}' \
-    -I src/BACKMAP -I unittest src unittest benchmarks 2>&1
+    -I src/BACKMAP -I unittest src unittest benchmarks python examples 2>&1
 }
 
 check_warnings() {

@@ -12,7 +12,7 @@ export PYTHON=$BACKMAP_PYTHON
 unset CI BACKMAP_BUILD
 
 # --- a small project without faults -------------------------------------
-rm -rf copy && mkdir -p copy/src/BACKMAP/core copy/unittest copy/benchmarks copy/doc/src
+rm -rf copy && mkdir -p copy/src/BACKMAP/core copy/{unittest,benchmarks,python,examples} copy/doc/src
 cp -r "$source/scripts" "$source/.clang-format" "$source/.clang-tidy" "$source/.shellcheckrc" copy
 cd copy || exit 1
 echo 'See [the manual](doc/src/page.rst) and `scripts/lib.sh`.' >README.md

@@ -49,7 +49,7 @@ printf '#!/bin/bash\n[ "$1" = -u ] && echo 0 || echo root\n' >tools/id
 chmod +x tools/*
 setup_says() { # kind of BLAS, system, settings ...: what require_packages does where nothing else is missing
   ln -sf "$1/libblas.so.3" blas/libblas.so.3
-  printf "$2" >os-release
+  printf '%b' "$2" >os-release
   rm -f installed
   env PATH="$PWD/tools:$PATH" BACKMAP_OS_RELEASE="$PWD/os-release" "${@:3}" bash -c '
     . "$0/scripts/lib.sh"; . "$0/scripts/packages.sh"; . "$0/scripts/lammps_source.sh"
