@@ -6,6 +6,8 @@
 
 #include "lammps/fix_backmap_options.h"
 
+#include "lammps/partitions.h"
+
 #include "atom.h"
 #include "error.h"
 #include "lammps.h"
@@ -21,21 +23,21 @@ namespace BACKMAP_NS {
    what no single word tells
 ------------------------------------------------------------------------- */
 
-static void check(Error *error, const std::string &what, const BackmapOptions &o)
+static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
 {
   if (o.sampler.samples < 1)
-    error->all(FLERR, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
-  if (o.batch < 1) error->all(FLERR, "{}: batch, expected at least 1, got {}", what, o.batch);
+    backmap_error(lmp, "{}: samples, expected at least 1, got {}", what, o.sampler.samples);
+  if (o.batch < 1) backmap_error(lmp, "{}: batch, expected at least 1, got {}", what, o.batch);
   if (o.blocks != 0 && o.blocks < 4)
-    error->all(FLERR, "{}: blocks, expected at least 4, got {}", what, o.blocks);
+    backmap_error(lmp, "{}: blocks, expected at least 4, got {}", what, o.blocks);
   if (o.sampler.script.empty() && !o.observables.empty())
-    error->all(FLERR, "{}: observables need a fine script, got NONE", what);
+    backmap_error(lmp, "{}: observables need a fine script, got NONE", what);
   if (!o.thermostat.empty() && o.temperature > 0.0)
-    error->all(FLERR, "{}: thermostat and temp exclude each other", what);
+    backmap_error(lmp, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    error->all(FLERR,
-               "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
-               what);
+    backmap_error(
+        lmp, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
+        what);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -44,23 +46,23 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
 {
   BackmapOptions o;
   if (narg < 6)
-    lmp->error->all(
-        FLERR,
+    backmap_error(
+        lmp,
         "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
         what, narg);
   o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
   if (o.interval <= 0)
-    lmp->error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, o.interval);
+    backmap_error(lmp, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
   const auto need = [&](int iarg, int n) {
     if (iarg + n >= narg)
-      lmp->error->all(FLERR, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
+      backmap_error(lmp, "{}: keyword {}, expected {} value(s) after it", what, arg[iarg], n);
   };
   const auto yes = [&](const char *key, const std::string &value) {
     if (value != "yes" && value != "no")
-      lmp->error->all(FLERR, "{}: {}, expected yes or no, got {}", what, key, value);
+      backmap_error(lmp, "{}: {}, expected yes or no, got {}", what, key, value);
     return value == "yes";
   };
   o.sampler.backend = lmp->kokkos ? "kokkos" : "serial";
@@ -109,18 +111,18 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
       o.histogram = utils::numeric(FLERR, value, false, lmp);
     else if (key == "precision") {
       if (strcmp(value, "single") != 0 && strcmp(value, "double") != 0)
-        lmp->error->all(FLERR, "{}: precision, expected single or double, got {}", what, value);
+        backmap_error(lmp, "{}: precision, expected single or double, got {}", what, value);
       o.sampler.single = strcmp(value, "single") == 0;
     } else if (key == "backend") {
       if (strcmp(value, "serial") != 0 && strcmp(value, "kokkos") != 0)
-        lmp->error->all(FLERR, "{}: backend, expected serial or kokkos, got {}", what, value);
+        backmap_error(lmp, "{}: backend, expected serial or kokkos, got {}", what, value);
       o.sampler.backend = value;
     } else
-      lmp->error->all(FLERR, "{}: unknown keyword {}", what, key);
+      backmap_error(lmp, "{}: unknown keyword {}", what, key);
     iarg += 2;
   }
 
-  check(lmp->error, what, o);
+  check(lmp, what, o);
   return o;
 }
 
