@@ -8,11 +8,11 @@ rm -rf work && mkdir work && cp -r "$3"/* work && cd work
 unset LAMMPS_POTENTIALS
 
 run() { # ranks, arguments of lmp; several ranks are one partition each
-  local ranks=$1 partition=
+  local ranks=$1 partition=()
   shift
-  [ "$ranks" = 1 ] || partition="-partition ${ranks}x1"
+  [ "$ranks" = 1 ] || partition=(-partition "${ranks}x1")
   echo "lmp $*"
-  timeout 300 "$mpiexec" --oversubscribe -np "$ranks" "$lmp" $partition "$@" -screen none >out 2>&1 && return
+  timeout 300 "$mpiexec" --oversubscribe -np "$ranks" "$lmp" "${partition[@]}" "$@" -screen none >out 2>&1 && return
   { tail -n 20 out; grep -h -A1 "^ERROR" log.* | tail -n 4; } 2>/dev/null
   echo "FAILED: lmp $*"
   exit 1
@@ -27,7 +27,7 @@ for side in minus plus; do
 done
 for set in "0 15000" "1 2400" "2 2400"; do
   read -r seed steps <<<"$set"
-  run 1 -in in.umbrella -log log.umbrella -var steps $steps -var every 100 -var seed $seed -var out umbrella${seed#0}
+  run 1 -in in.umbrella -log log.umbrella -var steps "$steps" -var every 100 -var seed "$seed" -var out "umbrella${seed#0}"
 done
 run 1 -in in.train -log log.train
 written ala2.flow.safetensors ala2.cgnet.0.safetensors

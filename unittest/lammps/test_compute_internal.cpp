@@ -1,3 +1,9 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
 // compute backmap/internal: closed-form values, periodic images, LAMMPS's own torsions, and its errors.
 // ranks: 1 2 4
 
