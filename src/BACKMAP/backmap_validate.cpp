@@ -76,33 +76,19 @@ void BackmapValidate::read_arguments(int narg, char **arg)
                what);
   options.what = what;
   options.script = arg[1];
-  options.backend = lmp->kokkos ? "kokkos" : "serial";
-  options.samples = 500;
   options.stream = random_stream(0, "backmap_validate");
-  int64_t seed = static_cast<int64_t>(options.seed);
-  std::string precision = options.single ? "single" : "double";
   BackmapKeywords keywords(lmp, what);
+  sampler_keywords(lmp, keywords, options);
+  options.samples = 500;
   keywords.integer("samples", options.samples, 2)
       .integer("frames", wanted, 1)
-      .integer("seed", seed, 0)
       .real("temp", temperature, 1.0e-3, 1.0e6)
       .text("json", json)
-      .text("name", name)
-      .text("precision", precision)
-      .text("backend", options.backend)
-      .add("var", [&](int left, char **values) {
-        if (left < 2) keywords.fail("var", "2 values after it", std::to_string(left));
-        options.variables.insert(options.variables.end(), {values[0], values[1]});
-        return 2;
-      });
+      .text("name", name);
   for (int iarg = 2; iarg < narg;) {
     const int used = trajectory.keyword(narg, arg, iarg);
     iarg += used ? used : keywords.take(narg, arg, iarg);
   }
-  if (precision != "single" && precision != "double")
-    keywords.fail("precision", "single or double", precision);
-  options.single = precision == "single";
-  options.seed = static_cast<std::uint64_t>(seed);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -97,11 +97,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("frames", count, 10)
       .real("likelihood", options.likelihood, 0.0, 1.0)
       .real("reverse", energy.reverse, 0.0, 1.0)
-      .add("var", [this](int left, char **values) {
-        if (left < 2) keywords.fail("var", "2 values after it", std::to_string(left));
-        variables.insert(variables.end(), {values[0], values[1]});
-        return 2;
-      });
+      .pairs("var", variables);
   parse(narg, arg);
   design.seed = energy.seed = options.seed;
   if (!tuning()) return;

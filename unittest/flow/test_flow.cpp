@@ -372,9 +372,9 @@ TEST_P(FlowBackends, AgreesWithSerialDouble)
 INSTANTIATE_TEST_SUITE_P(All, FlowBackends,
                          ::testing::Combine(::testing::Values(Precision::Single, Precision::Double),
                                             ::testing::Values("serial", "kokkos")),
-                         [](const auto &info) {
-                           return std::get<1>(info.param) +
-                               (std::get<0>(info.param) == Precision::Single ? "Single" : "Double");
+                         [](const auto &test) {
+                           return std::get<1>(test.param) +
+                               (std::get<0>(test.param) == Precision::Single ? "Single" : "Double");
                          });
 
 TEST(Flow, SerialAndKokkosAreBitwiseEqualOnTheHost)

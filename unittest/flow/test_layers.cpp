@@ -177,7 +177,7 @@ TEST_P(TransformTest, ContinuousAcrossBinsAndEnds)
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TransformTest, ::testing::ValuesIn(TRANSFORMS),
-                         [](const auto &info) { return std::string(info.param.name); });
+                         [](const auto &test) { return std::string(test.param.name); });
 
 // by hand: two bins of equal width and height, slopes 1 at the ends, one knot in the middle
 

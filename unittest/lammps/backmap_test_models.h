@@ -201,8 +201,8 @@ struct Toy {
   std::vector<double> draw(std::mt19937_64 &engine, double k) const
   {
     const auto uniform = [&] { return ((engine() >> 11) + 0.5) * 0x1p-53; };
-    const auto bond = [&](double k, double b0) {
-      const double s = std::sqrt(0.5 * kt / k);
+    const auto bond = [&](double spring, double b0) {
+      const double s = std::sqrt(0.5 * kt / spring);
       for (;;) {
         const double b = b0 + 7.0 * s * (2.0 * uniform() - 1.0), top = b0 + 7.0 * s;
         if (b > 0.0 &&

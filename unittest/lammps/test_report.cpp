@@ -100,8 +100,8 @@ TEST(Report, PartsOfASeriesAreTheWhole)
 
   PlainLammps lmp("");
   const auto refused = [&](const std::string &command, const std::string &expected) {
-    const auto text = lmp.error_of(command);
-    EXPECT_NE(text.find(expected), std::string::npos) << text;
+    const auto said = lmp.error_of(command);
+    EXPECT_NE(said.find(expected), std::string::npos) << said;
   };
   refused("backmap_report", "at least one sample table");
   refused("backmap_report no-such-table", "no-such-table");

@@ -112,7 +112,7 @@ std::string dump_of_md()
   return path;
 }
 
-std::string map_file()
+[[maybe_unused]] std::string map_file()    // there is no training without LibTorch
 {
   return std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/ala2.map.json";
 }

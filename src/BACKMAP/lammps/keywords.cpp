@@ -12,6 +12,8 @@
 #include "fmt/format.h"
 #include "utils.h"
 
+#include <algorithm>
+
 using namespace LAMMPS_NS;
 using BACKMAP_NS::backmap_error;
 
@@ -67,6 +69,27 @@ BackmapKeywords &BackmapKeywords::text(const std::string &key, std::string &to)
   return add(key, [&to](int, char **values) {
     to = values[0];
     return 1;
+  });
+}
+
+BackmapKeywords &BackmapKeywords::choice(const std::string &key, std::string &to,
+                                         const std::vector<std::string> &choices)
+{
+  return add(key, [this, key, &to, choices](int, char **values) {
+    to = values[0];
+    if (std::find(choices.begin(), choices.end(), to) != choices.end()) return 1;
+    std::string all = choices[0];
+    for (std::size_t i = 1; i < choices.size(); i++) all += " or " + choices[i];
+    fail(key, all, to);
+  });
+}
+
+BackmapKeywords &BackmapKeywords::pairs(const std::string &key, std::vector<std::string> &to)
+{
+  return add(key, [this, key, &to](int left, char **values) {
+    if (left < 2) fail(key, "2 values after it", std::to_string(left));
+    to.insert(to.end(), {values[0], values[1]});
+    return 2;
   });
 }
 

@@ -14,6 +14,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace LAMMPS_NS {
 
@@ -28,6 +29,10 @@ class BackmapKeywords : protected Pointers {
   BackmapKeywords &real(const std::string &key, double &to, double low, double high);
   BackmapKeywords &yes(const std::string &key, bool &to);
   BackmapKeywords &text(const std::string &key, std::string &to);
+  BackmapKeywords &choice(const std::string &key, std::string &to,
+                          const std::vector<std::string> &choices);
+  /** Appends two values each time. */
+  BackmapKeywords &pairs(const std::string &key, std::vector<std::string> &to);
 
   /** Takes the arguments after the keyword, returns how many it used; left is how many there are. */
   using Reader = std::function<int(int left, char **values)>;

@@ -67,13 +67,26 @@ std::vector<double> gather(MPI_Comm world, const std::vector<double> &mine)
 
 /* ---------------------------------------------------------------------- */
 
+void sampler_keywords(LAMMPS *lmp, BackmapKeywords &keywords, SamplerOptions &o)
+{
+  o.backend = lmp->kokkos ? "kokkos" : "serial";
+  keywords.integer("samples", o.samples, 1)
+      .integer("seed", o.seed, 0)
+      .choice("precision", o.precision, {"single", "double"})
+      .choice("backend", o.backend, {"serial", "kokkos"})
+      .pairs("var", o.variables);
+}
+
+/* ---------------------------------------------------------------------- */
+
 BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerOptions &options) :
     Pointers(lmp), spec_(spec), options_(options)
 {
   backmap_agree(lmp, attempt(options_.what, [&] {
-                  flow_ = Flow::create(
-                      spec_, options_.single ? Flow::Precision::Single : Flow::Precision::Double,
-                      options_.backend);
+                  flow_ = Flow::create(spec_,
+                                       options_.precision == "single" ? Flow::Precision::Single
+                                                                      : Flow::Precision::Double,
+                                       options_.backend);
                 }));
   if (options_.script.empty()) return;
   backmap_agree(lmp, attempt(options_.what, [&] {
@@ -168,7 +181,7 @@ void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t f
       molecule.push_back(f.molecule);
     }
     request.z = z.data();
-    request.seed = options_.seed;
+    request.seed = static_cast<std::uint64_t>(options_.seed);
     request.stream = options_.stream;
     request.timestep = step.data();
     request.molecule = molecule.data();

@@ -14,6 +14,7 @@
 #include "flow/flow.h"
 #include "flow/flow_spec.h"
 #include "lammps/fine_engine.h"
+#include "lammps/keywords.h"
 
 #include <memory>
 #include <string>
@@ -32,11 +33,16 @@ struct SamplerOptions {
   std::string what;      ///< names the fix in messages
   std::string script;    ///< fine script; empty: structures only
   std::vector<std::string> variables;
-  std::string backend;
-  bool single = true;
+  std::string backend;    ///< serial or kokkos
+  std::string precision = "single";
   int samples = 1;
-  std::uint64_t seed = 1, stream = 0;
+  std::int64_t seed = 1;
+  std::uint64_t stream = 0;
 };
+
+/// The keywords samples, seed, precision, backend and var. The backend is set to the one that this LAMMPS suggests.
+void sampler_keywords(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::BackmapKeywords &keywords,
+                      SamplerOptions &options);
 
 /// What rank 0 gets of a batch, in the order of (frame, sample).
 struct SampleBatch {

@@ -288,10 +288,10 @@ struct FlowNet {
     Tensor logdet = -scale.sum(1);
     for (const auto &layer : layers) {
       const auto *p = &params[layer.first];
-      const Tensor &l = s.l.back(), &c = s.c.back();
-      Tensor q = l.index_select(1, layer.lid);
+      const Tensor last_l = s.l.back(), last_c = s.c.back();
+      Tensor q = last_l.index_select(1, layer.lid);
       if (layer.cid.size(0)) {
-        Tensor a = c.index_select(1, layer.cid).unsqueeze(2);
+        Tensor a = last_c.index_select(1, layer.cid).unsqueeze(2);
         a = cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1);
         q = cat({q, a}, 1);
       }
@@ -299,12 +299,13 @@ struct FlowNet {
       g = silu(addmm(g, q, p[0].t()));
       g = silu(addmm(p[4], g, p[3].t()));
       g = addmm(p[6], g, p[5].t());
-      auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct), g,
-                                       shape.bins, shape.circular_bins, shape.bound);
+      auto out =
+          SplineFunction::apply(last_l.index_select(1, layer.lt), last_c.index_select(1, layer.ct),
+                                g, shape.bins, shape.circular_bins, shape.bound);
       logdet = logdet + out[2].sum(1);
       s.logslopes.push_back(out[2]);
-      s.l.push_back(layer.lt.size(0) ? l.index_copy(1, layer.lt, out[0]) : l);
-      s.c.push_back(layer.ct.size(0) ? c.index_copy(1, layer.ct, out[1]) : c);
+      s.l.push_back(layer.lt.size(0) ? last_l.index_copy(1, layer.lt, out[0]) : last_l);
+      s.c.push_back(layer.ct.size(0) ? last_c.index_copy(1, layer.ct, out[1]) : last_c);
     }
     const double base =
         -0.5 * shape.nl * std::log(2 * TORCH_PI) - shape.nc * std::log(2 * TORCH_PI);

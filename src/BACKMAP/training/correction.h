@@ -11,26 +11,14 @@
 // (back-projection). Plain C++: sample table and bead frames as text, no LAMMPS, no Torch.
 
 #include "statistics/sample_table.h"
+#include "training/bead_frames.h"
 #include "training/cgnet_data.h"
 
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace BACKMAP_NS {
-
-/** Bead positions of a dump custom file, by (step, molecule). */
-struct BeadFrames {
-  int nbeads = 0;
-  std::map<std::pair<int64_t, int64_t>, std::vector<double>> z;    // [nbeads*3], whole
-
-  /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
-      atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by
-      minimum image in bead order (orthogonal box). Throws std::runtime_error naming origin. */
-  static BeadFrames parse(const std::string &text, int nbeads, const std::string &origin);
-};
 
 /** F(z)/kT of frames and its error. */
 struct FreeEnergies {

@@ -1,0 +1,31 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#ifndef BACKMAP_TRAINING_BEAD_FRAMES_H
+#define BACKMAP_TRAINING_BEAD_FRAMES_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/** Bead positions of a dump custom file, by (step, molecule). */
+struct BeadFrames {
+  int nbeads = 0;
+  std::map<std::pair<int64_t, int64_t>, std::vector<double>> z;    // [nbeads*3], whole
+
+  /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
+      atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by
+      minimum image in bead order (orthogonal box). Throws std::runtime_error naming origin. */
+  static BeadFrames parse(const std::string &text, int nbeads, const std::string &origin);
+};
+
+}    // namespace BACKMAP_NS
+
+#endif
