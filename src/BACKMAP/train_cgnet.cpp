@@ -56,7 +56,8 @@ void TrainCgnet::read_arguments(int narg, char **arg)
   if (!trajectory.given() && tables.empty())
     error->all(FLERR, "train_cgnet: nothing to learn from, expected keyword files or correct");
   if (!trajectory.given() && init.empty())
-    error->all(FLERR, "train_cgnet: without forces the prior must come from a model: keyword init");
+    error->all(FLERR,
+               "train_cgnet: expected keyword init: without files, the prior comes from a model");
   if (!tables.empty() && !keywords.given("forces")) options.force_weight = 0.3;
 }
 

@@ -30,9 +30,10 @@ static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
   if (!o.thermostat.empty() && o.temperature > 0.0)
     backmap_error(lmp, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    backmap_error(
-        lmp, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
-        what);
+    backmap_error(lmp,
+                  "{}: expected thermostat FIXID, or temp T if no fix controls the temperature, as "
+                  "with rerun",
+                  what);
 }
 
 /* ---------------------------------------------------------------------- */
