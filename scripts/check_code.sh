@@ -112,7 +112,9 @@ missing_tool() {
     shell) tool=shellcheck ;;
     spelling) tool=codespell ;;
     cppcheck) tool=cppcheck ;;
-    tidy) tool=clang-tidy ;;
+    tidy)
+      tool=clang-tidy
+      if command -v clang-tidy >/dev/null 2>&1 && ! have_clang_omp; then tool="clang's omp.h" package=libomp-dev; fi ;;
     python) "$(backmap_python)" -c 'import pyflakes' 2>/dev/null || tool=pyflakes package=python3-pyflakes ;;
   esac
   [ -n "$tool" ] && ! command -v "$tool" >/dev/null 2>&1 && echo "$tool (Debian package ${package:-$tool})"

@@ -8,6 +8,7 @@ for tool in clang-format clang-tidy cppcheck shellcheck codespell; do
   command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 "$BACKMAP_PYTHON" -c 'import pyflakes' || { echo "skipped: no pyflakes"; exit 77; }
+(. "$source/scripts/lib.sh" && have_clang_omp) || { echo "skipped: no omp.h of clang"; exit 77; }
 export PYTHON=$BACKMAP_PYTHON
 unset CI BACKMAP_BUILD
 
