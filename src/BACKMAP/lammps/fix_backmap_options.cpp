@@ -49,7 +49,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   BackmapKeywords keywords(lmp, what);
   o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
   if (o.interval < 1)
-    lmp->error->all(FLERR, "{}: interval N, expected at least 1, got {}", what, o.interval);
+    backmap_error(lmp, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
