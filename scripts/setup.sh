@@ -95,6 +95,8 @@ build_kokkos() {
 
 lammps_options() {
   local packages=(MOLECULE EXTRA-MOLECULE KSPACE RIGID REPLICA PLUGIN) name
+  # the Gronbech-Jensen/Farago thermostat of the examples is in this package since 2025
+  [ -f "$LAMMPS_DIR/src/EXTRA-FIX/fix_gjf.cpp" ] && packages+=(EXTRA-FIX)
   [ "$1" = full ] && packages+=(KOKKOS)
   lammps_cmake=(-D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=ON -D BUILD_MPI=ON -D BUILD_OMP=ON
     -D LAMMPS_EXCEPTIONS=ON -D EXTERNAL_KOKKOS=ON -D FFT=KISS -D WITH_JPEG=OFF -D WITH_PNG=OFF

@@ -118,7 +118,7 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       });
   int iarg = 0;
   for (; iarg < narg && !keywords.known(arg[iarg]); iarg++) files.emplace_back(arg[iarg]);
-  if (files.empty()) error->all(FLERR, "{}: expected at least one sample table", WHAT);
+  if (files.empty()) backmap_error(lmp, "{}: expected at least one sample table", WHAT);
   while (iarg < narg) iarg += keywords.take(narg, arg, iarg);
 
   std::vector<std::string> bytes, more;

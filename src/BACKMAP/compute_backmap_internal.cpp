@@ -7,6 +7,7 @@
 #include "compute_backmap_internal.h"
 
 #include "lammps/compat.h"
+#include "lammps/partitions.h"
 #include "molecule/geometry.h"
 
 #include "atom.h"
@@ -47,31 +48,32 @@ ComputeBackmapInternal::ComputeBackmapInternal(LAMMPS *lmp, int narg, char **arg
 {
   const std::string where = std::string("Compute backmap/internal ") + id + ": ";
   if (narg < 4)
-    error->all(FLERR, where + "expected entries: distance, angle or dihedral and its atom IDs");
+    backmap_error(lmp, where + "expected entries: distance, angle or dihedral and its atom IDs");
   if (atom->map_style == Atom::MAP_NONE)
-    error->all(FLERR, where + "atoms are found by their IDs, expected: atom_modify map yes");
+    backmap_error(lmp, where + "atoms are found by their IDs, expected: atom_modify map yes");
 
   for (int iarg = 3; iarg < narg;) {
     Entry e{arg[iarg], natoms_of(arg[iarg]), static_cast<int>(ids.size())};
     const std::string entry = where + "entry " + std::to_string(entries.size() + 1) + ", ";
-    if (!e.natoms) error->all(FLERR, entry + "expected distance, angle or dihedral, got " + e.text);
+    if (!e.natoms)
+      backmap_error(lmp, entry + "expected distance, angle or dihedral, got " + e.text);
     for (int k = 1; k <= e.natoms; k++) {
       const std::string word = iarg + k < narg ? arg[iarg + k] : "";
       if (!utils::is_integer(word))
-        error->all(FLERR,
-                   entry + arg[iarg] + ": expected " + std::to_string(e.natoms) +
-                       " atom IDs, got " + std::to_string(k - 1) + " and then " +
-                       (word.empty() ? "nothing" : word));
+        backmap_error(lmp,
+                      entry + arg[iarg] + ": expected " + std::to_string(e.natoms) +
+                          " atom IDs, got " + std::to_string(k - 1) + " and then " +
+                          (word.empty() ? "nothing" : word));
       ids.push_back(utils::tnumeric(FLERR, word.c_str(), false, lmp));
       if (ids.back() < 1)
-        error->all(FLERR, entry + arg[iarg] + ": expected positive atom IDs, got " + word);
+        backmap_error(lmp, entry + arg[iarg] + ": expected positive atom IDs, got " + word);
       e.text += " " + word;
     }
     for (auto i = ids.begin() + e.first; i != ids.end(); ++i)
       if (std::find(ids.begin() + e.first, i, *i) != i)
-        error->all(FLERR,
-                   entry + e.text + ": expected different atoms, got atom " + std::to_string(*i) +
-                       " twice");
+        backmap_error(lmp,
+                      entry + e.text + ": expected different atoms, got atom " +
+                          std::to_string(*i) + " twice");
     entries.push_back(e);
     iarg += 1 + e.natoms;
   }
@@ -119,8 +121,8 @@ void ComputeBackmapInternal::gather()
   for (const Entry &e : entries)
     for (int k = e.first; k < e.first + e.natoms; k++)
       if (all[4 * k + 3] != 1.0)
-        error->all(FLERR, "Compute backmap/internal {}: {}: there is no atom with ID {}", id,
-                   e.text, ids[k]);
+        backmap_error(lmp, "Compute backmap/internal {}: {}: there is no atom with ID {}", id,
+                      e.text, ids[k]);
 }
 
 /* ----------------------------------------------------------------------
@@ -141,8 +143,8 @@ double ComputeBackmapInternal::value(const Entry &e)
   if (e.natoms == 2) return distance(x[0], x[1]);
 
   const auto undefined = [&](const char *why) {
-    error->all(FLERR, "Compute backmap/internal {}: {} is undefined at step {}: {}", id, e.text,
-               update->ntimestep, why);
+    backmap_error(lmp, "Compute backmap/internal {}: {} is undefined at step {}: {}", id, e.text,
+                  update->ntimestep, why);
   };
   for (int k = 1; k < e.natoms; k++)
     if (distance(x[k], x[k - 1]) == 0.0) undefined("two neighbors are in the same place");

@@ -8,20 +8,23 @@
 
 #include "fix_backmap.h"
 
+#include "lammps/partitions.h"
+
 #include "error.h"
 #include "memory.h"
 #include "modify.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;
+using BACKMAP_NS::backmap_error;
 
 /* ---------------------------------------------------------------------- */
 
 ComputeReweight::ComputeReweight(LAMMPS *lmp, int narg, char **arg) : Compute(lmp, narg, arg)
 {
   if (narg < 5)
-    error->all(
-        FLERR,
+    backmap_error(
+        lmp,
         "Compute reweight: expected compute ID group reweight FIX-ID observable ..., got {} words",
         narg);
   id_fix = arg[3];
@@ -50,7 +53,7 @@ FixBackmap *ComputeReweight::find_fix()
   const int ifix = modify->find_fix(id_fix);
   auto *fix = ifix < 0 ? nullptr : dynamic_cast<FixBackmap *>(modify->fix[ifix]);
   if (!fix)
-    error->all(FLERR, "Compute reweight {}: there is no fix backmap with ID {}", id, id_fix);
+    backmap_error(lmp, "Compute reweight {}: there is no fix backmap with ID {}", id, id_fix);
   return fix;
 }
 

@@ -9,6 +9,7 @@
 #include "core/model_file.h"
 #include "core/rng.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 #include "statistics/diagnosis.h"
 
 #include "atom.h"
@@ -92,12 +93,13 @@ void FixBackmap::read_model()
   }
   backmap_agree(lmp, trouble);
   if (spec.units != update->unit_style)
-    error->all(FLERR, "{}: units of the model {}, expected those of this run, {}, got {}", what,
-               given.flow, update->unit_style, spec.units);
+    backmap_error(lmp, "{}: units of the model {}, expected {} as in this run, got {}", what,
+                  given.flow, update->unit_style, spec.units);
   if (given.temperature > 0.0 &&
       std::fabs(given.temperature - spec.temperature) > 1e-6 * spec.temperature)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the stated one is {}", what,
-               given.flow, spec.temperature, given.temperature);
+    backmap_error(
+        lmp, "{}: temperature of the model {} is {}, expected the same for keyword temp, got {}",
+        what, given.flow, spec.temperature, given.temperature);
 }
 
 /* ----------------------------------------------------------------------
@@ -138,11 +140,11 @@ void FixBackmap::init()
 {
   if (!given.thermostat.empty()) {
     const int ifix = modify->find_fix(given.thermostat);
-    if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, given.thermostat);
+    if (ifix < 0) backmap_error(lmp, "{}: thermostat, there is no fix {}", what, given.thermostat);
     int dim = 0;
     if (!modify->fix[ifix]->extract("t_target", dim) || dim != 0)
-      error->all(FLERR, "{}: thermostat, fix {} of style {} does not tell its target temperature",
-                 what, given.thermostat, modify->fix[ifix]->style);
+      backmap_error(lmp, "{}: thermostat, fix {} of style {} does not tell its target temperature",
+                    what, given.thermostat, modify->fix[ifix]->style);
   }
   coarse->init();
   adopt_restart();
@@ -177,12 +179,12 @@ bool FixBackmap::at_temperature()
   if (given.thermostat.empty()) return true;
   int dim = 0;
   const int ifix = modify->find_fix(given.thermostat);
-  if (ifix < 0) error->all(FLERR, "{}: thermostat, there is no fix {}", what, given.thermostat);
+  if (ifix < 0) backmap_error(lmp, "{}: thermostat, there is no fix {}", what, given.thermostat);
   const double target = *static_cast<double *>(modify->fix[ifix]->extract("t_target", dim));
   if (std::fabs(target - spec.temperature) <= 1e-6 * spec.temperature) return true;
   if (universe->nworlds == 1)
-    error->all(FLERR, "{}: temperature of the model {} is {}, the target of fix {} is {}", what,
-               given.flow, spec.temperature, given.thermostat, target);
+    backmap_error(lmp, "{}: temperature of the model {} is {}, the target of fix {} is {}", what,
+                  given.flow, spec.temperature, given.thermostat, target);
   return false;
 }
 
@@ -459,10 +461,10 @@ int FixBackmap::request(const std::string &observable)
   int started = row > 0 ? 1 : 0;
   MPI_Bcast(&started, 1, MPI_INT, 0, world);
   if (started)
-    error->all(
-        FLERR,
-        "{}: observable {} must be asked for before the first sample, or with keyword observables",
-        what, observable);
+    backmap_error(lmp,
+                  "{}: observable {} must be requested before the first sample; list it with "
+                  "keyword observables",
+                  what, observable);
   const int column = sampler->request(observable);
   weights = WeightSet(static_cast<int>(sampler->observables().size()));
   size_local_cols = 4 + static_cast<int>(sampler->observables().size());
@@ -569,7 +571,8 @@ void FixBackmap::write_restart(FILE *fp)
   const auto state = weights.pack();
   list.insert(list.end(), state.begin(), state.end());
   if (list.size() * sizeof(double) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-    error->one(FLERR, "{}: too many samples for a restart file, got {}", what, weights.samples());
+    backmap_error_one(lmp, "{}: too many samples for a restart file, got {}", what,
+                      weights.samples());
   const int size = static_cast<int>(list.size() * sizeof(double));
   fwrite(&size, sizeof(int), 1, fp);
   fwrite(list.data(), sizeof(double), list.size(), fp);
@@ -593,7 +596,7 @@ void FixBackmap::adopt_restart()
 {
   if (restored.empty()) return;
   if (restored[4] != observables_hash())
-    error->all(FLERR, "{}: samples and observables differ from those of the restart file", what);
+    backmap_error(lmp, "{}: samples and observables differ from those of the restart file", what);
   constant_set = restored[0] != 0.0;
   constant = restored[1];
   row = static_cast<std::int64_t>(restored[2]);

@@ -9,6 +9,7 @@
 #include "cgnet/cgnet.h"
 #include "lammps/io.h"
 #include "lammps/molecules.h"
+#include "lammps/partitions.h"
 #ifdef BACKMAP_TORCH
 #include "libtorch/torch_script.h"
 #endif
@@ -28,6 +29,8 @@
 #include <stdexcept>
 
 using namespace LAMMPS_NS;
+using BACKMAP_NS::backmap_error;
+using BACKMAP_NS::backmap_error_one;
 using BACKMAP_NS::BackmapMolecules;
 
 // the molecules are gathered, no ghost atom is used; LAMMPS only wants a cutoff above zero
@@ -83,7 +86,7 @@ void PairCgnet::compute(int eflag, int vflag)
     try {
       potential->evaluate(nmol, molecules->x(0), energies.data(), forces.data());
     } catch (const std::exception &e) {
-      error->one(FLERR, "{}: {}", WHAT, e.what());
+      backmap_error_one(lmp, "{}: {}", WHAT, e.what());
     }
   }
   for (int i = 0; i < nmol; i++) check_finite(i);
@@ -140,8 +143,9 @@ void PairCgnet::check_finite(int i) const
   double sum = energies[i];
   for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
   if (!std::isfinite(sum))
-    error->one(FLERR, "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
-               WHAT, molecules->molecule(i), update->ntimestep, energies[i]);
+    backmap_error_one(lmp,
+                      "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
+                      WHAT, molecules->molecule(i), update->ntimestep, energies[i]);
 }
 
 /* ----------------------------------------------------------------------
@@ -179,7 +183,7 @@ void PairCgnet::allocate()
 
 void PairCgnet::settings(int narg, char **arg)
 {
-  if (narg > 0) error->all(FLERR, "Pair style cgnet takes no arguments, got {}", arg[0]);
+  if (narg > 0) backmap_error(lmp, "Pair style cgnet takes no arguments, got {}", arg[0]);
 }
 
 /* ----------------------------------------------------------------------
@@ -190,8 +194,8 @@ void PairCgnet::coeff(int narg, char **arg)
 {
   const int ntypes = atom->ntypes;
   if (narg != 3 + ntypes || std::string(arg[0]) != "*" || std::string(arg[1]) != "*")
-    error->all(
-        FLERR,
+    backmap_error(
+        lmp,
         "pair_coeff of cgnet: expected * * FILE and one bead name or NULL for each of {} atom "
         "types, got {} arguments",
         ntypes, narg);
@@ -209,15 +213,15 @@ void PairCgnet::coeff(int narg, char **arg)
     const std::string name = arg[2 + i];
     if (name == "NULL") continue;
     if (std::find(model_names.begin(), model_names.end(), name) == model_names.end())
-      error->all(FLERR, "{}: bead name of atom type {}, expected one of {} of {}, got {}", WHAT, i,
-                 list, arg[2], name);
+      backmap_error(lmp, "{}: bead name of atom type {}, expected one of {} of {}, got {}", WHAT, i,
+                    list, arg[2], name);
     type_names[i] = name;
     mask[i] = 1;
   }
   for (const auto &name : model_names)
     if (std::find(type_names.begin(), type_names.end(), name) == type_names.end())
-      error->all(FLERR, "{}: no atom type has the name {} of the model {} with beads {}", WHAT,
-                 name, arg[2], list);
+      backmap_error(lmp, "{}: no atom type has the name {} of the model {} with beads {}", WHAT,
+                    name, arg[2], list);
 
   // alone, NULL types simply feel nothing; in a hybrid style others may act on them
 
@@ -239,8 +243,8 @@ void PairCgnet::load(const std::string &path)
   const std::string suffix = path.size() > 3 ? path.substr(path.size() - 3) : "";
 #ifndef BACKMAP_TORCH
   if (suffix == ".pt")
-    error->all(
-        FLERR,
+    backmap_error(
+        lmp,
         "{}: cannot use {}: this LAMMPS was built without LibTorch, which TorchScript models need",
         WHAT, path);
 #endif
@@ -255,15 +259,15 @@ void PairCgnet::load(const std::string &path)
       potential = std::make_unique<BACKMAP_NS::Cgnet>(BACKMAP_NS::CgnetSpec::from_model(model));
     }
   } catch (const std::exception &e) {
-    error->all(FLERR, "{}: {}", WHAT, e.what());
+    backmap_error(lmp, "{}: {}", WHAT, e.what());
   }
 
   model_names = potential->bead_names();
   model_units = potential->units();
   model_temperature = potential->temperature();
   if (model_units != update->unit_style)
-    error->all(FLERR, "{}: units of {}, expected {} as in this input, got {}", WHAT, path,
-               update->unit_style, model_units);
+    backmap_error(lmp, "{}: units of {}, expected {} as in this input, got {}", WHAT, path,
+                  update->unit_style, model_units);
   if (comm->me == 0)
     utils::logmesg(lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n",
                    model_names.size(), model_temperature, model_units,
@@ -274,7 +278,7 @@ void PairCgnet::load(const std::string &path)
 
 void PairCgnet::init_style()
 {
-  if (!potential) error->all(FLERR, "{}: no model, expected a pair_coeff command", WHAT);
+  if (!potential) backmap_error(lmp, "{}: no model, expected a pair_coeff command", WHAT);
   // no neighbor list: interactions are inside molecules, which are gathered
   molecules->reset();
   checked = false;
@@ -284,7 +288,7 @@ void PairCgnet::init_style()
 
 double PairCgnet::init_one(int i, int j)
 {
-  if (setflag[i][j] == 0) error->all(FLERR, "All pair coeffs are not set");
+  if (setflag[i][j] == 0) backmap_error(lmp, "All pair coeffs are not set");
   return CUTOFF;
 }
 

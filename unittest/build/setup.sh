@@ -49,14 +49,14 @@ printf '#!/bin/bash\n[ "$1" = -u ] && echo 0 || echo root\n' >tools/id
 chmod +x tools/*
 setup_says() { # kind of BLAS, system, settings ...: what require_packages does where nothing else is missing
   ln -sf "$1/libblas.so.3" blas/libblas.so.3
-  printf '%b' "$2" >os-release
+  printf 'ID=%s\nVERSION_ID=%s\n' "${2% *}" "${2#* }" >os-release
   rm -f installed
   env PATH="$PWD/tools:$PATH" BACKMAP_OS_RELEASE="$PWD/os-release" "${@:3}" bash -c '
     . "$0/scripts/lib.sh"; . "$0/scripts/packages.sh"; . "$0/scripts/lammps_source.sh"
     cache=$1 kind=full check=no torch=${BACKMAP_TORCH:-ON} LAMMPS_DIR=there
     have_piece() { true; }; have_torch() { true; }; require_packages' "$PWD/copy" "$PWD/cache" >out 2>&1
 }
-debian='ID=debian\nVERSION_ID=12\n' other='ID=slackware\nVERSION_ID=15\n'
+debian='debian 12' other='slackware 15'
 setup_says reference "$debian" Torch_DIR=
 check "the reference BLAS: OpenBLAS is installed" grep -q 'install libopenblas0-pthread' installed
 setup_says openblas-pthread "$debian" Torch_DIR=

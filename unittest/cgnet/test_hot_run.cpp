@@ -124,13 +124,15 @@ Outcome run(const CgnetSpec &spec, const std::string &side, long steps)
   const CgnetSpec::Prior prior = shipped().prior;
   const char *words[] = {"test", "-screen", "none", "-log", "none", "-nocite"};
   LAMMPS_NS::LAMMPS lmp(6, const_cast<char **>(words), MPI_COMM_WORLD);
-  std::istringstream script(
-      "units real\natom_style molecular\nread_data " + examples + "ala2.coarse." + side +
-      ".data\npair_style cgnet\npair_coeff * * " + file +
-      " C N CA CB C N\n"
-      "velocity all create 600 4711 mom yes rot yes dist gaussian loop geom\n"
-      "fix thermostat all langevin 600 600 200.0 8123 gjf vhalf\nfix move all nve\ntimestep 1.25\n"
-      "thermo 0\nthermo_modify lost ignore flush no\nrun 0\n");
+  std::istringstream script("units real\natom_style molecular\nread_data " + examples +
+                            "ala2.coarse." + side + ".data\npair_style cgnet\npair_coeff * * " +
+                            file +
+                            " C N CA CB C N\n"
+                            "velocity all create 600 4711 mom yes rot yes dist gaussian loop geom\n"
+                            "variable t equal 600\nvariable gjfseed equal 8123\ninclude " +
+                            examples +
+                            "in.gjf\ntimestep 1.25\n"
+                            "thermo 0\nthermo_modify lost ignore flush no\nrun 0\n");
   std::string line;
   while (std::getline(script, line)) lmp.input->one(line);
   const int m = spec.nbeads();

@@ -18,7 +18,7 @@
 #include "statistics/sample_table.h"
 #include "statistics/weights.h"
 
-#include <nlohmann/json.hpp>
+#include "json_beside_lammps.h"
 
 #include <functional>
 

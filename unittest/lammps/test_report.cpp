@@ -12,7 +12,7 @@
 
 #include "lammps.h"
 
-#include <nlohmann/json.hpp>
+#include "json_beside_lammps.h"
 
 using namespace BACKMAP_NS;
 using namespace fix_test;

@@ -36,4 +36,12 @@ require "broken table: ended by the error ($status)" "[ $status -ne 0 ] && [ $st
 run keyword 'train_cgnet ala2.map.json out.safetensors temperature 300 universe maybe'
 require "keyword: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
 require "keyword: the reason is in a log" "grep -q 'keyword universe, expected yes or no, got maybe' log.keyword.?"
+
+# an error of a style is LAMMPS's own on the partition: it must be in its log and on its screen before MPI_Abort
+run fix 'fix bm all backmap 1 none.safetensors NONE samples 0 temp 300'
+require "fix backmap: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
+require "fix backmap: the reason is in a log" "grep -q 'Fix backmap bm: .*samples, expected at least 1, got 0' log.fix.?"
+run compute 'compute t all backmap/internal angle 1 2'
+require "compute: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
+require "compute: the reason is in a log" "grep -q 'expected 3 atom IDs, got 2 and then nothing' log.compute.?"
 exit $failed

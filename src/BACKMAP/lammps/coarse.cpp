@@ -7,6 +7,7 @@
 #include "lammps/coarse.h"
 
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -60,7 +61,7 @@ BackmapCoarse::BackmapCoarse(LAMMPS *lmp, const std::string &what, int groupbit,
 Compute *BackmapCoarse::find(const std::string &id) const
 {
   const int i = modify->find_compute(id);
-  if (i < 0) error->all(FLERR, "{}: its compute {} was deleted", what_, id);
+  if (i < 0) backmap_error(lmp, "{}: compute {}, which this fix created, was deleted", what_, id);
   return modify->compute[i];
 }
 
@@ -69,8 +70,8 @@ Compute *BackmapCoarse::find(const std::string &id) const
 void BackmapCoarse::init()
 {
   if (spec_.units != update->unit_style)
-    error->all(FLERR, "{}: units, the model has {}, this run has {}", what_, spec_.units,
-               update->unit_style);
+    backmap_error(lmp, "{}: units, the model has {}, this run has {}", what_, spec_.units,
+                  update->unit_style);
 
   // a CG potential that knows its temperature and units must agree with the model
 
@@ -78,19 +79,19 @@ void BackmapCoarse::init()
     int dim = 0;
     const auto *t = static_cast<double *>(force->pair->extract("temperature", dim));
     if (t && std::fabs(*t - spec_.temperature) > 1e-6 * spec_.temperature)
-      error->all(FLERR, "{}: temperature, the model has {}, the pair style has {}", what_,
-                 spec_.temperature, *t);
+      backmap_error(lmp, "{}: temperature, the model has {}, the pair style has {}", what_,
+                    spec_.temperature, *t);
   }
 
   if (!pe_.empty())
     for (int i = 0; i < modify->nfix; i++) {
       const Fix *fix = modify->fix[i];
       if (fix->energy_global_flag && !fix->thermo_energy)
-        error->all(FLERR,
-                   "{}: the energy of fix {} of style {} is not part of the potential energy of "
-                   "the CG run, "
-                   "expected: fix_modify {} energy yes",
-                   what_, fix->id, fix->style, fix->id);
+        backmap_error(lmp,
+                      "{}: the energy of fix {} of style {} is not part of the potential energy of "
+                      "the CG run, "
+                      "expected: fix_modify {} energy yes",
+                      what_, fix->id, fix->style, fix->id);
     }
   checked_ = false;
 }
@@ -152,12 +153,12 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
       if (atom->mask[i] & groupbit_) inside++;
     MPI_Allreduce(MPI_IN_PLACE, &inside, 1, MPI_LMP_BIGINT, MPI_SUM, world);
     if (!pe_.empty() && inside != atom->natoms)
-      error->all(FLERR,
-                 "{}: its group has {} of {} atoms; the energy of the others would count as that "
-                 "of a molecule",
-                 what_, inside, atom->natoms);
+      backmap_error(lmp,
+                    "{}: the group of this fix has {} of {} atoms, expected all: the energy of "
+                    "every atom counts as that of a molecule",
+                    what_, inside, atom->natoms);
     if (molecules_.nmolecules() == 0)
-      error->all(FLERR, "{}: there is no molecule in its group", what_);
+      backmap_error(lmp, "{}: the group of this fix contains no molecule", what_);
   }
 
   const int width = 1 + 3 * spec_.nbeads();
@@ -220,16 +221,16 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
       size += std::fabs(sum[i]);
     }
     if (!(std::fabs(total - pe->scalar) <= 1e-8 * size))
-      error->all(FLERR,
-                 "{}: the energies of the molecules add up to {}, the potential energy is {}: some "
-                 "energy belongs to no "
-                 "atom (a fix without per-atom energy, a tail correction)",
-                 what_, total, pe->scalar);
+      backmap_error(
+          lmp,
+          "{}: the energies of the molecules add up to {}, expected the potential energy {}; some "
+          "energy belongs to no atom (a fix without per-atom energy, or a tail correction)",
+          what_, total, pe->scalar);
   }
   for (const auto &f : frames)
     if (!std::isfinite(f.ucg))
-      error->all(FLERR, "{}: CG energy of molecule {} at step {}, expected a finite value, got {}",
-                 what_, f.molecule, f.step, f.ucg);
+      backmap_error(lmp, "{}: CG energy of molecule {} at step {}, expected a finite value, got {}",
+                    what_, f.molecule, f.step, f.ucg);
 }
 
 /* ----------------------------------------------------------------------

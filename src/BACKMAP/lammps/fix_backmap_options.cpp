@@ -7,9 +7,9 @@
 #include "lammps/fix_backmap_options.h"
 
 #include "lammps/keywords.h"
+#include "lammps/partitions.h"
 
 #include "atom.h"
-#include "error.h"
 #include "lammps.h"
 #include "utils.h"
 
@@ -23,16 +23,17 @@ namespace BACKMAP_NS {
    what no single word tells
 ------------------------------------------------------------------------- */
 
-static void check(Error *error, const std::string &what, const BackmapOptions &o)
+static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
 {
   if (o.sampler.script.empty() && !o.observables.empty())
-    error->all(FLERR, "{}: observables need a fine script, got NONE", what);
+    backmap_error(lmp, "{}: observables need a fine script, got NONE", what);
   if (!o.thermostat.empty() && o.temperature > 0.0)
-    error->all(FLERR, "{}: thermostat and temp exclude each other", what);
+    backmap_error(lmp, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    error->all(FLERR,
-               "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
-               what);
+    backmap_error(lmp,
+                  "{}: expected thermostat FIXID, or temp T if no fix controls the temperature, as "
+                  "with rerun",
+                  what);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -41,12 +42,14 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
 {
   BackmapOptions o;
   if (narg < 6)
-    lmp->error->all(
-        FLERR,
+    backmap_error(
+        lmp,
         "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
         what, narg);
   BackmapKeywords keywords(lmp, what);
-  o.interval = keywords.to_integer("N", arg[3], 1);
+  o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
+  if (o.interval < 1)
+    backmap_error(lmp, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
@@ -77,7 +80,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
         return ntypes;
       });
   for (int iarg = 6; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
-  check(lmp->error, what, o);
+  check(lmp, what, o);
   return o;
 }
 

@@ -6,6 +6,8 @@
 
 #include "lammps/keywords.h"
 
+#include "lammps/partitions.h"
+
 #include "error.h"
 #include "fmt/format.h"
 #include "utils.h"
@@ -13,6 +15,7 @@
 #include <algorithm>
 
 using namespace LAMMPS_NS;
+using BACKMAP_NS::backmap_error;
 
 /* ---------------------------------------------------------------------- */
 
@@ -102,7 +105,7 @@ int BackmapKeywords::take(int narg, char **arg, int iarg)
 {
   const std::string key = arg[iarg];
   const auto reader = readers.find(key);
-  if (reader == readers.end()) error->all(FLERR, what + ": unknown keyword " + key);
+  if (reader == readers.end()) backmap_error(lmp, what + ": unknown keyword " + key);
   const int left = narg - iarg - 1;
   if (left < 1) fail(key, "a value after it", "none");
   seen.insert(key);
@@ -114,6 +117,5 @@ int BackmapKeywords::take(int narg, char **arg, int iarg)
 void BackmapKeywords::fail(const std::string &key, const std::string &expected,
                            const std::string &got)
 {
-  error->all(FLERR, what + ": keyword " + key + ", expected " + expected + ", got " + got);
-  throw;    // not reached: error->all does not return
+  backmap_error(lmp, what + ": keyword " + key + ", expected " + expected + ", got " + got);
 }

@@ -8,6 +8,7 @@
 
 #include "lammps/compat.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -87,10 +88,10 @@ bool BackmapMolecules::selected(int i) const
 void BackmapMolecules::find_local()
 {
   if (!atom->molecule_flag || !atom->molecule)
-    error->all(FLERR,
-               "{}: atoms have no molecule-IDs, expected an atom style such as bond or molecular",
-               what_);
-  if (!atom->tag_enable) error->all(FLERR, "{}: atoms have no atom-IDs", what_);
+    backmap_error(
+        lmp, "{}: atoms have no molecule-IDs, expected an atom style such as bond or molecular",
+        what_);
+  if (!atom->tag_enable) backmap_error(lmp, "{}: atoms have no atom-IDs", what_);
 
   const tagint *molecule = atom->molecule, *tag = atom->tag;
   local_.clear();
@@ -127,8 +128,8 @@ void BackmapMolecules::check_counts(tagint bad)
   for (int i : local_)
     if (atom->molecule[i] == first) here++;
   MPI_Allreduce(&here, &total, 1, MPI_LMP_BIGINT, MPI_SUM, world);
-  error->all(FLERR, "{}: number of beads of molecule-ID {}, expected {}, got {}", what_, first,
-             nbeads_, total);
+  backmap_error(lmp, "{}: number of beads of molecule-ID {}, expected {}, got {}", what_, first,
+                nbeads_, total);
 }
 
 /* ----------------------------------------------------------------------
@@ -338,7 +339,8 @@ void BackmapMolecules::gather(bool same_atoms)
 
   for (std::size_t k = 0; k < local_.size(); k++)
     if (local_[k] >= atom->nlocal || atom->tag[local_[k]] != local_tag_[k])
-      error->one(FLERR, "{}: atoms have moved between ranks without a new neighbor list", what_);
+      backmap_error_one(lmp, "{}: atoms have moved between ranks without a new neighbor list",
+                        what_);
 
   double **x = atom->x;
   for (std::size_t k = 0; k < here_slot_.size(); k++)

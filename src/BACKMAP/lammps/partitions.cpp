@@ -151,4 +151,18 @@ void backmap_error(LAMMPS *lmp, const std::string &text)
   std::abort();    // error->all does not return
 }
 
+/* ---------------------------------------------------------------------- */
+
+void backmap_error_one(LAMMPS *lmp, const std::string &text)
+{
+  if (!lmp->screen) fprintf(stderr, "ERROR: %s\n", text.c_str());
+  try {
+    lmp->error->one(FLERR, "{}", text);
+  } catch (...) {
+    backmap_flush(lmp);
+    throw;
+  }
+  std::abort();    // error->one does not return
+}
+
 }    // namespace BACKMAP_NS

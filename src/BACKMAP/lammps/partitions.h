@@ -9,6 +9,8 @@
 #ifndef BACKMAP_LAMMPS_PARTITIONS_H
 #define BACKMAP_LAMMPS_PARTITIONS_H
 
+#include "fmt/format.h"
+
 #include <mpi.h>
 
 #include <functional>
@@ -51,8 +53,29 @@ void backmap_flushed(LAMMPS_NS::LAMMPS *lmp, const std::function<void()> &work);
 /** Writes out what the buffers of screens and log files hold. */
 void backmap_flush(LAMMPS_NS::LAMMPS *lmp);
 
-/** Collective over lmp->world: error->all, after which the text is in screen and log file under -partition, too. */
+/**
+   Collective over lmp->world: error->all, after which the text is on screen and in the log file whatever ends the
+   program. LAMMPS before 2024 writes it into buffers that MPI_Abort loses.
+*/
 [[noreturn]] void backmap_error(LAMMPS_NS::LAMMPS *lmp, const std::string &text);
+
+/** The same for one rank alone: error->one. A rank without a screen writes to standard error. */
+[[noreturn]] void backmap_error_one(LAMMPS_NS::LAMMPS *lmp, const std::string &text);
+
+/** Both with a format of LAMMPS's fmt and its arguments. */
+template <class First, class... Rest>
+[[noreturn]] void backmap_error(LAMMPS_NS::LAMMPS *lmp, const char *format, const First &first,
+                                const Rest &...rest)
+{
+  backmap_error(lmp, fmt::vformat(format, fmt::make_format_args(first, rest...)));
+}
+
+template <class First, class... Rest>
+[[noreturn]] void backmap_error_one(LAMMPS_NS::LAMMPS *lmp, const char *format, const First &first,
+                                    const Rest &...rest)
+{
+  backmap_error_one(lmp, fmt::vformat(format, fmt::make_format_args(first, rest...)));
+}
 
 }    // namespace BACKMAP_NS
 

@@ -40,7 +40,7 @@ void TrainCommand::command(int narg, char **arg)
 #else
   (void) narg;
   (void) arg;
-  error->all(FLERR, what + ": this LAMMPS was built without LibTorch, which training needs");
+  backmap_error(lmp, what + ": this LAMMPS was built without LibTorch, which training needs");
 #endif
 }
 
@@ -67,14 +67,14 @@ void TrainCommand::shared_keywords(TrainOptions &o)
 void TrainCommand::parse(int narg, char **arg)
 {
   if (narg < 4)
-    error->all(FLERR, "Illegal " + what + " command: expected map, output file, keywords");
+    backmap_error(lmp, "Illegal " + what + " command: expected map, output file, keywords");
   map_file = arg[0];
   out_file = arg[1];
   for (int iarg = 2; iarg < narg;) {
     const int used = trajectory.keyword(narg, arg, iarg);
     iarg += used ? used : keywords.take(narg, arg, iarg);
   }
-  if (temperature == 0.0) error->all(FLERR, what + ": keyword temperature is missing");
+  if (temperature == 0.0) backmap_error(lmp, what + ": keyword temperature is missing");
 }
 
 /* ---------------------------------------------------------------------- */
