@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Alanine dipeptide from six beads to Boltzmann-weighted all-atom observables: sets everything up, samples the
-# coarse-grained model with the models shipped in potentials/, backmaps, reweights and plots.
+# Build BACKMAP and run the example alanine dipeptide, with the models in potentials/: sample six coarse-grained beads,
+# backmap them to all atoms, reweight and plot.
 #
 #   ./demo.sh [--out DIR] [NAME=VALUE ...]
 #
-# --out DIR    where the results go (default demo-out): summary.json, the sample table, a dump of weighted all-atom
+# --out DIR    folder for the results (default demo-out): summary.json, the sample table, a dump of weighted all-atom
 #              structures, ramachandran.png
-# NAME=VALUE   see scripts/setup.sh, for example LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos
+# NAME=VALUE   settings of scripts/setup.sh, for example LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/scripts/lib.sh"

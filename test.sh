@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Set everything up and run all tests (CTest, GoogleTest).
+# Build BACKMAP and run all tests (CTest, GoogleTest).
 #
 #   ./test.sh [-R REGEX and other options of ctest] [NAME=VALUE ...]
 #
-# NAME=VALUE: see scripts/setup.sh, for example LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos.
+# NAME=VALUE   settings of scripts/setup.sh, for example LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/scripts/lib.sh"
@@ -12,7 +12,7 @@ cd "$here"
 ctest_options=()
 for arg in "$@"; do
   case $arg in
-    -h | --help) sed -n '2,7p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,6p' "$0"; exit 0 ;;
     [A-Za-z]*=*) export "${arg?}" ;;
     *) ctest_options+=("$arg") ;;
   esac

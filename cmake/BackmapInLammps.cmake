@@ -101,6 +101,8 @@ macro(backmap_add_to_lammps)
   backmap_libraries()
   get_filename_component(backmap_src ${BACKMAP_CMAKE_DIR}/../src/BACKMAP ABSOLUTE)
 
+  # a header that comes or goes is seen by the next build
+  file(GLOB backmap_headers CONFIGURE_DEPENDS ${backmap_src}/*.h)
   RegisterStyles(${backmap_src})
   if(NOT PKG_KOKKOS)
     foreach(kind PAIR FIX COMPUTE COMMAND)

@@ -79,7 +79,7 @@ check_cppcheck() {
   cppcheck --std=c++17 --language=c++ --quiet -j "$(backmap_jobs)" --error-exitcode=1 \
     --enable=warning,style,performance,portability --suppressions-list=scripts/cppcheck.txt \
     --cppcheck-build-dir="$kept/cppcheck" --template='{file}:{line}: {id}: {message}' \
-    -I src/BACKMAP -I unittest src unittest benchmarks 2>&1
+    -I src/BACKMAP -I unittest src unittest benchmarks python examples 2>&1
 }
 
 check_warnings() {
@@ -112,7 +112,9 @@ missing_tool() {
     shell) tool=shellcheck ;;
     spelling) tool=codespell ;;
     cppcheck) tool=cppcheck ;;
-    tidy) tool=clang-tidy ;;
+    tidy)
+      tool=clang-tidy
+      if command -v clang-tidy >/dev/null 2>&1 && ! have_clang_omp; then tool="clang's omp.h" package=libomp-dev; fi ;;
     python) "$(backmap_python)" -c 'import pyflakes' 2>/dev/null || tool=pyflakes package=python3-pyflakes ;;
   esac
   [ -n "$tool" ] && ! command -v "$tool" >/dev/null 2>&1 && echo "$tool (Debian package ${package:-$tool})"

@@ -21,7 +21,7 @@ package=off
 only=.
 # what depends on LAMMPS
 tests='^(lammps|cgnet|universe|mainjob|examples|force-styles)\.|^training\.commands|^build\.(lists_backmap|same_styles|style_headers)'
-export LAMMPS_DIR='' LAMMPS_SIZES=smallbig LAMMPS_OPTIMIZE=${LAMMPS_OPTIMIZE:--O1} BACKMAP_CALLER=scripts/check_lammps.sh
+export LAMMPS_DIR="" LAMMPS_SIZES=smallbig LAMMPS_OPTIMIZE=${LAMMPS_OPTIMIZE:--O1} BACKMAP_CALLER=scripts/check_lammps.sh
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '2,15p' "$0"; exit 0 ;;
@@ -45,7 +45,8 @@ version=$(sed -n 's/.*LAMMPS_VERSION "\(.*\)".*/\1/p' "$LAMMPS_DIR/src/version.h
 build=build/check-${version// /}-$LAMMPS_SIZES-kokkos-$package
 mkdir -p "$build"
 export BACKMAP_SETUP=$here/$build/setup.cmake
-case $package in on) kind=--full ;; off) kind=--without ;; esac
+kind=--full
+[ "$package" = on ] || kind=--without
 scripts/setup.sh "$kind"
 definitions=(-D "BACKMAP_SETUP=$BACKMAP_SETUP" -D BACKMAP_WERROR=OFF)
 for setting in BACKMAP_TORCH BACKMAP_NATIVE Torch_DIR MPI_HOME; do

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = [ROOT / name for name in ("src/BACKMAP", "unittest", "benchmarks")]
+OURS = [ROOT / name for name in ("src/BACKMAP", "unittest", "benchmarks", "python", "examples")]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # flags that clang does not know, or that only make it slower
 DROP = re.compile(r"-Werror|-Wshadow=local|-march=native|-O[0-9]|-DNDEBUG")

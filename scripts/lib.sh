@@ -25,6 +25,12 @@ backmap_python() {
   else printf python3; fi
 }
 
+# omp.h for clang-tidy: clang cannot read that of GCC, and Kokkos includes it
+have_clang_omp() {
+  [ -n "$(find /usr/lib/llvm-*/lib/clang/*/include /usr/lib/clang/*/include /usr/include /usr/local/include \
+    -maxdepth 1 -name omp.h -print -quit 2>/dev/null)" ]
+}
+
 # short hash of everything on standard input
 short_hash() { sha256sum | cut -c1-16; }
 

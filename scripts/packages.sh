@@ -38,6 +38,7 @@ check_pieces() {
   cat <<'LIST'
 program clang-format|clang-format
 program clang-tidy|clang-tidy
+clang-omp|libomp-dev
 program cppcheck|cppcheck
 program shellcheck|shellcheck
 program codespell|codespell
@@ -107,6 +108,7 @@ have_piece() {
     program*) command -v "${1#* }" >/dev/null 2>&1 ;;
     header*) have_header "${1#* }" ;;
     torch) have_torch ;;
+    clang-omp) have_clang_omp ;;
     pybind11) have_pybind11 ;;
     python-headers) have_python_headers ;;
     python*) "$(backmap_python)" -c "import ${1#* }" >/dev/null 2>&1 ;;

@@ -1,5 +1,5 @@
-# Three beads that are centres of mass (ACE, ALA, NME) instead of six atoms: training and validation of a flow.
-# Umbrella frames would not do here: phi is no function of these beads.
+# Train and validate a flow for three beads that are centres of mass (ACE, ALA, NME) instead of six atoms.
+# Umbrella frames cannot be used here, because phi is not a function of these beads.
 #   lmp -in in.com
 include         in.forcefield
 

@@ -1,4 +1,4 @@
-# Five beads, the centre of mass of each residue: training and validation of a flow
+# Train and validate a flow for five beads, one centre of mass per residue
 include         in.forcefield
 train_flow      ala3.com.map.json ala3.com.flow.safetensors temperature 300 seed 1 epochs 10 rate 2e-3 decay 0.5 hidden 64 &
                 files allatom.dump last 4500000 dump x y z box no

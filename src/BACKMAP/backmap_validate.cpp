@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "lammps/io.h"
 #include "lammps/keywords.h"
+#include "lammps/partitions.h"
 #include "statistics/diagnosis.h"
 #include "statistics/summary.h"
 #include "training/frames.h"
@@ -72,8 +73,8 @@ void BackmapValidate::command(int narg, char **arg)
 void BackmapValidate::read_arguments(int narg, char **arg)
 {
   if (narg < 4)
-    error->all(FLERR, "{}: expected backmap_validate FLOW IN.FINE files DUMP ... keyword value ...",
-               what);
+    backmap_error(
+        lmp, "{}: expected backmap_validate FLOW IN.FINE files DUMP ... keyword value ...", what);
   options.what = what;
   options.script = arg[1];
   options.stream = random_stream(0, "backmap_validate");
@@ -124,7 +125,7 @@ std::vector<double> BackmapValidate::read_frames(const FlowSpec &spec)
   trajectory.read(false);
   bigint n = trajectory.frames().n;
   MPI_Bcast(&n, 1, MPI_LMP_BIGINT, 0, world);
-  if (n < wanted) error->all(FLERR, "{}: frames, expected at least {}, got {}", what, wanted, n);
+  if (n < wanted) backmap_error(lmp, "{}: frames, expected at least {}, got {}", what, wanted, n);
   const std::size_t stride = 3 * static_cast<std::size_t>(spec.natoms);
   std::vector<double> x(wanted * stride);
   std::string trouble;

@@ -93,12 +93,13 @@ void FixBackmap::read_model()
   }
   backmap_agree(lmp, trouble);
   if (spec.units != update->unit_style)
-    backmap_error(lmp, "{}: units of the model {}, expected those of this run, {}, got {}", what,
+    backmap_error(lmp, "{}: units of the model {}, expected {} as in this run, got {}", what,
                   given.flow, update->unit_style, spec.units);
   if (given.temperature > 0.0 &&
       std::fabs(given.temperature - spec.temperature) > 1e-6 * spec.temperature)
-    backmap_error(lmp, "{}: temperature of the model {} is {}, the stated one is {}", what,
-                  given.flow, spec.temperature, given.temperature);
+    backmap_error(
+        lmp, "{}: temperature of the model {} is {}, expected the same for keyword temp, got {}",
+        what, given.flow, spec.temperature, given.temperature);
 }
 
 /* ----------------------------------------------------------------------
@@ -460,10 +461,10 @@ int FixBackmap::request(const std::string &observable)
   int started = row > 0 ? 1 : 0;
   MPI_Bcast(&started, 1, MPI_INT, 0, world);
   if (started)
-    backmap_error(
-        lmp,
-        "{}: observable {} must be asked for before the first sample, or with keyword observables",
-        what, observable);
+    backmap_error(lmp,
+                  "{}: observable {} must be requested before the first sample; list it with "
+                  "keyword observables",
+                  what, observable);
   const int column = sampler->request(observable);
   weights = WeightSet(static_cast<int>(sampler->observables().size()));
   size_local_cols = 4 + static_cast<int>(sampler->observables().size());

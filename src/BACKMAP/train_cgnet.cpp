@@ -13,11 +13,11 @@ void LAMMPS_NS::TrainCgnet::train(int, char **) {
 
 #include "core/model_file.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 #include "statistics/diagnosis.h"
 #include "statistics/sample_table.h"
 #include "training/frames.h"
 
-#include "error.h"
 #include "fmt/format.h"
 #include "update.h"
 
@@ -54,9 +54,10 @@ void TrainCgnet::read_arguments(int narg, char **arg)
       });
   parse(narg, arg);
   if (!trajectory.given() && tables.empty())
-    error->all(FLERR, "train_cgnet: nothing to learn from, expected keyword files or correct");
+    backmap_error(lmp, "train_cgnet: nothing to learn from, expected keyword files or correct");
   if (!trajectory.given() && init.empty())
-    error->all(FLERR, "train_cgnet: without forces the prior must come from a model: keyword init");
+    backmap_error(
+        lmp, "train_cgnet: expected keyword init: without files, the prior comes from a model");
   if (!tables.empty() && !keywords.given("forces")) options.force_weight = 0.3;
 }
 

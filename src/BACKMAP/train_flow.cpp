@@ -14,13 +14,13 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
 #include "lammps/io.h"
+#include "lammps/partitions.h"
 #include "lammps/sampler.h"
 #include "libtorch/flow_trainer.h"
 #include "training/flow_data.h"
 #include "training/flow_energy.h"
 #include "training/frames.h"
 
-#include "error.h"
 #include "fmt/format.h"
 #include "force.h"
 #include "update.h"
@@ -102,9 +102,10 @@ void TrainFlow::read_arguments(int narg, char **arg)
   design.seed = energy.seed = options.seed;
   if (!tuning()) return;
   if (init.empty())
-    error->all(FLERR,
-               "train_flow: keyword energy, expected init MODEL beside it: fine-tuning starts from "
-               "a flow that maximum likelihood has trained");
+    backmap_error(
+        lmp,
+        "train_flow: keyword energy, expected init MODEL beside it: fine-tuning starts from "
+        "a flow that maximum likelihood has trained");
   if (!keywords.given("rate")) options.rate = 3.0e-4;
   if (!keywords.given("ema")) options.ema = 0.995;
   options.clip = 2.0;

@@ -8,11 +8,12 @@ for tool in clang-format clang-tidy cppcheck shellcheck codespell; do
   command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 "$BACKMAP_PYTHON" -c 'import pyflakes' || { echo "skipped: no pyflakes"; exit 77; }
+(. "$source/scripts/lib.sh" && have_clang_omp) || { echo "skipped: no omp.h of clang"; exit 77; }
 export PYTHON=$BACKMAP_PYTHON
 unset CI BACKMAP_BUILD
 
 # --- a small project without faults -------------------------------------
-rm -rf copy && mkdir -p copy/src/BACKMAP/core copy/unittest copy/benchmarks copy/doc/src
+rm -rf copy && mkdir -p copy/src/BACKMAP/core copy/{unittest,benchmarks,python,examples} copy/doc/src
 cp -r "$source/scripts" "$source/.clang-format" "$source/.clang-tidy" "$source/.shellcheckrc" copy
 cd copy || exit 1
 echo 'See [the manual](doc/src/page.rst) and `scripts/lib.sh`.' >README.md

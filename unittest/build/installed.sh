@@ -23,7 +23,7 @@ example=$prefix/share/backmap/examples/library
 
 # --- nothing points back ------------------------------------------------
 find "$prefix" -type f \( -name '*.so*' -o -path '*/bin/*' \) >binaries
-for file in $(cat binaries); do
+while read -r file; do
   readelf -d "$file" 2>/dev/null | grep -E 'R(UN)?PATH' >rpath
   check "${file#"$prefix"/} names no folder of the build" refuses grep -F -e "$build" -e "$PWD/first" rpath
   clean ldd "$file" >libraries 2>/dev/null
@@ -31,7 +31,7 @@ for file in $(cat binaries); do
   # a Kokkos that came along is the one that is taken
   [ ! -e "$prefix/lib/libkokkoscore.so" ] || check "${file#"$prefix"/} takes the Kokkos beside it" \
     refuses bash -c "grep libkokkos libraries | grep -vF '$prefix/'"
-done
+done <binaries
 readelf -d "$build/libbackmap_flow.so" >rpath
 check "control: the build's own library names its folder" grep -F "$build" rpath
 check "there are libraries" test "$(grep -c libbackmap_ binaries)" -ge 2

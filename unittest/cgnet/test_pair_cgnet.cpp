@@ -163,13 +163,14 @@ std::vector<std::string> start(const std::string &data, const std::string &newto
           "pair_coeff * * " + std::string(style.find("hybrid") == 0 ? "cgnet " : "") + model};
 }
 
-const std::vector<std::string> MEASURE = {"compute p all pressure NULL virial",
-                                          "compute ea all pe/atom",
-                                          "compute sa all stress/atom NULL pair",
-                                          "compute sum all reduce sum c_ea c_sa[1] c_sa[2] c_sa[3] "
-                                          "c_sa[4] c_sa[5] c_sa[6]",
-                                          "thermo_style custom step pe c_p[1] c_sum[1]",
-                                          "run 0"};
+const std::vector<std::string> MEASURE = {
+    "compute p all pressure NULL virial",
+    "compute ea all pe/atom",
+    "compute sa all stress/atom NULL pair",
+    ("compute sum all reduce sum c_ea c_sa[1] c_sa[2] c_sa[3] "
+     "c_sa[4] c_sa[5] c_sa[6]"),
+    "thermo_style custom step pe c_p[1] c_sum[1]",
+    "run 0"};
 
 class PairCgnetTest : public ::testing::Test {
  protected:

@@ -60,7 +60,7 @@ Point random_point(const FlowSpec &spec, unsigned seed, double spread = 1.0)
 }
 
 /// log|det dx/d(l,c)| of from_internal by automatic differentiation, unit matrix as chol.
-double autodiff_logdet(FlowSpec spec, const Point &p, double *reported)
+double autodiff_logdet(const FlowSpec &spec, const Point &p, double *reported)
 {
   const InternalCoords ic(spec);
   const InternalView g = ic.view();

@@ -43,7 +43,7 @@ inline std::string scratch_file(const std::string &name)
 
 inline std::string write_file(const std::string &name, const std::string &text)
 {
-  const std::string path = scratch_file(name);
+  std::string path = scratch_file(name);
   std::ofstream(path) << text;
   return path;
 }

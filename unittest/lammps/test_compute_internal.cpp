@@ -44,7 +44,7 @@ std::string four_atoms(double degrees, double x, double y, double z,
   return text + ATOMS + line;
 }
 
-std::vector<double> values(PlainLammps &lmp, const char *id)
+std::vector<double> values(const PlainLammps &lmp, const char *id)
 {
   Compute *compute = lmp.lmp->modify->compute[lmp.lmp->modify->find_compute(id)];
   compute->compute_vector();
@@ -54,7 +54,7 @@ std::vector<double> values(PlainLammps &lmp, const char *id)
 const std::string ALL = "compute c all backmap/internal distance 1 2 angle 1 2 3 dihedral 1 2 3 4 "
                         "distance 4 1 angle 3 2 1 dihedral 4 3 2 1\n";
 
-void expect_values(PlainLammps &lmp, double degrees)
+void expect_values(const PlainLammps &lmp, double degrees)
 {
   const auto v = values(lmp, "c");
   ASSERT_EQ(v.size(), 6u);
@@ -161,7 +161,7 @@ TEST(ComputeInternal, Errors)
     PlainLammps lmp(four_atoms(40.0, 0.0, 0.0, 0.0), MPI_COMM_WORLD);
     return lmp.error_of("compute tor all backmap/internal " + words + "\n" + then);
   };
-  const auto expect = [&](const std::string &text, std::vector<const char *> parts) {
+  const auto expect = [&](const std::string &text, const std::vector<const char *> &parts) {
     for (const char *part : parts) EXPECT_NE(text.find(part), std::string::npos) << text;
   };
   expect(error(""), {"backmap/internal tor: expected entries", "distance, angle or dihedral"});

@@ -229,7 +229,7 @@ FlowSpec FlowSpec::from_model(const ModelFile &file)
   read.networks();
   file.require_names(read.names);
   s.validate(where);
-  return std::move(s);
+  return std::move(read.s);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -61,7 +61,7 @@ BackmapCoarse::BackmapCoarse(LAMMPS *lmp, const std::string &what, int groupbit,
 Compute *BackmapCoarse::find(const std::string &id) const
 {
   const int i = modify->find_compute(id);
-  if (i < 0) backmap_error(lmp, "{}: its compute {} was deleted", what_, id);
+  if (i < 0) backmap_error(lmp, "{}: compute {}, which this fix created, was deleted", what_, id);
   return modify->compute[i];
 }
 
@@ -153,13 +153,12 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
       if (atom->mask[i] & groupbit_) inside++;
     MPI_Allreduce(MPI_IN_PLACE, &inside, 1, MPI_LMP_BIGINT, MPI_SUM, world);
     if (!pe_.empty() && inside != atom->natoms)
-      backmap_error(
-          lmp,
-          "{}: its group has {} of {} atoms; the energy of the others would count as that "
-          "of a molecule",
-          what_, inside, atom->natoms);
+      backmap_error(lmp,
+                    "{}: the group of this fix has {} of {} atoms, expected all: the energy of "
+                    "every atom counts as that of a molecule",
+                    what_, inside, atom->natoms);
     if (molecules_.nmolecules() == 0)
-      backmap_error(lmp, "{}: there is no molecule in its group", what_);
+      backmap_error(lmp, "{}: the group of this fix contains no molecule", what_);
   }
 
   const int width = 1 + 3 * spec_.nbeads();
@@ -224,9 +223,8 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
     if (!(std::fabs(total - pe->scalar) <= 1e-8 * size))
       backmap_error(
           lmp,
-          "{}: the energies of the molecules add up to {}, the potential energy is {}: some "
-          "energy belongs to no "
-          "atom (a fix without per-atom energy, a tail correction)",
+          "{}: the energies of the molecules add up to {}, expected the potential energy {}; some "
+          "energy belongs to no atom (a fix without per-atom energy, or a tail correction)",
           what_, total, pe->scalar);
   }
   for (const auto &f : frames)

@@ -101,9 +101,9 @@ FineEngine::FineEngine(const std::string &script, Role role,
       if (role == Role::Silent) silence();
       lmp_->input->file(script_.c_str());
       if (lammps_plugin_count() < plugins)
-        throw std::runtime_error(
-            "fine script " + script_ +
-            ": clear, or plugin unload, took plugins away from the whole program");
+        throw std::runtime_error("fine script " + script_ +
+                                 ": clear or plugin unload removed plugins from the whole program, "
+                                 "expected neither of these commands");
       check();
       if (role == Role::Silent) start();
     });
@@ -182,9 +182,10 @@ void FineEngine::check()
     fail("defines no simulation box, expected a system ready for a run");
   const Atom *atom = lmp_->atom;
   if (atom->natoms < 1 || atom->natoms > std::numeric_limits<int>::max())
-    fail("number of atoms, got " + std::to_string(atom->natoms));
+    fail("number of atoms, expected at least 1, got " + std::to_string(atom->natoms));
   natoms_ = static_cast<int>(atom->natoms);
-  if (!atom->tag_enable || atom->nlocal != natoms_) fail("atoms without atom-IDs");
+  if (!atom->tag_enable || atom->nlocal != natoms_)
+    fail("atoms have no atom-IDs, expected 1 to " + std::to_string(natoms_));
   units_ = lmp_->update->unit_style;
   if (!lmp_->update->integrate || !utils::strmatch(lmp_->update->integrate_style, "^verlet"))
     fail("run_style, expected verlet");
@@ -194,8 +195,8 @@ void FineEngine::check()
     for (const char *constraint : {"^shake", "^rattle", "^rigid", "^poems"})
       if (utils::strmatch(fix->style, constraint) || fix->rigid_flag)
         fail(std::string("fix ") + fix->id + " of style " + fix->style +
-             " constrains the system; the density of the samples is that of unconstrained "
-             "coordinates");
+             " constrains the system, expected no constraints: samples are drawn for "
+             "unconstrained coordinates");
     if (fix->energy_global_flag && !fix->thermo_energy)
       fail(std::string("the energy of fix ") + fix->id + " of style " + fix->style +
            " is not part of the potential energy, expected: fix_modify " + fix->id + " energy yes");
@@ -474,7 +475,7 @@ void FineEngine::write(std::int64_t row, const double *x, const SampleLabel &sam
     bool due = every_row_;
     for (int i = 0; i < output->ndump; i++) {
       if (output->every_dump[i] <= 0)
-        lmp_->error->all(FLERR, "dump {}: expected a fixed interval of samples",
+        lmp_->error->all(FLERR, "dump {}: expected a fixed number of samples between snapshots",
                          output->dump[i]->id);
       if (row % output->every_dump[i] == 0) due = true;
     }

@@ -30,9 +30,10 @@ static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
   if (!o.thermostat.empty() && o.temperature > 0.0)
     backmap_error(lmp, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
-    backmap_error(
-        lmp, "{}: expected thermostat FIXID, or temp T where there is none to ask, as with rerun",
-        what);
+    backmap_error(lmp,
+                  "{}: expected thermostat FIXID, or temp T if no fix controls the temperature, as "
+                  "with rerun",
+                  what);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -46,7 +47,9 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
         "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
         what, narg);
   BackmapKeywords keywords(lmp, what);
-  o.interval = keywords.to_integer("N", arg[3], 1);
+  o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
+  if (o.interval < 1)
+    backmap_error(lmp, "{}: interval N, expected at least 1, got {}", what, o.interval);
   o.flow = arg[4];
   o.sampler.what = what;
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];

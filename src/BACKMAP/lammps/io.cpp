@@ -53,7 +53,7 @@ std::string slurp(const std::string &path, std::string &bytes)
   std::size_t n;
   while ((n = fread(buffer, 1, sizeof(buffer), fp)) > 0) bytes.append(buffer, n);
   const bool failed = ferror(fp) != 0;
-  const std::string reason = failed ? strerror(errno) : "";
+  std::string reason = failed ? strerror(errno) : "";
   fclose(fp);
   return reason;
 }

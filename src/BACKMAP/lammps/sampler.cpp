@@ -132,9 +132,9 @@ void BackmapSampler::check_engine() const
   std::sort(bonds.begin(), bonds.end());
   const auto found = engine_->bonds();
   if (!found.empty() && !bonds.empty() && found != bonds)
-    fail("the bonds differ, expected " + std::to_string(bonds.size()) + ", got " +
-         std::to_string(found.size()) +
-         "; is it another molecule, or are its atoms in another order?");
+    fail("the bonds differ from those of the model (expected " + std::to_string(bonds.size()) +
+         " bonds, got " + std::to_string(found.size()) +
+         "); is it another molecule, or are its atoms in another order?");
 }
 
 /* ---------------------------------------------------------------------- */

@@ -52,8 +52,7 @@ Topology BackmapTrajectory::topology()
       if (style.find(bad) == 0)
         backmap_error(lmp,
                       what + ": fix " + style +
-                          " constrains the molecule; the flow has no "
-                          "density there, expected a flexible molecule");
+                          " constrains the molecule, expected a flexible molecule");
   }
   const int n = (int) atom->natoms;
   Topology t;

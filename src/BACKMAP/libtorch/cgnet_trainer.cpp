@@ -170,9 +170,11 @@ struct CgnetTrainer::Networks : Trainer::Engine {
           (int64_t) d->weight.size() != d->n)
         throw std::runtime_error("CG training: sizes of the energy data");
     if (tf.n == 0 && te.n == 0) throw std::runtime_error("CG training: no data");
-    if ((tf.n && tf.n < options.batch) || (tf.n && vf.n == 0) || (te.n && ve.n == 0))
+    if (tf.n && tf.n < options.batch)
       throw std::runtime_error("CG training: fewer frames (" + std::to_string(tf.n) +
-                               ") than a batch has, or none for validation");
+                               ") than a batch has (" + std::to_string(options.batch) + ")");
+    if ((tf.n && vf.n == 0) || (te.n && ve.n == 0))
+      throw std::runtime_error("CG training: no frames for validation");
   }
 
   // the constant of the energies: start with the median difference

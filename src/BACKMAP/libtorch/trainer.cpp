@@ -25,7 +25,11 @@ void load_weights(const char *what, const NetworkWeights &weights,
     const WeightTensor &w = it->second;
     if (w.shape != params[k].sizes().vec() || (int64_t) w.data.size() != params[k].numel())
       throw std::runtime_error(std::string(what) + ": tensor " + names[k] +
-                               " of the model to start from has another shape");
+                               " of the model to start from, expected " +
+                               std::to_string(params[k].numel()) +
+                               " numbers in the shape of this "
+                               "network, got " +
+                               std::to_string(w.data.size()));
     params[k].copy_(torch::from_blob(const_cast<double *>(w.data.data()), w.shape, torch::kDouble));
   }
 }

@@ -59,7 +59,7 @@ class DumpText {
   bool starts(const char *text) const { return line.rfind(text, 0) == 0; }
   int64_t next_number()
   {
-    if (!next()) fail("truncated");
+    if (!next()) fail("the file ends too early");
     return std::strtoll(line.c_str(), nullptr, 10);
   }
   void read_header(Frame &frame);
@@ -102,7 +102,7 @@ void DumpText::read_header(Frame &frame)
     else
       fail("expected an ITEM, got " + line.substr(0, 60));
   }
-  if (!in || frame.natoms < 0) fail("truncated");
+  if (!in || frame.natoms < 0) fail("the file ends too early");
 }
 
 void DumpText::read_box(Frame &frame)
@@ -112,11 +112,12 @@ void DumpText::read_box(Frame &frame)
   std::vector<std::string> flags;
   while (words >> word) flags.push_back(word);
   if (!flags.empty() && flags[0] == "xy")
-    fail("a triclinic box; write unwrapped coordinates (xu yu zu) in an orthogonal one");
+    fail("expected an orthogonal box, got a triclinic one; write unwrapped coordinates (xu yu zu)");
   for (int k = 0; k < 3; k++) {
     frame.periodic[k] = (int) flags.size() > k && flags[k][0] == 'p';
     double lo, hi;
-    if (!next() || std::sscanf(line.c_str(), "%lf %lf", &lo, &hi) != 2) fail("box bounds");
+    if (!next() || std::sscanf(line.c_str(), "%lf %lf", &lo, &hi) != 2)
+      fail("expected two box bounds, got " + line.substr(0, 60));
     frame.box[k] = hi - lo;
   }
 }
@@ -142,7 +143,7 @@ void DumpText::read_columns(Frame &frame)
 
 DumpText::Bead DumpText::read_bead()
 {
-  if (!next()) fail("truncated");
+  if (!next()) fail("the file ends too early");
   const char *p = line.c_str();
   Bead b{1, 0, {0.0, 0.0, 0.0}};
   for (int c = 0; c < ncol; c++) {

@@ -171,11 +171,13 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
   FlowData out;
   FlowSpec &spec = out.spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
-  if ((int64_t) valid.size() != n) throw std::runtime_error("flow training: marks of validation");
+  if ((int64_t) valid.size() != n)
+    throw std::runtime_error("flow training: marks of the validation frames, expected " +
+                             std::to_string(n) + ", got " + std::to_string(valid.size()));
   ZMatrix zm = derive_zmatrix(topology, mapping, n, x);
   const int rows = zm.rows.size();
   if (rows == 0)
-    throw std::runtime_error("flow training: every atom is a bead, nothing is left to place");
+    throw std::runtime_error("flow training: expected atoms that are no beads, got none");
 
   std::vector<char> train = opposite(valid), held_back = valid;
   const InternalCoords raw(raw_variables(spec, zm));

@@ -20,9 +20,9 @@ void cholesky(std::vector<double> &a, int n, const char *what)
     for (int k = 0; k < j; k++)
       for (int i = j; i < n; i++) a[i * n + j] -= a[i * n + k] * a[j * n + k];
     if (!(a[j * n + j] > 0.0))
-      throw std::runtime_error(std::string(what) + " is singular (coordinate " +
-                               std::to_string(j + 1) +
-                               "); too few frames, or a constrained molecule");
+      throw std::runtime_error(
+          std::string(what) + " is singular (linearly dependent coordinates, first: " +
+          std::to_string(j + 1) + "); too few frames, or a constrained molecule");
     const double d = std::sqrt(a[j * n + j]);
     for (int i = j; i < n; i++) a[i * n + j] /= d;
     for (int i = 0; i < j; i++) a[i * n + j] = 0.0;

@@ -239,7 +239,7 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
       if (circular && in_rotor[k])
         throw std::runtime_error("z-matrix: the equivalent atoms about atom " +
                                  std::to_string(zm.rows[k][1] + 1) +
-                                 " do not keep their places relative to each other in the data");
+                                 " change their order in the data");
       if (!circular) {
         branch = branch_beside(free, values);
         // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns

@@ -145,8 +145,8 @@ class BodyBuilder {
       }
     }
     if (best < 0)
-      throw std::runtime_error("z-matrix: nothing orients bead " + std::to_string(bead + 1) + " (" +
-                               mapping.beads[bead].name +
+      throw std::runtime_error("z-matrix: the orientation of a bead is not determined: bead " +
+                               std::to_string(bead + 1) + " (" + mapping.beads[bead].name +
                                "); expected three beads that are not in a line");
     return best;
   }
