@@ -208,7 +208,7 @@ void TrainFlow::fit_further(FlowSpec &spec, TrainingFigures &figures)
 {
   const Split frames = split(trajectory.frames(), validation);
   trajectory.frames() = BackmapTrajectory::Frames();
-  const int64_t stride = 3 * spec.natoms;
+  const int64_t stride = int64_t{3} * spec.natoms;
   const FlowFrames train = flow_variables(spec, frames.train.size() / stride, frames.train.data());
   const FlowFrames valid = flow_variables(spec, frames.valid.size() / stride, frames.valid.data());
   if (!spec.range.known()) spec.range = FeatureRange::build(train.f, valid.f, spec.nf());

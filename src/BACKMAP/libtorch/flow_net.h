@@ -31,7 +31,7 @@ static constexpr double PATH_LIMIT = 2.0;    // of d(log q - log p) a variable, 
  slopes by x and c, ld [n][ntl+ntc]
 ------------------------------------------------------------------------- */
 
-struct SplineSizes {
+struct TrainSplineSizes {
   int64_t ntl, ntc;
   int bins, circular_bins;
   double bound;
@@ -48,8 +48,8 @@ template <class Real> Real wrapped(Real v)
 }
 
 template <class Real>
-void spline_forward(const SplineSizes &z, int64_t n, const Real *x, const Real *c, const Real *o,
-                    Real *y, Real *e, Real *ld)
+void spline_forward(const TrainSplineSizes &z, int64_t n, const Real *x, const Real *c,
+                    const Real *o, Real *y, Real *e, Real *ld)
 {
   const int K = z.bins, Kc = z.circular_bins;
   at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
@@ -77,8 +77,9 @@ void spline_forward(const SplineSizes &z, int64_t n, const Real *x, const Real *
 }
 
 template <class Real>
-void spline_backward(const SplineSizes &z, int64_t n, const Real *x, const Real *c, const Real *o,
-                     const Real *gy, const Real *ge, const Real *gld, Real *gx, Real *gc, Real *go)
+void spline_backward(const TrainSplineSizes &z, int64_t n, const Real *x, const Real *c,
+                     const Real *o, const Real *gy, const Real *ge, const Real *gld, Real *gx,
+                     Real *gc, Real *go)
 {
   const int K = z.bins, Kc = z.circular_bins;
   at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
@@ -119,7 +120,7 @@ struct SplineFunction : public torch::autograd::Function<SplineFunction> {
                                                 Tensor c, Tensor o, int64_t bins,
                                                 int64_t circular_bins, double bound)
   {
-    SplineSizes z{x.size(1), c.size(1), (int) bins, (int) circular_bins, bound};
+    TrainSplineSizes z{x.size(1), c.size(1), (int) bins, (int) circular_bins, bound};
     x = x.contiguous();
     c = c.contiguous();
     o = o.contiguous();
@@ -147,9 +148,9 @@ struct SplineFunction : public torch::autograd::Function<SplineFunction> {
   {
     auto saved = ctx->get_saved_variables();
     Tensor x = saved[0], c = saved[1], o = saved[2];
-    SplineSizes z{x.size(1), c.size(1), (int) ctx->saved_data["bins"].toInt(),
-                  (int) ctx->saved_data["circular_bins"].toInt(),
-                  ctx->saved_data["bound"].toDouble()};
+    TrainSplineSizes z{x.size(1), c.size(1), (int) ctx->saved_data["bins"].toInt(),
+                       (int) ctx->saved_data["circular_bins"].toInt(),
+                       ctx->saved_data["bound"].toDouble()};
     auto dense = [](const Tensor &g, const Tensor &like) {
       return g.defined() ? g.contiguous() : torch::zeros_like(like);
     };
@@ -216,7 +217,7 @@ struct FlowNet {
       layer.lt = index(rest(li, s.nl));
       layer.ct = index(rest(ci, s.nc));
       layer.first = params.size();
-      SplineSizes z{layer.lt.size(0), layer.ct.size(0), s.bins, s.circular_bins, s.bound};
+      TrainSplineSizes z{layer.lt.size(0), layer.ct.size(0), s.bins, s.circular_bins, s.bound};
       const int64_t nin = layer.lid.size(0) + 4 * layer.cid.size(0);
       const std::string p = "coupling." + std::to_string(k) + ".";
       add(p + "in.weight", {h, nin});

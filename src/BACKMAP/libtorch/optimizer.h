@@ -7,7 +7,7 @@
 #ifndef BACKMAP_LIBTORCH_OPTIMIZER_H
 #define BACKMAP_LIBTORCH_OPTIMIZER_H
 
-// Shared by backmap_torch_*.cpp only; the one header that shows Torch.
+// Shared by the trainers of this folder; shows Torch.
 
 #include <torch/torch.h>
 
@@ -208,7 +208,7 @@ class TorchCheckpoint {
   void item(void *p, size_t n, bool out)
   {
     if (out) {
-      bytes.append((const char *) p, n);
+      bytes.append(static_cast<const char *>(p), n);
       return;
     }
     if (at + n > bytes.size()) throw std::runtime_error("checkpoint: too short");

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -115,8 +114,8 @@ void DumpText::read_box(Frame &frame)
     fail("expected an orthogonal box, got a triclinic one; write unwrapped coordinates (xu yu zu)");
   for (int k = 0; k < 3; k++) {
     frame.periodic[k] = (int) flags.size() > k && flags[k][0] == 'p';
-    double lo, hi;
-    if (!next() || std::sscanf(line.c_str(), "%lf %lf", &lo, &hi) != 2)
+    double lo = 0.0, hi = 0.0;
+    if (!next() || !(std::istringstream(line) >> lo >> hi))
       fail("expected two box bounds, got " + line.substr(0, 60));
     frame.box[k] = hi - lo;
   }

@@ -7,7 +7,7 @@
 #ifndef BACKMAP_TRAINING_ZMATRIX_BUILDER_H
 #define BACKMAP_TRAINING_ZMATRIX_BUILDER_H
 
-// How atoms are added one after another. Private to backmap_zmatrix*.cpp.
+// How atoms are added one after another. Private to zmatrix.cpp and zmatrix_bodies.cpp.
 
 #include "training/zmatrix.h"
 
