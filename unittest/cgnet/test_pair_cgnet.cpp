@@ -13,11 +13,13 @@
 #include "cgnet_support.h"
 
 #include "library.h"
+#include "lmptype.h"
 
 #include <mpi.h>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -140,10 +142,17 @@ class Lammps {
   {
     return (double *) lammps_extract_compute(handle, id, LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR);
   }
-  std::vector<double> gather(const char *what, int columns)
+  // vectors of all atoms by ID; lammps_gather_atoms() has no 64-bit IDs
+  std::vector<double> gather(const char *what)
   {
-    std::vector<double> out(columns * (std::size_t) lammps_get_natoms(handle));
-    lammps_gather_atoms(handle, const_cast<char *>(what), 1, columns, out.data());
+    const auto natoms = static_cast<int>(lammps_get_natoms(handle));
+    const int nlocal = lammps_extract_setting(handle, "nlocal");
+    const auto *id = (const LAMMPS_NS::tagint *) lammps_extract_atom(handle, "id");
+    const auto *const *mine = (const double *const *) lammps_extract_atom(handle, what);
+    std::vector<double> out(3 * (std::size_t) natoms, 0.0);
+    for (int i = 0; i < nlocal; i++) std::copy_n(mine[i], 3, &out[3 * (id[i] - 1)]);
+    MPI_Allreduce(MPI_IN_PLACE, out.data(), 3 * natoms, MPI_DOUBLE, MPI_SUM,
+                  MPI_Comm_f2c(lammps_get_mpi_comm(handle)));
     return out;
   }
 
@@ -186,7 +195,7 @@ class PairCgnetTest : public ::testing::Test {
   void expect_all(Lammps &lmp, const System &s)
   {
     EXPECT_NEAR(lmp.thermo("pe"), s.energy(), 1e-10 * (1 + std::fabs(s.energy())));
-    const auto f = lmp.gather("f", 3);
+    const auto f = lmp.gather("f");
     for (int m = 0; m < s.nmol; m++)
       for (int b = 0; b < 6; b++)
         for (int c = 0; c < 3; c++)
@@ -289,7 +298,7 @@ TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
   ASSERT_EQ(lmp.run({"run 0"}), "");
-  const auto f = lmp.gather("f", 3);
+  const auto f = lmp.gather("f");
   double largest = 0.0;
   for (double x : f) largest = std::max(largest, std::fabs(x));
   const double h = 1e-4;
@@ -355,7 +364,7 @@ TEST_F(PairCgnetTest, NullTypesFeelNothing)
   ASSERT_EQ(lmp.run(start("extra.data")), "");
   ASSERT_EQ(lmp.run(MEASURE), "");
   expect_all(lmp, system);
-  const auto f = lmp.gather("f", 3);
+  const auto f = lmp.gather("f");
   for (std::size_t i = 18 * system.nmol; i < f.size(); i++) EXPECT_EQ(f[i], 0.0);
 }
 
@@ -377,7 +386,7 @@ TEST_F(PairCgnetTest, HybridOverlay)
     ASSERT_EQ(b.run(both), "");
     ASSERT_EQ(b.run(MEASURE), "");
     EXPECT_NEAR(b.thermo("pe"), a.thermo("pe") + system.energy(), 1e-9);
-    const auto fa = a.gather("f", 3), fb = b.gather("f", 3);
+    const auto fa = a.gather("f"), fb = b.gather("f");
     for (int m = 0; m < system.nmol; m++)
       for (int k = 0; k < 6; k++)
         for (int c = 0; c < 3; c++) {
@@ -443,7 +452,7 @@ TEST_F(PairCgnetTest, Minimize)
   ASSERT_EQ(lmp.run(start("test.data")), "");
   ASSERT_EQ(lmp.run({"min_style cg", "minimize 0 1e-4 500 2000"}), "");
   EXPECT_LT(lmp.thermo("pe"), system.energy());
-  for (double x : lmp.gather("f", 3)) EXPECT_LT(std::fabs(x), 0.5);
+  for (double x : lmp.gather("f")) EXPECT_LT(std::fabs(x), 0.5);
 }
 
 // on one rank only: the error is raised on the rank that owns the molecule, which ends a parallel
