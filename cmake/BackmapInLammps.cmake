@@ -140,11 +140,12 @@ macro(backmap_add_to_lammps)
       get_filename_component(name ${source} NAME)
       list(FILTER objects EXCLUDE REGEX "/${name}[.]o$")
     endforeach()
-    list(LENGTH sources wanted)
     list(LENGTH listing compiled)
     list(LENGTH objects reused)
     math(EXPR total "${compiled} + ${reused}")
     list(FILTER sources INCLUDE REGEX "[.]cpp$")
+    # LAMMPS names a file of its KOKKOS package twice in 2024; it is compiled once
+    list(REMOVE_DUPLICATES sources)
     list(LENGTH sources wanted)
     if(NOT total EQUAL wanted)
       message(FATAL_ERROR "BACKMAP_LAMMPS_OBJECTS=${BACKMAP_LAMMPS_OBJECTS} does not fit: ${reused} objects and "
