@@ -83,6 +83,22 @@ std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::s
 
 /* ---------------------------------------------------------------------- */
 
+std::string backmap_replace_file(const std::string &path, const std::string &bytes)
+{
+  const std::string part = path + ".part";
+  errno = 0;
+  FILE *fp = fopen(part.c_str(), "wb");
+  bool good = fp != nullptr;
+  if (good) {
+    good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
+    good = (fclose(fp) == 0) && good;
+    good = good && rename(part.c_str(), path.c_str()) == 0;
+  }
+  return good ? "" : "cannot write " + path + ": " + strerror(errno);
+}
+
+/* ---------------------------------------------------------------------- */
+
 void backmap_write_file(LAMMPS *lmp, const std::string &path, const std::string &bytes,
                         const std::string &what)
 {
@@ -91,16 +107,8 @@ void backmap_write_file(LAMMPS *lmp, const std::string &path, const std::string 
 
   std::string reason;
   if (me == 0) {
-    const std::string part = path + ".part";
-    errno = 0;
-    FILE *fp = fopen(part.c_str(), "wb");
-    bool good = fp != nullptr;
-    if (good) {
-      good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
-      good = (fclose(fp) == 0) && good;
-      good = good && rename(part.c_str(), path.c_str()) == 0;
-    }
-    if (!good) reason = what + ": cannot write " + path + ": " + strerror(errno);
+    reason = backmap_replace_file(path, bytes);
+    if (!reason.empty()) reason = what + ": " + reason;
   }
   backmap_agree(lmp, reason);
 }

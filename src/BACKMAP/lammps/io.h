@@ -28,8 +28,13 @@ std::string backmap_read_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path,
                               const std::string &what);
 
 /**
-   Collective over lmp->world.  Rank 0 writes the bytes to a file beside path and renames it, so
-   that an interrupted run never leaves half a file; error->all on failure.
+   Writes the bytes to a file beside path and renames it, so that an interrupted run never leaves half a file.
+   Returns why that failed, or an empty string.
+*/
+std::string backmap_replace_file(const std::string &path, const std::string &bytes);
+
+/**
+   Collective over lmp->world.  backmap_replace_file() on rank 0; error->all on failure.
 */
 void backmap_write_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const std::string &bytes,
                         const std::string &what);

@@ -139,17 +139,13 @@ std::string TrainCommand::row(const Table &table, const Epoch &e)
 }
 
 /* ----------------------------------------------------------------------
-   writes beside the file and renames: what is there is whole
+   on the rank that trains, whose errors are exceptions
 ------------------------------------------------------------------------- */
 
 static void replace_file(const std::string &path, const std::string &bytes)
 {
-  const std::string part = path + ".part";
-  std::ofstream out(part, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  if (!out || std::rename(part.c_str(), path.c_str()) != 0)
-    throw std::runtime_error("cannot write " + path);
+  const std::string reason = backmap_replace_file(path, bytes);
+  if (!reason.empty()) throw std::runtime_error(reason);
 }
 
 void TrainCommand::write_model(const std::string &bytes)
