@@ -8,8 +8,12 @@
 
 #include "core/model_file.h"
 #include "core/rng.h"
+#include "core/sha256.h"
+#include "lammps/compat.h"
+#include "lammps/dynamics.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
+#include "molecule/features.h"
 #include "statistics/diagnosis.h"
 
 #include "atom.h"
@@ -36,6 +40,24 @@ using namespace BACKMAP_NS;
 static constexpr double INF = std::numeric_limits<double>::infinity();
 static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
+/* ----------------------------------------------------------------------
+   lengths about those of the training; where the flow does not know a bond there is nothing to compare with
+------------------------------------------------------------------------- */
+
+static BondVirial bonds_of(const FlowSpec &spec)
+{
+  std::vector<std::array<int, 2>> bonds;
+  std::vector<double> lengths;
+  const auto &distances = spec.features.distances;
+  for (const auto &b : bead_bonds(spec)) {
+    const auto at = std::find(distances.begin(), distances.end(), b);
+    if (at == distances.end()) continue;
+    bonds.push_back(b);
+    lengths.push_back(spec.feature_mean[at - distances.begin()]);
+  }
+  return {bonds, lengths};
+}
+
 /* ---------------------------------------------------------------------- */
 
 FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
@@ -46,6 +68,10 @@ FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
   constant_set = std::isfinite(given.histogram);
   constant = constant_set ? given.histogram : 0.0;
   read_model();
+  kt = force->boltz * spec.temperature;
+  virial = bonds_of(spec);
+  ensemble = EnsembleSeries(kt);
+  comm_reverse = 3;
 
   dynamic_group_allow = 0;
   vector_flag = 1;
@@ -64,7 +90,6 @@ FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
   array_local = nullptr;
   restart_global = 1;
   statistics.assign(VECTOR_SIZE, NOT_A_NUMBER);
-  kt = force->boltz * spec.temperature;
 
   given.sampler.stream = random_stream(universe->iworld, id);
   sampler = std::make_unique<BackmapSampler>(lmp, spec, given.sampler);
@@ -88,6 +113,7 @@ void FixBackmap::read_model()
   std::string trouble;
   try {
     spec = FlowSpec::from_model(ModelFile::parse(bytes, given.flow));
+    table.provenance.flow = sha256_hex(bytes);
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
   }
@@ -129,7 +155,7 @@ FixBackmap::~FixBackmap()
 
 int FixBackmap::setmask()
 {
-  return END_OF_STEP;
+  return END_OF_STEP | (given.weighted() && given.boltzmann ? PRE_REVERSE : 0);
 }
 
 /* ----------------------------------------------------------------------
@@ -147,7 +173,10 @@ void FixBackmap::init()
                     what, given.thermostat, modify->fix[ifix]->style);
   }
   coarse->init();
+  if (given.weighted() && update->whichflag == 1) check_dynamics();
   adopt_restart();
+
+  if (given.weighted() && probe.empty()) probe = sampler->probe();
 
   // files exist from here on, also those of a partition that never has the temperature of the model
 
@@ -160,6 +189,70 @@ void FixBackmap::init()
     }
   }
   backmap_agree(lmp, trouble);
+}
+
+/* ----------------------------------------------------------------------
+   by the names of the fixes; what they do to the frames is seen by look_at() and judged at the end of a run
+------------------------------------------------------------------------- */
+
+void FixBackmap::check_dynamics()
+{
+  if (!given.boltzmann) {
+    if (dynamics_told) return;
+    dynamics_told = true;
+    record.warnings = {"the frames are declared to be no sample of U_CG (ensemble none): F(z) of "
+                       "each frame is right, means over frames mean nothing"};
+    return;
+  }
+  const Dynamics dynamics = look_at_dynamics(lmp, spec.temperature);
+  if (!dynamics.errors.empty())
+    backmap_error(lmp,
+                  "{}: {}; expected beads with the Boltzmann distribution of U_CG at {} K. Remedy: "
+                  "fix langevin ... gjf (or fix gjf) at that temperature, nothing else that moves "
+                  "the beads. To use such frames for F(z) alone: keyword ensemble none",
+                  what, dynamics.errors[0], spec.temperature);
+  if (dynamics_told) return;
+  dynamics_told = true;
+  table.provenance.dynamics = dynamics.summary;
+  record.warnings = dynamics.warnings;
+  const std::string unknown = coarse->unknown_forces();
+  if (!unknown.empty())
+    record.warnings.push_back("it is not checked whether the beads are canonical: " + unknown);
+  if (comm->me == 0)
+    for (const auto &text : record.warnings) error->warning(FLERR, "{}: {}", what, text);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmap::setup_pre_reverse(int eflag, int vflag)
+{
+  pre_reverse(eflag, vflag);
+}
+
+/* ----------------------------------------------------------------------
+   forces as pair and bonded styles leave them, before thermostats add theirs; those on ghost atoms go home
+------------------------------------------------------------------------- */
+
+void FixBackmap::pre_reverse(int, int)
+{
+  bead_forces.clear();
+  if (update->ntimestep % nevery || virial.empty() || !coarse->unknown_forces().empty()) return;
+  const std::size_t n = 3 * static_cast<std::size_t>(atom->nlocal + atom->nghost);
+  bead_forces.assign(atom->f[0], atom->f[0] + n);
+  if (force->newton) reverse_comm(comm, this);
+  bead_forces.resize(3 * static_cast<std::size_t>(atom->nlocal));
+}
+
+int FixBackmap::pack_reverse_comm(int n, int first, double *buf)
+{
+  std::copy_n(bead_forces.begin() + 3 * static_cast<std::ptrdiff_t>(first), 3 * n, buf);
+  return 3 * n;
+}
+
+void FixBackmap::unpack_reverse_comm(int n, int *list, double *buf)
+{
+  for (int i = 0; i < n; i++)
+    for (int d = 0; d < 3; d++) bead_forces[3 * static_cast<std::size_t>(list[i]) + d] += *buf++;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -194,7 +287,7 @@ void FixBackmap::end_of_step()
 {
   coarse->addstep(update->ntimestep + nevery);
   if (update->whichflag != 1 || !at_temperature()) return;
-  for (auto &frame : coarse->frames()) pending.push_back(std::move(frame));
+  for (auto &frame : coarse->frames(std::move(bead_forces))) pending.push_back(std::move(frame));
   if (pending.empty()) return;
   if (static_cast<int>(pending.size()) >= given.batch) evaluate();
 }
@@ -205,14 +298,21 @@ void FixBackmap::post_run()
 {
   evaluate();
   if (comm->me == 0) {
-    if (fp_table && seconds > seconds_written) {
-      fmt::print(fp_table, "# seconds {:.6g}\n", seconds - seconds_written);
+    if (ensemble.frames() > 0) {
+      record.temperature = ensemble.temperature();
+      record.fluctuation = ensemble.fluctuation();
+    }
+    if (fp_table) {
+      fputs(table.trailer(record, seconds - seconds_written).c_str(), fp_table);
       fflush(fp_table);
     }
     if (fp_xyz) fflush(fp_xyz);
     seconds_written = seconds;
+    warn();
+    record.starts.clear();
+    record.warnings.clear();
+    record.outside = record.looked = 0;
   }
-  if (comm->me == 0) warn();
   if (weights.frames() == 0 && comm->me == 0) {
     if (!given.sampler.script.empty() && row == 0)
       error->warning(FLERR, "{}: no frame was taken in this run", what);
@@ -239,9 +339,37 @@ void FixBackmap::warn()
   if (!given.sampler.script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
   if (!given.sampler.script.empty() && universe->nworlds > 1)
     found = diagnose_free_energies(run_uncertain, run_frames, given.sampler.samples);
-  for (const auto &d : diagnose_range(run_outside, run_frames)) found.push_back(d);
+  const auto append = [&](const Diagnoses &more) {
+    found.insert(found.end(), more.begin(), more.end());
+  };
+  append(diagnose_range(record.outside, record.looked));
+  append(diagnose_ensemble({record.temperature}, {record.fluctuation}, spec.temperature));
   for (const auto &d : found) error->warning(FLERR, "{}: {}", what, d.text);
-  run_frames = run_outside = run_uncertain = 0;
+  run_frames = run_uncertain = 0;
+}
+
+/* ----------------------------------------------------------------------
+   rank 0: what a frame says about the distribution of the beads, and where it lies
+------------------------------------------------------------------------- */
+
+void FixBackmap::look_at(const CoarseFrame &frame)
+{
+  if (spec.range.known()) {
+    record.looked++;
+    record.outside += outside_range(frame.z);
+  }
+  if (!frame.force.empty()) {
+    const auto terms = virial(frame.z.data(), frame.force.data());
+    ensemble.add(frame.molecule, terms.virial, terms.ideal, frame.ucg);
+  }
+  constexpr std::size_t ENOUGH = 64;
+  if (start_step < 0) start_step = frame.step;
+  if (frame.step != start_step || record.starts.size() >= ENOUGH) return;
+  std::vector<double> torsions;
+  const auto bead = [&](int i) { return &frame.z[3 * static_cast<std::size_t>(i)]; };
+  for (const auto &d : spec.features.dihedrals)
+    torsions.push_back(bead_dihedral(bead(d[0]), bead(d[1]), bead(d[2]), bead(d[3])) * 180.0 / M_PI);
+  if (!torsions.empty()) record.starts.push_back(torsions);
 }
 
 /* ----------------------------------------------------------------------
@@ -332,7 +460,7 @@ void FixBackmap::weigh(const CoarseFrame &frame, const SampleBatch &result, std:
   const FreeEnergy f = free_energy(logf.data(), m);
   run_frames++;
   if (!(f.error <= DiagnosisLimits::F_ERROR)) run_uncertain++;
-  if (outside_range(frame.z)) run_outside++;
+  look_at(frame);
   const double mean = log_sum_exp(logw.data(), m) - std::log(static_cast<double>(m));
   if (!constant_set && std::isfinite(mean)) {
     constant = mean;
@@ -414,6 +542,9 @@ void FixBackmap::open_files()
     return fp;
   };
   if (!given.table.empty() && !fp_table) {
+    table.provenance.coarse = coarse->potential();
+    table.provenance.script = given.sampler.script;
+    table.provenance.probe = probe;
     table.units = spec.units;
     table.temperature = spec.temperature;
     table.kt = kt;

@@ -18,6 +18,8 @@ FixStyle(backmap,FixBackmap);
 #include "lammps/coarse.h"
 #include "lammps/fix_backmap_options.h"
 #include "lammps/sampler.h"
+#include "molecule/bond_virial.h"
+#include "statistics/ensemble.h"
 #include "statistics/sample_table.h"
 #include "statistics/weights.h"
 
@@ -36,6 +38,10 @@ class FixBackmap : public Fix {
   int setmask() override;
   void init() override;
   void setup(int) override;
+  void setup_pre_reverse(int, int) override;
+  void pre_reverse(int, int) override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
   void end_of_step() override;
   void post_run() override;
   double compute_vector(int) override;
@@ -62,14 +68,23 @@ class FixBackmap : public Fix {
 
   std::vector<BACKMAP_NS::CoarseFrame> pending;    // frames without samples yet
 
+  // is it the Boltzmann distribution that the frames come from?
+
+  std::vector<double> bead_forces;    // [nlocal + nghost][3] before any fix adds to them
+  BACKMAP_NS::BondVirial virial;
+  BACKMAP_NS::EnsembleSeries ensemble{1.0};
+  BACKMAP_NS::FrameRecord record;    // what is known of the frames of this run so far
+  bool dynamics_told = false;
+  std::int64_t start_step = -1;
+  std::vector<double> probe;    // see BackmapSampler::probe()
+
   // results, complete on rank 0 only; statistics are broadcast when asked for
 
   BACKMAP_NS::WeightSet weights;
   BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
   std::int64_t row = 0, written = 0;
-  std::int64_t run_frames = 0, run_outside = 0,
-               run_uncertain = 0;                 // of this run, for its warnings
+  std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings
   double seconds = 0.0, seconds_written = 0.0;    // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
   std::vector<double *> local_rows;
@@ -78,6 +93,8 @@ class FixBackmap : public Fix {
   std::vector<double> restored;
 
   void read_model();
+  void check_dynamics();
+  void look_at(const BACKMAP_NS::CoarseFrame &);
   bool at_temperature();
   void adopt_restart();
   void evaluate();

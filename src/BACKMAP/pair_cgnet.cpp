@@ -7,6 +7,7 @@
 #include "pair_cgnet.h"
 
 #include "cgnet/cgnet.h"
+#include "core/sha256.h"
 #include "lammps/io.h"
 #include "lammps/molecules.h"
 #include "lammps/partitions.h"
@@ -249,6 +250,7 @@ void PairCgnet::load(const std::string &path)
         WHAT, path);
 #endif
   const std::string bytes = BACKMAP_NS::backmap_read_file(lmp, path, WHAT);
+  model_sum = BACKMAP_NS::sha256_hex(bytes);
   try {
     if (suffix == ".pt") {
 #ifdef BACKMAP_TORCH
@@ -301,6 +303,7 @@ void *PairCgnet::extract(const char *name, int &dim)
   if (what == "bead_names") return &type_names;
   if (what == "temperature") return &model_temperature;
   if (what == "units") return &model_units;
+  if (what == "model_sha256") return &model_sum;
   return nullptr;
 }
 

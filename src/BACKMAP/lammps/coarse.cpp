@@ -6,16 +6,22 @@
 
 #include "lammps/coarse.h"
 
+#include "core/sha256.h"
+#include "lammps/dynamics.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 
+#include "angle.h"
 #include "atom.h"
+#include "bond.h"
 #include "comm.h"
 #include "compute.h"
+#include "dihedral.h"
 #include "error.h"
 #include "fix.h"
 #include "fmt/format.h"
 #include "force.h"
+#include "improper.h"
 #include "kspace.h"
 #include "modify.h"
 #include "neigh_list.h"
@@ -23,9 +29,12 @@
 #include "pair.h"
 #include "pair_hybrid.h"
 #include "update.h"
+#include "utils.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 using namespace LAMMPS_NS;
 
@@ -141,7 +150,7 @@ void BackmapCoarse::check_beads()
    everything to every rank: a molecule is nbeads positions, and its samples may be drawn anywhere
 ------------------------------------------------------------------------- */
 
-std::vector<CoarseFrame> BackmapCoarse::frames()
+std::vector<CoarseFrame> BackmapCoarse::frames(std::vector<double> forces)
 {
   if (!checked_) molecules_.reset();
   molecules_.setup();
@@ -161,11 +170,19 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
       backmap_error(lmp, "{}: the group of this fix contains no molecule", what_);
   }
 
-  const int width = 1 + 3 * spec_.nbeads();
+  int known = forces.size() == 3 * static_cast<std::size_t>(atom->nlocal) ? 1 : 0;
+  MPI_Allreduce(MPI_IN_PLACE, &known, 1, MPI_INT, MPI_MIN, world);
+  if (known) {
+    add_bias_forces(forces);
+    forces = molecules_.gather_vectors(forces.data());
+  }
+  const int size = 3 * spec_.nbeads(), width = 1 + size + known * size;
   std::vector<double> mine;
   for (int i = 0; i < molecules_.nowned(); i++) {
     mine.push_back(static_cast<double>(molecules_.molecule(i)));
-    mine.insert(mine.end(), molecules_.x(i), molecules_.x(i) + width - 1);
+    mine.insert(mine.end(), molecules_.x(i), molecules_.x(i) + size);
+    const auto f = forces.begin() + static_cast<std::ptrdiff_t>(i) * size;
+    if (known) mine.insert(mine.end(), f, f + size);
   }
   int n = static_cast<int>(mine.size());
   std::vector<int> count(comm->nprocs), offset(comm->nprocs + 1, 0);
@@ -180,12 +197,99 @@ std::vector<CoarseFrame> BackmapCoarse::frames()
     const auto from = all.begin() + static_cast<std::ptrdiff_t>(i) * width;
     frames[i].step = update->ntimestep;
     frames[i].molecule = static_cast<std::int64_t>(*from);
-    frames[i].z.assign(from + 1, from + width);
+    frames[i].z.assign(from + 1, from + 1 + size);
+    frames[i].force.assign(from + 1 + size, from + width);
   }
   std::sort(frames.begin(), frames.end(),
             [](const CoarseFrame &a, const CoarseFrame &b) { return a.molecule < b.molecule; });
   if (!pe_.empty()) energies(frames);
   return frames;
+}
+
+/* ----------------------------------------------------------------------
+   a bias that only adds its forces when it is called can be asked for them once more
+------------------------------------------------------------------------- */
+
+std::string BackmapCoarse::unknown_forces() const
+{
+  if (utils::strmatch(update->integrate_style, "^respa"))
+    return "run_style respa has the forces of U_CG in parts";
+  for (int i = 0; i < modify->nfix; i++) {
+    if (!is_bias(lmp, i)) continue;
+    const Fix *fix = modify->fix[i];
+    bool plain = false;
+    for (const char *style : {"^restrain", "^spring", "^wall/", "^addforce", "^efield", "^indent"})
+      plain = plain || utils::strmatch(fix->style, style);
+    if (!plain)
+      return fmt::format("the forces of fix {} of style {} cannot be told apart", fix->id,
+                         fix->style);
+  }
+  return "";
+}
+
+void BackmapCoarse::add_bias_forces(std::vector<double> &forces)
+{
+  double **f = atom->f;
+  const std::size_t size = forces.size();
+  std::vector<double> before;
+  for (int i = 0; i < modify->nfix; i++) {
+    if (!is_bias(lmp, i)) continue;
+    if (before.empty()) {
+      before.assign(f[0], f[0] + size);
+      std::fill(f[0], f[0] + size, 0.0);
+    }
+    modify->fix[i]->post_force(0);
+  }
+  if (before.empty()) return;
+  for (std::size_t k = 0; k < size; k++) forces[k] += f[0][k];
+  std::copy(before.begin(), before.end(), f[0]);
+}
+
+/* ----------------------------------------------------------------------
+   rank 0 writes what write_data would
+------------------------------------------------------------------------- */
+
+namespace {
+
+template <class Style> std::string checksum(Style *style)
+{
+  if (!style->writedata) return "";
+  char *text = nullptr;
+  std::size_t size = 0;
+  FILE *fp = open_memstream(&text, &size);
+  style->write_data(fp);
+  fclose(fp);
+  const std::string sum = sha256_hex(std::string(text, size));
+  free(text);
+  return ":" + sum.substr(0, 16);
+}
+
+}    // namespace
+
+std::string BackmapCoarse::potential() const
+{
+  std::vector<Pair *> pairs;
+  if (auto *hybrid = dynamic_cast<PairHybrid *>(force->pair))
+    pairs = HybridStyles::of(*hybrid);
+  else if (force->pair)
+    pairs.push_back(force->pair);
+  std::string all;
+  const auto add = [&](const std::string &style) { all += (all.empty() ? "" : " ") + style; };
+  for (Pair *pair : pairs) {
+    int dim = 0;
+    const auto *model = static_cast<std::string *>(pair->extract("model_sha256", dim));
+    if (model)
+      add("cgnet:" + model->substr(0, 16));
+    else
+      add("pair" + checksum(pair));
+  }
+  if (force->bond) add(std::string("bond/") + force->bond_style + checksum(force->bond));
+  if (force->angle) add(std::string("angle/") + force->angle_style + checksum(force->angle));
+  if (force->dihedral)
+    add(std::string("dihedral/") + force->dihedral_style + checksum(force->dihedral));
+  if (force->improper)
+    add(std::string("improper/") + force->improper_style + checksum(force->improper));
+  return all;
 }
 
 /* ----------------------------------------------------------------------

@@ -38,7 +38,13 @@ class BackmapCoarse : protected LAMMPS_NS::Pointers {
   /// Ask for energies at a timestep to come.
   void addstep(LAMMPS_NS::bigint step);
   /// The newest configuration of all molecules, sorted by molecule-ID, on every rank.
-  std::vector<CoarseFrame> frames();
+  /// forces [nlocal][3]: of pair, bonded and kspace styles on the atoms of this rank, or empty.
+  std::vector<CoarseFrame> frames(std::vector<double> forces);
+
+  /// Why the forces of U_CG cannot be told, empty if they can.
+  std::string unknown_forces() const;
+  /// Styles of the CG potential, each with a checksum of its coefficients where it can tell them.
+  std::string potential() const;
 
  private:
   const std::string what_;
@@ -52,6 +58,7 @@ class BackmapCoarse : protected LAMMPS_NS::Pointers {
   LAMMPS_NS::Compute *find(const std::string &id) const;
   void check_beads();
   void energies(std::vector<CoarseFrame> &frames);
+  void add_bias_forces(std::vector<double> &forces);
   std::string interactions() const;
 };
 

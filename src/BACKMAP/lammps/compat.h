@@ -10,7 +10,9 @@
 #ifndef BACKMAP_LAMMPS_COMPAT_H
 #define BACKMAP_LAMMPS_COMPAT_H
 
+#include "comm.h"
 #include "domain.h"
+#include "fix.h"
 #include "pointers.h"
 
 #include <cmath>
@@ -33,7 +35,26 @@ template <class Domain> void minimum_image(Domain *domain, double *delta, long)
   domain->minimum_image(delta);
 }
 
+// the name for fixes is older than 24Mar2022
+
+template <class Comm, class Fix>
+auto reverse_comm(Comm *comm, Fix *fix, int) -> decltype(comm->reverse_comm(fix))
+{
+  return comm->reverse_comm(fix);
+}
+
+template <class Comm, class Fix> void reverse_comm(Comm *comm, Fix *fix, long)
+{
+  comm->reverse_comm_fix(fix);
+}
+
 }    // namespace compat_detail
+
+/** Calls pack_reverse_comm() and unpack_reverse_comm() of the fix. */
+inline void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Fix *fix)
+{
+  compat_detail::reverse_comm(comm, fix, 0);
+}
 
 /** The nearest periodic image of a difference of two positions; what is not finite stays as it is. */
 inline void minimum_image(LAMMPS_NS::Domain *domain, double *delta)

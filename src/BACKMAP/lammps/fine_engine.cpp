@@ -307,6 +307,16 @@ std::vector<std::array<int, 2>> FineEngine::bonds() const
 
 /* ---------------------------------------------------------------------- */
 
+std::array<double, 3> FineEngine::box_centre() const
+{
+  const Domain *d = lmp_->domain;
+  std::array<double, 3> c;
+  for (int k = 0; k < 3; k++) c[k] = 0.5 * (d->boxlo[k] + d->boxhi[k]);
+  return c;
+}
+
+/* ---------------------------------------------------------------------- */
+
 bool FineEngine::has_output() const
 {
   return lmp_->output->ndump > 0 || every_row_;

@@ -48,6 +48,7 @@ class FineEngine {
   std::vector<double> masses() const;
   /// pairs of 0-based atoms, lower first, sorted; empty for an atomic system
   std::vector<std::array<int, 2>> bonds() const;
+  std::array<double, 3> box_centre() const;
   /// true if the script has something to write: dumps, fix print or fix ave/...
   bool has_output() const;
   /// true if the neighbor list holds all pairs for ever, false if it is rebuilt for every configuration

@@ -47,6 +47,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
         "{}: expected fix ID group backmap N FLOW IN.FINE|NONE keyword value ..., got {} words",
         what, narg);
   BackmapKeywords keywords(lmp, what);
+  std::string ensemble = "boltzmann";
   o.interval = utils::inumeric(FLERR, arg[3], false, lmp);
   if (o.interval < 1)
     backmap_error(lmp, "{}: interval N, expected at least 1, got {}", what, o.interval);
@@ -60,6 +61,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
       .text("table", o.table)
       .text("xyz", o.xyz)
       .yes("append", o.append)
+      .choice("ensemble", ensemble, {"boltzmann", "none"})
       .integer("batch", o.batch, 1)
       .integer("blocks", o.blocks, 4)
       .real("histogram", o.histogram, -1.0e300, 1.0e300)
@@ -80,6 +82,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
         return ntypes;
       });
   for (int iarg = 6; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
+  o.boltzmann = ensemble == "boltzmann";
   check(lmp, what, o);
   return o;
 }

@@ -25,11 +25,15 @@ struct BackmapOptions {
   double temperature = 0.0;    // stated with temp, or 0
   std::string table, xyz;      // files, or empty
   bool append = false;
+  bool boltzmann = true;    // frames have the Boltzmann distribution of U_CG, and that is checked
   int batch = 1, blocks = 0;    // 0: number of blocks by the rule
   double histogram = std::numeric_limits<
       double>::quiet_NaN();    // constant of the histogram weights, NaN: not given
   std::vector<std::string> observables;
   std::vector<std::string> beads;    // [types + 1], or empty
+
+  /// with a fine script there are energies, and weights
+  bool weighted() const { return !sampler.script.empty(); }
 
   /// error->all for what is wrong; what names the fix. Collective over world.
   static BackmapOptions parse(LAMMPS_NS::LAMMPS *lmp, const std::string &what, int narg,

@@ -342,17 +342,7 @@ void BackmapMolecules::gather(bool same_atoms)
       backmap_error_one(lmp, "{}: atoms have moved between ranks without a new neighbor list",
                         what_);
 
-  double **x = atom->x;
-  for (std::size_t k = 0; k < here_slot_.size(); k++)
-    for (int c = 0; c < 3; c++) x_[3 * here_slot_[k] + c] = x[local_[here_position_[k]]][c];
-
-  send_buffer_.resize(3 * send_position_.size());
-  recv_buffer_.resize(3 * recv_slot_.size());
-  for (std::size_t k = 0; k < send_position_.size(); k++)
-    for (int c = 0; c < 3; c++) send_buffer_[3 * k + c] = x[local_[send_position_[k]]][c];
-  exchange(recv_, recv_buffer_, send_, send_buffer_, 3);
-  for (std::size_t k = 0; k < recv_slot_.size(); k++)
-    for (int c = 0; c < 3; c++) x_[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
+  gather_rows(atom->x, x_.data());
 
   // whole by minimum image along the beads; a position that needs no image keeps all its bits
   // and so does one that is no number
@@ -367,6 +357,35 @@ void BackmapMolecules::gather(bool same_atoms)
       for (int c = 0; c < 3; c++)
         if (e[c] != d[c]) now[c] += e[c] - d[c];
     }
+}
+
+/* ----------------------------------------------------------------------
+   three numbers of each atom to the slots of the owned molecules
+------------------------------------------------------------------------- */
+
+void BackmapMolecules::gather_rows(const double *const *rows, double *to)
+{
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    for (int c = 0; c < 3; c++) to[3 * here_slot_[k] + c] = rows[local_[here_position_[k]]][c];
+
+  send_buffer_.resize(3 * send_position_.size());
+  recv_buffer_.resize(3 * recv_slot_.size());
+  for (std::size_t k = 0; k < send_position_.size(); k++)
+    for (int c = 0; c < 3; c++) send_buffer_[3 * k + c] = rows[local_[send_position_[k]]][c];
+  exchange(recv_, recv_buffer_, send_, send_buffer_, 3);
+  for (std::size_t k = 0; k < recv_slot_.size(); k++)
+    for (int c = 0; c < 3; c++) to[3 * recv_slot_[k] + c] = recv_buffer_[3 * k + c];
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> BackmapMolecules::gather_vectors(const double *values)
+{
+  std::vector<const double *> rows(atom->nlocal);
+  for (int i = 0; i < atom->nlocal; i++) rows[i] = values + 3 * static_cast<std::size_t>(i);
+  std::vector<double> to(x_.size());
+  gather_rows(rows.data(), to.data());
+  return to;
 }
 
 /* ---------------------------------------------------------------------- */

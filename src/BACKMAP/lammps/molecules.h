@@ -50,6 +50,10 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   */
   void gather(bool same_atoms = false);
 
+  /// Collective, after gather().  values[nlocal][3] of the atoms of each rank to the owners of the
+  /// molecules: [nowned][nbeads][3]
+  std::vector<double> gather_vectors(const double *values);
+
   /// molecules owned by this rank, in ascending order of molecule-ID
   int nowned() const { return static_cast<int>(molecules_.size()); }
   /// molecules on all ranks together
@@ -111,6 +115,7 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   std::vector<double> send_buffer_, recv_buffer_, result_;
 
   bool selected(int i) const;
+  void gather_rows(const double *const *rows, double *to);
   void find_local();
   void route_split(const std::vector<int> &split, const std::vector<int> &whole,
                    std::vector<int> &owner);

@@ -243,6 +243,35 @@ void BackmapSampler::check_rotors(const double *x, double energy)
 }
 
 /* ----------------------------------------------------------------------
+   atoms on a cubic lattice, each off its site by numbers that no symmetry knows; every term of a force field differs
+   from zero there
+------------------------------------------------------------------------- */
+
+std::vector<double> BackmapSampler::probe()
+{
+  std::vector<double> energies;
+  if (!engine_) return energies;
+  const int edge = static_cast<int>(std::ceil(std::cbrt(spec_.natoms)));
+  const auto centre = engine_->box_centre();
+  for (const double spacing : {1.5, 2.0}) {
+    std::vector<double> x(3 * static_cast<std::size_t>(spec_.natoms));
+    for (int i = 0; i < spec_.natoms; i++) {
+      const int site[3] = {i % edge, i / edge % edge, i / edge / edge};
+      for (int d = 0; d < 3; d++)
+        x[3 * i + d] = centre[d] + spacing * (site[d] - 0.5 * (edge - 1)) +
+            0.3 * std::sin(1.0 + 7.0 * i + 11.0 * d);
+    }
+    try {
+      energies.push_back(engine_->evaluate(x.data(), nullptr));
+    } catch (const std::exception &) {
+      return {};    // a script that cannot do it may still do every structure that is drawn
+    }
+    if (!std::isfinite(energies.back())) return {};
+  }
+  return energies;
+}
+
+/* ----------------------------------------------------------------------
    consecutive samples to consecutive ranks, so that gathering restores the order
 ------------------------------------------------------------------------- */
 

@@ -26,7 +26,8 @@ namespace BACKMAP_NS {
 struct CoarseFrame {
   std::int64_t step = 0, molecule = 0;
   double ucg = 0.0;
-  std::vector<double> z;    // [nbeads][3], whole
+  std::vector<double> z;        // [nbeads][3], whole
+  std::vector<double> force;    // [nbeads][3] -grad U_CG, empty if not known
 };
 
 struct SamplerOptions {
@@ -73,6 +74,10 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   /// This rank alone, throws std::runtime_error: energy (NaN without a fine script) and log q of given structures
   /// x [n][natoms][3].
   void forward(int n, const double *x, double *u, double *logq);
+
+  /// Energies of the fine script at two fixed structures of no meaning: they tell one Hamiltonian from another. Empty
+  /// without a script, or if it has none there.
+  std::vector<double> probe();
 
   /// This rank alone, throws std::runtime_error: energy of x [natoms][3], its forces to f. Needs a fine script.
   double energy(const double *x, double *f);

@@ -19,7 +19,7 @@ using Limits = DiagnosisLimits;
 
 __attribute__((format(printf, 1, 2))) std::string text(const char *format, ...)
 {
-  char buffer[800];
+  char buffer[1200];
   va_list list;
   va_start(list, format);
   std::vsnprintf(buffer, sizeof(buffer), format, list);
@@ -36,6 +36,16 @@ Diagnoses diagnose_weights(const WeightSet &w)
   Diagnoses out;
   const std::size_t n = w.samples();
   if (n == 0) return out;
+
+  if (static_cast<double>(w.nan_energies()) > Limits::NAN_SHARE * static_cast<double>(n))
+    out.push_back(
+        {"nan_energies",
+         text("the all-atom energy of %zu of %zu samples (%.2g %%, more than %.1g %%) is not a "
+              "number. They count as weight zero, so that the part of the configurations that "
+              "they lie in vanishes from all means. Remedy: find out which term of the fine "
+              "script gives NaN there (rows with U nan in the table; run 0 on such a structure)",
+              w.nan_energies(), n, 100.0 * static_cast<double>(w.nan_energies()) / n,
+              100.0 * Limits::NAN_SHARE)});
 
   const double joint = w.joint_ess(), marginal = w.marginal_ess(),
                conditional = w.conditional_ess();
@@ -122,6 +132,59 @@ Diagnoses diagnose_range(std::int64_t outside, std::int64_t frames)
             "of that region to train_flow (umbrella windows, higher temperatures), or use a CG "
             "energy that avoids it",
             100.0 * share, static_cast<long long>(frames), 100.0 * Limits::RANGE_SHARE)}};
+}
+
+/* ---------------------------------------------------------------------- */
+
+Diagnoses diagnose_ensemble(const std::vector<Unity> &temperatures,
+                            const std::vector<Unity> &fluctuations, double kelvin)
+{
+  const char *const REMEDY =
+      "The weights believe that the beads have the Boltzmann distribution of U_CG at the "
+      "temperature of the model, so all means are wrong. Remedy: fix langevin ... gjf (or fix gjf) "
+      "at that temperature, a shorter time step, no constraints, and only frames of that "
+      "temperature";
+  Diagnoses out;
+  const auto bad = [](const std::vector<Unity> &runs, double least) {
+    std::size_t n = 0;
+    for (const Unity &u : runs) n += u.differs(least);
+    return n;
+  };
+  const Unity t = Unity::combine(temperatures), f = Unity::combine(fluctuations);
+  const std::size_t hot = bad(temperatures, Limits::TEMPERATURE),
+                    narrow = bad(fluctuations, Limits::FLUCTUATION);
+  if (t.differs(Limits::TEMPERATURE) || hot > 0)
+    out.push_back(
+        {"wrong_ensemble",
+         text("the beads are not at the temperature of the model: their configurational "
+              "temperature is %.1f +- %.1f K, expected %.1f (%zu of %zu run(s) off by more than "
+              "%.0f %%). %s",
+              t.value * kelvin, t.error * kelvin, kelvin, hot, temperatures.size(),
+              100.0 * Limits::TEMPERATURE, REMEDY)});
+  else if (f.differs(Limits::FLUCTUATION) || narrow > 0)
+    out.push_back(
+        {"wrong_ensemble",
+         text("the energy of the beads does not fluctuate as at constant temperature: %.2f +- "
+              "%.2f of what it should (%zu of %zu run(s) off by more than %.0f %%). %s",
+              f.value, f.error, narrow, fluctuations.size(), 100.0 * Limits::FLUCTUATION, REMEDY)});
+  return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
+Diagnoses diagnose_starts(const std::vector<std::vector<double>> &starts)
+{
+  for (const auto &s : starts)
+    for (std::size_t k = 0; k < s.size() && s.size() == starts[0].size(); k++)
+      if (std::fabs(std::remainder(s[k] - starts[0][k], 360.0)) > Limits::START) return {};
+  if (starts.empty()) return {};
+  std::string torsions;
+  for (double v : starts[0]) torsions += text(" %.0f", v);
+  return {{"one_start",
+           text("all %zu run(s) start from one place (torsions of the beads%s degrees, all within "
+                "%.0f). A basin that was never visited has no weight, and no figure shows it. "
+                "Remedy: a second run from another basin, both in one report",
+                starts.size(), torsions.c_str(), Limits::START)}};
 }
 
 /* ---------------------------------------------------------------------- */

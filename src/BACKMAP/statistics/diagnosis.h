@@ -9,6 +9,7 @@
 #ifndef BACKMAP_STATISTICS_DIAGNOSIS_H
 #define BACKMAP_STATISTICS_DIAGNOSIS_H
 
+#include "statistics/ensemble.h"
 #include "statistics/weights.h"
 
 #include <cstdint>
@@ -38,6 +39,15 @@ struct DiagnosisLimits {
   static constexpr double F_SHARE = 0.1;
   /// Share of CG frames outside the range of the training data; one in a thousand of the training data is outside.
   static constexpr double RANGE_SHARE = 0.02;
+  /// Share of samples whose energy is not a number; they have weight zero whatever they are.
+  static constexpr double NAN_SHARE = 0.001;
+  /// Configurational temperature over that of the model, less 1. Three per cent in the variance of the bonds is what a
+  /// plain Langevin thermostat makes of a time step that is a ninth of their period; and relevant only if significant.
+  static constexpr double TEMPERATURE = 0.03;
+  /// Fluctuation of the energy over the canonical one, less 1: the figure is five times as noisy.
+  static constexpr double FLUCTUATION = 0.15;
+  /// Starts are different places if one of their torsions differs by more than this, in degrees.
+  static constexpr double START = 60.0;
   /// Forward ESS, of 1. A flow that misses a mode of weight p has at most 1 - p of it there, so that what is left is
   /// far below the conditional ESS, which does not see the mode; a flow without such a gap has about the conditional ESS.
   static constexpr double FORWARD_ESS = 0.3;
@@ -52,7 +62,7 @@ struct Diagnosis {
 };
 using Diagnoses = std::vector<Diagnosis>;
 
-/// Low ESS, high k-hat, a dominating sample, uncertain F(z). Nothing for an empty set.
+/// Low ESS, high k-hat, a dominating sample, energies that are NaN, uncertain F(z). Nothing for an empty set.
 Diagnoses diagnose_weights(const WeightSet &weights);
 
 /// Share of frames of which F(z) has a larger error than F_ERROR kT, or none; m: samples of a frame (nothing for 1).
@@ -60,6 +70,14 @@ Diagnoses diagnose_free_energies(std::int64_t uncertain, std::int64_t frames, in
 
 /// CG frames outside the range of the training data of the flow.
 Diagnoses diagnose_range(std::int64_t outside, std::int64_t frames);
+
+/// Frames that have not the Boltzmann distribution of their energy, by the figures of EnsembleSeries of each run;
+/// temperature: that of the model, K.
+Diagnoses diagnose_ensemble(const std::vector<Unity> &temperatures,
+                            const std::vector<Unity> &fluctuations, double temperature);
+
+/// Torsions of the beads, in degrees, in the first frame of each run: all runs from one place.
+Diagnoses diagnose_starts(const std::vector<std::vector<double>> &starts);
 
 /// logv [n]: log of true density over density of the flow at held-out frames, +inf where the flow has none; conditional:
 /// the conditional ESS at the same frames.

@@ -6,8 +6,11 @@
 
 #include "statistics/report.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -30,14 +33,43 @@ void MergedTables::add(SampleTable table, const std::string &origin)
     same(table.samples == head.samples, "samples per frame");
     same(table.name == head.name, "molecule");
     same(table.observables == head.observables, "observables");
+    const std::string difference = table.provenance.difference(head.provenance);
+    if (!difference.empty())
+      throw std::runtime_error("sample table " + origin + " does not belong to the first one: " +
+                               difference);
+  }
+  refuse_repeated(table, origin);
+  if (count > 0)
     weights.merge(table.weights(count));
-  } else
+  else
     weights = table.weights(0);
+  records.insert(records.end(), table.records.begin(), table.records.end());
   seconds += table.seconds;
   if (count++ > 0) return;
   table.rows = std::vector<SampleTable::Row>();    // with its memory, which clear() would keep
   table.values = std::vector<double>();
   head = std::move(table);
+}
+
+/* ----------------------------------------------------------------------
+   independent samples never have 15 digits of two numbers in common
+------------------------------------------------------------------------- */
+
+void MergedTables::refuse_repeated(const SampleTable &table, const std::string &origin)
+{
+  origins_.push_back(origin);
+  for (const auto &row : table.rows) {
+    if (row.sample != 0 || !std::isfinite(row.logweight)) continue;
+    const auto found = seen_.emplace(Seen{row.step, row.molecule, row.logweight, row.logq}, count);
+    if (found.second) continue;
+    const std::string &other = origins_[found.first->second];
+    throw std::runtime_error("sample table " + origin + ": the samples at step " +
+                             std::to_string(row.step) + ", molecule " +
+                             std::to_string(row.molecule) + " are " +
+                             (other == origin ? "in this table twice"
+                                              : "those of table " + other + " once more") +
+                             "; the same samples, counted twice, would make the error too small");
+  }
 }
 
 /* ---------------------------------------------------------------------- */
@@ -69,9 +101,59 @@ Report::Report(const MergedTables &tables, const BlockRule &rule) :
                                    : std::numeric_limits<double>::quiet_NaN());
   for (std::size_t k = 0; k < estimates.size(); k++)
     summary.set_observable(head.observables[k], estimates[k], head.kt);
+  set_records(tables);
   std::vector<std::string> texts;
   for (const auto &d : warnings) texts.push_back(d.text);
   summary.set_warnings(texts);
+}
+
+/* ----------------------------------------------------------------------
+   what the runs knew of their frames
+------------------------------------------------------------------------- */
+
+void Report::set_records(const MergedTables &tables)
+{
+  const SampleTable &head = tables.head;
+  std::vector<Unity> temperatures, fluctuations;
+  std::vector<std::string> dynamics;
+  std::int64_t outside = 0, looked = 0;
+  for (const FrameRecord &r : tables.records) {
+    temperatures.push_back(r.temperature);
+    fluctuations.push_back(r.fluctuation);
+    outside += r.outside;
+    looked += r.looked;
+    const std::string &d = r.provenance.dynamics;
+    if (!d.empty() && std::find(dynamics.begin(), dynamics.end(), d) == dynamics.end())
+      dynamics.push_back(d);
+  }
+  temperature = Unity::combine(temperatures);
+  fluctuation = Unity::combine(fluctuations);
+
+  summary.set("flow", head.provenance.flow);
+  summary.set("coarse", head.provenance.coarse);
+  summary.set("script", head.provenance.script);
+  summary.set_list("probe_energies", head.provenance.probe);
+  summary.set_list("dynamics", dynamics);
+  summary.set_list("configurational_temperature",
+                   {temperature.value * head.temperature, temperature.error * head.temperature});
+  summary.set_list("energy_fluctuation", {fluctuation.value, fluctuation.error});
+  summary.set("outside_training_range",
+              looked > 0 ? static_cast<double>(outside) / static_cast<double>(looked)
+                         : std::numeric_limits<double>::quiet_NaN());
+
+  const auto append = [&](const Diagnoses &more) {
+    warnings.insert(warnings.end(), more.begin(), more.end());
+  };
+  append(diagnose_range(outside, looked));
+  append(diagnose_ensemble(temperatures, fluctuations, head.temperature));
+  std::vector<std::vector<double>> places;
+  for (const FrameRecord &r : tables.records)
+    places.insert(places.end(), r.starts.begin(), r.starts.end());
+  append(diagnose_starts(places));
+  std::set<std::string> said;
+  for (const FrameRecord &r : tables.records)
+    for (const auto &w : r.warnings)
+      if (said.insert(w).second) warnings.push_back({"run", w});
 }
 
 }    // namespace BACKMAP_NS

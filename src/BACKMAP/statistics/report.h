@@ -13,7 +13,9 @@
 #include "statistics/sample_table.h"
 #include "statistics/summary.h"
 
+#include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -22,25 +24,47 @@ namespace BACKMAP_NS {
 struct MergedTables {
   SampleTable head;    ///< the first table without its rows
   int count = 0;
-  double seconds = 0.0;    ///< processor time of all tables
+  double seconds = 0.0;                ///< processor time of all tables
+  std::vector<FrameRecord> records;    ///< of all tables
   WeightSet weights;
 
   /// Throws std::runtime_error naming origin if it differs from the first table in units, temperature, samples per
-  /// frame, molecule or observables, or if a frame is not whole.
+  /// frame, molecule, observables, models or all-atom energy, if a frame is not whole, or if a frame with the same
+  /// samples is there already.
   void add(SampleTable table, const std::string &origin);
 
   /// The tables are those of this number of runs, equally many each, one run after the other. Throws
   /// std::runtime_error unless it divides their number.
   void set_runs(int runs);
+
+ private:
+  struct Seen {
+    std::int64_t step, molecule;
+    double logweight, logq;
+    bool operator==(const Seen &o) const
+    {
+      return step == o.step && molecule == o.molecule && logweight == o.logweight && logq == o.logq;
+    }
+  };
+  struct Hash {
+    std::size_t operator()(const Seen &s) const { return std::hash<double>()(s.logq) ^ s.step; }
+  };
+  std::unordered_map<Seen, int, Hash> seen_;    // first samples of all frames, with their table
+  std::vector<std::string> origins_;
+  void refuse_repeated(const SampleTable &table, const std::string &origin);
 };
 
 /// Everything that is said of merged tables, computed once.
 struct Report {
   std::vector<ObservableEstimate> estimates;    ///< [observables]
   Diagnoses warnings;
+  Unity temperature, fluctuation;    ///< of the frames, see EnsembleSeries
   Summary summary;
 
   explicit Report(const MergedTables &tables, const BlockRule &rule = {});
+
+ private:
+  void set_records(const MergedTables &tables);
 };
 
 }    // namespace BACKMAP_NS

@@ -6,6 +6,8 @@
 
 #include "statistics/sample_table.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -24,6 +26,13 @@ std::string number(double v)
   return text;
 }
 
+std::string numbers(const std::vector<double> &list)
+{
+  std::string text;
+  for (double v : list) text += (text.empty() ? "" : " ") + number(v);
+  return text;
+}
+
 /* one number of a row; inf and nan are numbers here */
 
 double parse_number(const char *&at, const std::string &where)
@@ -37,15 +46,64 @@ double parse_number(const char *&at, const std::string &where)
 }
 }    // namespace
 
+/* ----------------------------------------------------------------------
+   rounding differs between machines and compilers, another force field by much more
+------------------------------------------------------------------------- */
+
+std::string Provenance::difference(const Provenance &o) const
+{
+  const auto differ = [](const std::string &what, const std::string &a, const std::string &b) {
+    return what + ", expected " + (b.empty() ? "none" : b) + ", got " + (a.empty() ? "none" : a);
+  };
+  if (flow != o.flow) return differ("model of the flow", flow, o.flow);
+  if (coarse != o.coarse) return differ("coarse-grained potential", coarse, o.coarse);
+  bool same = probe.size() == o.probe.size();
+  for (std::size_t i = 0; same && i < probe.size(); i++)
+    same = std::fabs(probe[i] - o.probe[i]) <= 1e-8 * (1.0 + std::fabs(o.probe[i]));
+  if (!same)
+    return differ("all-atom energy of the fine script (energies of two fixed structures)",
+                  numbers(probe) + " of " + script, numbers(o.probe) + " of " + o.script);
+  return "";
+}
+
 /* ---------------------------------------------------------------------- */
 
 std::string SampleTable::header() const
 {
   std::string text = std::string(TITLE) + "\n# units " + units + "\n# temperature " +
       number(temperature) + "\n# kT " + number(kt) + "\n# samples " + std::to_string(samples) +
-      "\n# molecule " + name + "\n" + COLUMNS;
+      "\n# molecule " + name + "\n";
+  const auto add = [&](const std::string &key, const std::string &value) {
+    if (!value.empty()) text += "# " + key + " " + value + "\n";
+  };
+  add("flow", provenance.flow);
+  add("coarse", provenance.coarse);
+  add("script", provenance.script);
+  add("probe_energies", numbers(provenance.probe));
+  add("dynamics", provenance.dynamics);
+  text += COLUMNS;
   for (const auto &o : observables) text += " " + o;
   return text + "\n";
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::string SampleTable::trailer(const FrameRecord &r, double time) const
+{
+  std::string text;
+  if (time > 0.0) text += "# seconds " + number(time) + "\n";
+  if (r.looked > 0)
+    text += "# outside " + std::to_string(r.outside) + " " + std::to_string(r.looked) + "\n";
+  const auto unity = [&](const char *key, const Unity &u, double unit) {
+    if (std::isfinite(u.error))
+      text += std::string("# ") + key + " " +
+          numbers({u.value * unit, u.error * unit, u.dof, u.frames}) + "\n";
+  };
+  for (const auto &s : r.starts) text += "# start " + numbers(s) + "\n";
+  unity("configurational_temperature", r.temperature, temperature);
+  unity("energy_fluctuation", r.fluctuation, 1.0);
+  for (const auto &w : r.warnings) text += "# warning " + w + "\n";
+  return text;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -89,6 +147,9 @@ struct Reader {
   void line(const std::string &text);
   void read_columns(const std::string &text);
   void read_key(const std::string &text);
+  void read_provenance(const std::string &key, const std::string &value);
+  void read_record(const std::string &key, const std::string &value);
+  std::vector<double> read_numbers(const std::string &value, std::size_t expected) const;
   void read_row(const char *at);
   void finish() const;
 };
@@ -100,6 +161,7 @@ void Reader::line(const std::string &text)
   if (text == TITLE) {
     first = !titled;
     titled = true;
+    table.records.emplace_back();
     return;
   }
   if (!titled)
@@ -147,6 +209,66 @@ void Reader::read_key(const std::string &text)
     table.constant = v;
   else if (key == "molecule")
     set(table.name, value, key);
+  else {
+    read_provenance(key, value);
+    read_record(key, value);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::read_provenance(const std::string &key, const std::string &value)
+{
+  Provenance &p = table.records.back().provenance;
+  if (key == "flow")
+    p.flow = value;
+  else if (key == "coarse")
+    p.coarse = value;
+  else if (key == "script")
+    p.script = value;
+  else if (key == "probe_energies")
+    p.probe = read_numbers(value, 2);
+  else if (key == "dynamics")
+    p.dynamics = value;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::read_record(const std::string &key, const std::string &value)
+{
+  FrameRecord &r = table.records.back();
+  if (key == "warning" && std::find(r.warnings.begin(), r.warnings.end(), value) == r.warnings.end())
+    r.warnings.push_back(value);
+  if (key == "start") r.starts.push_back(read_numbers(value, 0));
+  if (key == "outside") {
+    const auto v = read_numbers(value, 2);
+    r.outside += static_cast<std::int64_t>(v[0]);
+    r.looked += static_cast<std::int64_t>(v[1]);
+  }
+  if (key == "configurational_temperature") {
+    const auto v = read_numbers(value, 4);
+    r.temperature = {v[0] / table.temperature, v[1] / table.temperature, v[2], v[3]};
+  }
+  if (key == "energy_fluctuation") {
+    const auto v = read_numbers(value, 4);
+    r.fluctuation = {v[0], v[1], v[2], v[3]};
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> Reader::read_numbers(const std::string &value, std::size_t expected) const
+{
+  std::vector<double> list;
+  const char *at = value.c_str();
+  while (*at) {
+    list.push_back(parse_number(at, where()));
+    while (*at == ' ') at++;
+  }
+  if (expected > 0 && list.size() != expected)
+    throw std::runtime_error(where() + ": expected " + std::to_string(expected) +
+                             " numbers, got " + std::to_string(list.size()));
+  return list;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -181,6 +303,10 @@ void Reader::finish() const
   if (!(table.temperature > 0.0) || !(table.kt > 0.0) || table.samples < 1)
     throw std::runtime_error("sample table " + origin +
                              ": temperature, kT and samples, expected numbers above 0");
+  for (const auto &r : table.records)
+    if (const std::string difference = r.provenance.difference(table.records[0].provenance);
+        !difference.empty())
+      throw std::runtime_error("sample table " + origin + ": " + difference);
 }
 }    // namespace
 
@@ -197,6 +323,7 @@ SampleTable SampleTable::parse(const std::string &text, const std::string &origi
     if (!line.empty()) reader.line(line);
   }
   reader.finish();
+  reader.table.provenance = reader.table.records[0].provenance;
   return std::move(reader.table);
 }
 

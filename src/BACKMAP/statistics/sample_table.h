@@ -9,22 +9,51 @@
 #ifndef BACKMAP_STATISTICS_SAMPLE_TABLE_H
 #define BACKMAP_STATISTICS_SAMPLE_TABLE_H
 
+#include "statistics/ensemble.h"
 #include "statistics/weights.h"
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
 
+/// What the run knew about its samples, so that a report can judge them and refuse to merge what does not belong
+/// together. Empty where a table does not tell.
+struct Provenance {
+  std::string flow;             ///< SHA-256 of the file of the flow
+  std::string coarse;           ///< styles of the CG potential, each with a checksum where it has one
+  std::vector<double> probe;    ///< energies of the fine script at two fixed structures
+  std::string script;           ///< name of the fine script, for people
+  std::string dynamics;         ///< styles of the fixes that move the beads, and the time step
+
+  /// What must agree for samples to be merged and does not (flow, coarse, probe), with both values; empty if it does.
+  std::string difference(const Provenance &other) const;
+};
+
+/// What the frames of one table say about the distribution that they were drawn from.
+struct FrameRecord {
+  Provenance provenance;
+  std::vector<std::vector<double>> starts;    ///< torsions of the beads of each molecule in the first frame, degrees
+  std::int64_t outside = 0, looked = 0;    ///< frames outside the range of the flow's training data, of how many
+  Unity temperature{0.0, NAN, 0.0, 0.0};    ///< see EnsembleSeries; without error: not known
+  Unity fluctuation{0.0, NAN, 0.0, 0.0};
+  std::vector<std::string> warnings;    ///< of the run
+};
+
 /// Header: "# backmap sample table 1", then one line "# key value" each for units, temperature (K), kT (energy units),
-/// samples (a frame), molecule, and a last line "# step molecule sample logweight U U_CG logq observables...".  Rows in
-/// that order; energies in the units; -inf is weight zero, nan an energy that is not a number. Comment lines among the
-/// rows: "# constant C" of the histogram weights, "# seconds S", the processor time of all ranks; these add up.
+/// samples (a frame), molecule, flow, coarse, script, probe_energies, dynamics, and a last line "# step molecule sample
+/// logweight U U_CG logq observables...".  Rows in that order; energies in the units; -inf is weight zero, nan an energy
+/// that is not a number. Comment lines among the rows: "# constant C" of the histogram weights; "# seconds S", the
+/// processor time of all ranks, and "# outside N OF", which add up; "# start TORSIONS" (degrees) of each molecule; "# configurational_temperature
+/// VALUE ERROR DOF FRAMES" (K) and "# energy_fluctuation ...", of which the last counts; "# warning TEXT".
 struct SampleTable {
   std::string units = "real", name;    ///< name: of the molecule
   double temperature = 0.0, kt = 0.0, constant = 0.0, seconds = 0.0;
   int samples = 0;
+  Provenance provenance;                ///< of the first header
+  std::vector<FrameRecord> records;     ///< one for each header (append writes one for each run)
   std::vector<std::string> observables;
 
   struct Row {
@@ -39,6 +68,8 @@ struct SampleTable {
   std::string header() const;
   /// Text of one row, with the closing newline; obs [observables].
   std::string line(const Row &row, const double *obs) const;
+  /// Comment lines with what a record knows beside its provenance; seconds 0: no such line.
+  std::string trailer(const FrameRecord &record, double seconds) const;
 
   /// Parse a whole table. Tables written one after another with the same header (append) are one table. Throws
   /// std::runtime_error naming origin and line.

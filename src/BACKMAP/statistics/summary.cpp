@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <set>
 #include <stdexcept>
 
 namespace BACKMAP_NS {
@@ -41,6 +42,35 @@ nlohmann::ordered_json estimate(const Estimate &e, double unit = 1.0)
           {"too_short", e.too_short},
           {"walkers_disagree", e.disagree}};
 }
+
+/* what says which flow and energy a summary is of */
+
+const std::set<std::string> PROVENANCE{"flow", "script", "probe_energies"};
+
+void check_provenance(const nlohmann::ordered_json &other, const nlohmann::ordered_json &mine,
+                      const std::string &origin)
+{
+  const auto fail = [&](const std::string &what, const std::string &expected,
+                        const std::string &got) {
+    throw std::runtime_error("summary " + origin + ": " + what + ", expected " + expected +
+                             " as in the sample tables, got " + got);
+  };
+  for (const char *key : {"flow", "probe_energies"})
+    if (!other.contains(key))
+      throw std::runtime_error("summary " + origin + ": expected the member \"" + key +
+                               "\" of a summary of backmap_validate");
+  const auto &flow = mine.at("flow");
+  if (flow != "" && other["flow"] != flow)
+    fail("model of the flow", flow.dump(), other["flow"].dump());
+  const auto &a = other["probe_energies"], &b = mine.at("probe_energies");
+  if (b.empty()) return;
+  bool same = a.is_array() && a.size() == b.size();
+  for (std::size_t i = 0; same && i < a.size(); i++)
+    same = a[i].is_number() && b[i].is_number() &&
+        std::fabs(a[i].get<double>() - b[i].get<double>()) <=
+            1e-8 * (1.0 + std::fabs(b[i].get<double>()));
+  if (!same) fail("all-atom energy of the fine script at two fixed structures", b.dump(), a.dump());
+}
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -64,6 +94,19 @@ void Summary::set(const std::string &name, std::int64_t value)
 void Summary::set(const std::string &name, const std::string &value)
 {
   data_->json[name] = value;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Summary::set_list(const std::string &name, const std::vector<double> &values)
+{
+  auto &list = data_->json[name] = nlohmann::ordered_json::array();
+  for (double v : values) list.push_back(number(v));
+}
+
+void Summary::set_list(const std::string &name, const std::vector<std::string> &texts)
+{
+  data_->json[name] = texts;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -134,10 +177,16 @@ void Summary::include(const std::string &text, const std::string &origin)
   }
   if (!other.is_object())
     throw std::runtime_error("summary " + origin + ": expected a JSON object");
+  check_provenance(other, data_->json, origin);
   for (auto it = other.begin(); it != other.end(); ++it) {
+    if (PROVENANCE.count(it.key())) continue;
     auto &mine = data_->json[it.key()];
     if (it.key() == "warnings" && mine.is_array() && it.value().is_array())
       mine.insert(mine.end(), it.value().begin(), it.value().end());
+    else if (!mine.is_null())
+      throw std::runtime_error("summary " + origin + ": the figure " + it.key() +
+                               " is there already; give each validation a name of its own "
+                               "(backmap_validate ... name NAME)");
     else
       mine = it.value();
   }

@@ -26,6 +26,8 @@ class Summary {
   void set(const std::string &name, double value);
   void set(const std::string &name, std::int64_t value);
   void set(const std::string &name, const std::string &value);
+  void set_list(const std::string &name, const std::vector<double> &values);
+  void set_list(const std::string &name, const std::vector<std::string> &texts);
   /// observables {name: [reweighted mean, standard error, unweighted mean]}; v_, c_ and f_ are left off the name
   void set_observable(const std::string &name, const ReweightedMean &mean);
   /// The same entry, and all that is known of the observable as a member of "estimates"; kt in energy units for Delta F.
@@ -34,7 +36,8 @@ class Summary {
   void set_weights(const WeightSet &weights, const BlockRule &rule = {});
   /// The list "warnings", which is always there; called once.
   void set_warnings(const std::vector<std::string> &texts);
-  /// Add the members of another JSON object, its warnings to those here; throws std::runtime_error naming origin.
+  /// Add the figures of a validation, its warnings to those here. Throws std::runtime_error naming origin if it is of
+  /// another flow or all-atom energy than what this summary tells, or has a figure that is here already.
   void include(const std::string &json, const std::string &origin);
 
   std::string json() const;
