@@ -15,6 +15,7 @@
 #include "error.h"
 #include "fmt/format.h"
 
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,9 +36,9 @@ std::string marks(const Estimate &e)
 
 /* the report for the screen; an empty list of observables is allowed */
 
-std::string text_of(const MergedTables &tables, const std::vector<ObservableEstimate> &estimates,
-                    const BlockRule &rule)
+std::string text_of(const MergedTables &tables, const Report &report, const BlockRule &rule)
 {
+  const auto &estimates = report.estimates;
   const WeightSet &weights = tables.weights;
   const SampleTable &first = tables.head;
   const auto tail = weights.khat();
@@ -55,6 +56,14 @@ std::string text_of(const MergedTables &tables, const std::vector<ObservableEsti
                   tail.khat, tail.threshold, weights.zero_weights(), weights.nan_energies(),
                   weights.runs(), weights.walkers(), mean.log_mean.value, mean.log_mean.error,
                   mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
+  const auto &t = report.temperature, &f = report.fluctuation;
+  if (std::isfinite(t.error))
+    out += fmt::format("  beads: configurational temperature {:.4g} +- {:.2g} K (model {:.4g}), energy fluctuation {:.3g} "
+                       "+- {:.2g} of the canonical one\n",
+                       t.value * first.temperature, t.error * first.temperature, first.temperature,
+                       f.value, f.error);
+  else
+    out += "  beads: no figure tells whether they have the Boltzmann distribution of U_CG\n";
   if (estimates.empty()) return out;
   out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>7}\n",
                      "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
@@ -134,7 +143,7 @@ void BackmapReport::report(int narg, char **arg, bool whole)
       }
       if (keywords.given("runs")) tables.set_runs(runs);
       Report report(tables, rule);
-      output = text_of(tables, report.estimates, rule);
+      output = text_of(tables, report, rule);
       for (const auto &d : report.warnings)
         output += fmt::format("WARNING: {}: {}\n", WHAT, d.text);
       for (std::size_t i = 0; i < includes.size(); i++)

@@ -8,6 +8,7 @@
 
 #include "core/model_file.h"
 #include "core/rng.h"
+#include "core/sha256.h"
 #include "lammps/io.h"
 #include "lammps/keywords.h"
 #include "lammps/partitions.h"
@@ -65,7 +66,7 @@ void BackmapValidate::command(int narg, char **arg)
     }
     backmap_agree(lmp, trouble);
   }
-  report(held_out, sampler.seconds_flow() + sampler.seconds_energy());
+  report(held_out, sampler.seconds_flow() + sampler.seconds_energy(), sampler.probe());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -99,6 +100,7 @@ FlowSpec BackmapValidate::read_flow(const std::string &file)
   FlowSpec spec;
   std::string trouble;
   const std::string bytes = backmap_read_file(lmp, file, what);
+  flow_sum = sha256_hex(bytes);
   try {
     spec = FlowSpec::from_model(ModelFile::parse(bytes, file));
     if (temperature > 0.0 && std::fabs(temperature - spec.temperature) > 1e-6 * spec.temperature)
@@ -143,13 +145,17 @@ std::vector<double> BackmapValidate::read_frames(const FlowSpec &spec)
 
 /* ---------------------------------------------------------------------- */
 
-void BackmapValidate::report(const HeldOutFrames &held_out, double seconds)
+void BackmapValidate::report(const HeldOutFrames &held_out, double seconds,
+                             const std::vector<double> &probe)
 {
   Summary summary;
   if (comm->me == 0) {
     const WeightSet &weights = held_out.weights();
     const double median = held_out.conditional_ess(), low = held_out.conditional_ess(0.1),
                  smallest = held_out.conditional_ess(0.0), forward = held_out.forward_ess();
+    summary.set("flow", flow_sum);
+    summary.set("script", options.script);
+    summary.set_list("probe_energies", probe);
     const std::string key = fmt::format("conditional_ess_{}_m{}", name, options.samples);
     summary.set(key, median);
     summary.set(key + "_q10", low);

@@ -36,12 +36,12 @@ class BackmapValidate : public Command {
   BackmapTrajectory trajectory;
   int wanted = 200;    // frames
   double temperature = 0.0;
-  std::string json, name = "fg";
+  std::string json, name = "fg", flow_sum;
 
   void read_arguments(int narg, char **arg);
   BACKMAP_NS::FlowSpec read_flow(const std::string &file);
   std::vector<double> read_frames(const BACKMAP_NS::FlowSpec &);
-  void report(const BACKMAP_NS::HeldOutFrames &, double seconds);
+  void report(const BACKMAP_NS::HeldOutFrames &, double seconds, const std::vector<double> &probe);
 };
 
 }    // namespace LAMMPS_NS

@@ -10,7 +10,6 @@
 #include "core/rng.h"
 #include "core/sha256.h"
 #include "lammps/compat.h"
-#include "lammps/dynamics.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "molecule/features.h"
@@ -197,25 +196,35 @@ void FixBackmap::init()
 
 void FixBackmap::check_dynamics()
 {
-  if (!given.boltzmann) {
-    if (dynamics_told) return;
-    dynamics_told = true;
-    record.warnings = {"the frames are declared to be no sample of U_CG (ensemble none): F(z) of "
-                       "each frame is right, means over frames mean nothing"};
-    return;
-  }
-  const Dynamics dynamics = look_at_dynamics(lmp, spec.temperature);
+  if (!given.boltzmann) return;
+  dynamics = look_at_dynamics(lmp, spec.temperature);
   if (!dynamics.errors.empty())
     backmap_error(lmp,
                   "{}: {}; expected beads with the Boltzmann distribution of U_CG at {} K. Remedy: "
                   "fix langevin ... gjf (or fix gjf) at that temperature, nothing else that moves "
                   "the beads. To use such frames for F(z) alone: keyword ensemble none",
                   what, dynamics.errors[0], spec.temperature);
-  if (dynamics_told) return;
+}
+
+/* ----------------------------------------------------------------------
+   at the first frame, when it is known whether the fixes have moved the beads or rerun has
+------------------------------------------------------------------------- */
+
+void FixBackmap::tell_dynamics()
+{
+  if (dynamics_told || !given.weighted()) return;
   dynamics_told = true;
-  table.provenance.dynamics = dynamics.summary;
-  record.warnings = dynamics.warnings;
-  const std::string unknown = coarse->unknown_forces();
+  record.dynamics = moved ? dynamics.summary : "frames from outside (rerun)";
+  if (!given.boltzmann) {
+    record.warnings.emplace_back(
+        "the frames are declared to be no sample of U_CG (ensemble none): F(z) of each frame is "
+        "right, means over frames mean nothing");
+    return;
+  }
+  if (moved) record.warnings = dynamics.warnings;
+  const std::string unknown = virial.empty()
+      ? "the flow does not know the lengths of the bonds between beads"
+      : coarse->unknown_forces();
   if (!unknown.empty())
     record.warnings.push_back("it is not checked whether the beads are canonical: " + unknown);
   if (comm->me == 0)
@@ -224,21 +233,27 @@ void FixBackmap::check_dynamics()
 
 /* ---------------------------------------------------------------------- */
 
-void FixBackmap::setup_pre_reverse(int eflag, int vflag)
+void FixBackmap::setup_pre_reverse(int, int)
 {
-  pre_reverse(eflag, vflag);
+  keep_forces();
+}
+
+void FixBackmap::pre_reverse(int, int)
+{
+  moved = true;
+  keep_forces();
 }
 
 /* ----------------------------------------------------------------------
    forces as pair and bonded styles leave them, before thermostats add theirs; those on ghost atoms go home
 ------------------------------------------------------------------------- */
 
-void FixBackmap::pre_reverse(int, int)
+void FixBackmap::keep_forces()
 {
   bead_forces.clear();
   if (update->ntimestep % nevery || virial.empty() || !coarse->unknown_forces().empty()) return;
   const std::size_t n = 3 * static_cast<std::size_t>(atom->nlocal + atom->nghost);
-  bead_forces.assign(atom->f[0], atom->f[0] + n);
+  if (n > 0) bead_forces.assign(atom->f[0], atom->f[0] + n);
   if (force->newton) reverse_comm(comm, this);
   bead_forces.resize(3 * static_cast<std::size_t>(atom->nlocal));
 }
@@ -287,6 +302,7 @@ void FixBackmap::end_of_step()
 {
   coarse->addstep(update->ntimestep + nevery);
   if (update->whichflag != 1 || !at_temperature()) return;
+  tell_dynamics();
   for (auto &frame : coarse->frames(std::move(bead_forces))) pending.push_back(std::move(frame));
   if (pending.empty()) return;
   if (static_cast<int>(pending.size()) >= given.batch) evaluate();

@@ -16,6 +16,7 @@ FixStyle(backmap,FixBackmap);
 #include "fix.h"
 
 #include "lammps/coarse.h"
+#include "lammps/dynamics.h"
 #include "lammps/fix_backmap_options.h"
 #include "lammps/sampler.h"
 #include "molecule/bond_virial.h"
@@ -74,7 +75,8 @@ class FixBackmap : public Fix {
   BACKMAP_NS::BondVirial virial;
   BACKMAP_NS::EnsembleSeries ensemble{1.0};
   BACKMAP_NS::FrameRecord record;    // what is known of the frames of this run so far
-  bool dynamics_told = false;
+  BACKMAP_NS::Dynamics dynamics;
+  bool moved = false, dynamics_told = false;
   std::int64_t start_step = -1;
   std::vector<double> probe;    // see BackmapSampler::probe()
 
@@ -94,6 +96,8 @@ class FixBackmap : public Fix {
 
   void read_model();
   void check_dynamics();
+  void tell_dynamics();
+  void keep_forces();
   void look_at(const BACKMAP_NS::CoarseFrame &);
   bool at_temperature();
   void adopt_restart();

@@ -136,6 +136,7 @@ FreeEnergies TrainCgnet::take_free_energies(const Mapping &mapping, const CgnetS
 {
   FreeEnergies free;
   if (tables.empty()) return free;
+  std::vector<Provenance> energy_of_table;
   for (size_t t = 0; t < tables.size(); t++) {
     const auto &from = tables[t];
     const auto table = SampleTable::parse(from.table_text, from.table);
@@ -144,6 +145,13 @@ FreeEnergies TrainCgnet::take_free_energies(const Mapping &mapping, const CgnetS
       throw std::runtime_error(
           fmt::format("{}: temperature and units, expected {} K and {}, got {} K and {}",
                       from.table, temperature, update->unit_style, table.temperature, table.units));
+    // F(z) is that of the all-atom energy alone: flow and CG potential may differ from table to table
+    energy_of_table.push_back(table.provenance);
+    energy_of_table.back().flow = energy_of_table.back().coarse = "";
+    const std::string other = energy_of_table.back().difference(energy_of_table[0]);
+    if (!other.empty())
+      throw std::runtime_error(
+          fmt::format("{} does not belong to {}: {}", from.table, tables[0].table, other));
     const auto beads = BeadFrames::parse(from.dump_text, mapping.nbeads(), from.dump);
     free.append(free_energies(table, beads, (int) t, from.table));
   }

@@ -351,13 +351,16 @@ TEST(FixBackmap, BadInput)
                            const std::string &expected) {
     PlainLammps one(
         system +
-        "fix 1 all nve\nfix 2 all langevin 300 300 100 99\nfix hot all langevin 350 350 100 99\n" +
-        line);
+        "fix 1 all nve\nfix 2 all langevin 300 300 100 99\n" + line);
     refused(one, run, expected);
   };
   bad_run(fix_line(flow, fine, "thermostat none"), "run 0", "there is no fix none");
   bad_run(fix_line(flow, fine, "thermostat 1"), "run 0", "does not tell its target");
-  bad_run(fix_line(flow, fine, "thermostat hot"), "run 1", "the target of fix hot is 350");
+  const std::string hot = "fix hot all langevin 350 350 100 99\n";
+  for (const char *how : {"thermostat hot", "thermostat 2", "temp 300"})
+    bad_run(hot + fix_line(flow, fine, how), "run 1", "fix hot of style langevin holds 350 K");
+  bad_run(hot + fix_line(flow, fine, "thermostat hot ensemble none"), "run 1",
+          "the target of fix hot is 350");
   bad_run(fix_line(flow, fine, "temp 300 beads C N CA CB N C"), "run 1", "bead 5");
   bad_run("group some id 1 2 3 4 5\nfix bm some backmap 1 " + flow + " " + fine + " temp 300\n",
           "run 1", "expected 6, got 5");

@@ -29,9 +29,11 @@ TEST(Report, PartsOfASeriesAreTheWhole)
     all += frame;
     parts[(i / 7) % 2] += frame;
   }
-  const auto table_of = [&](const std::string &name, const std::string &dump) {
+  const auto table_of = [&](const std::string &name, const std::string &dump,
+                            const std::string &more = "") {
     PlainLammps lmp(toy.coarse_script() + "fix bm all backmap 1 " + flow + " " + fine +
-                    " samples 4 temp 300 observables v_b v_r table " + scratch_file(name) + "\n");
+                    " samples 4 temp 300 observables v_b v_r table " + scratch_file(name) + more +
+                    "\n");
     lmp.commands("rerun " + write_file(name + ".dump", dump) + " dump x y z box no");
     return scratch_file(name);
   };
@@ -70,11 +72,52 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   EXPECT_NEAR(a["log_mean_weight_estimate"]["value"], a["log_mean_weight"], 0.05);
   EXPECT_GT(a["log_mean_weight_estimate"]["error"], 0.0);
 
-  // the same table twice is two runs of the same timesteps, with the error of one over sqrt 2; told to be one, it is one
-  const auto twice = json(whole + " " + whole);
+  // two tables of the same timesteps are two runs; told to be one, they are one
+  const auto again = table_of("again", all, " seed 2");
+  const auto twice = json(whole + " " + again);
   EXPECT_EQ(twice["runs"], 2);
   EXPECT_EQ(twice["estimates"]["b"]["walkers"], 2);
-  EXPECT_EQ(json(whole + " " + whole, " runs 1")["runs"], 1);
+  EXPECT_EQ(json(whole + " " + again, " runs 1")["runs"], 1);
+
+  // the same samples twice would make the error too small: the table itself, a copy, a part, or twice in one file
+  {
+    PlainLammps lmp("");
+    const auto text = read_file(whole);
+    for (const auto &tables :
+         {whole + " " + whole, whole + " " + write_file("copy", text), whole + " " + second})
+      EXPECT_NE(lmp.error_of("backmap_report " + tables).find("once more"), std::string::npos);
+    EXPECT_NE(
+        lmp.error_of("backmap_report " + write_file("double", text + text)).find("table twice"),
+        std::string::npos);
+  }
+
+  // another flow, another all-atom energy, another CG potential: not merged
+  {
+    FlowSpec other = toy.flow();
+    other.linear_mean[0] += 0.01;
+    const auto table_with = [&](const std::string &coarse, const std::string &with_flow,
+                                const std::string &with_fine) {
+      PlainLammps lmp(coarse + "fix bm all backmap 1 " + with_flow + " " + with_fine +
+                      " samples 4 temp 300 seed 5 observables v_b v_r table " +
+                      scratch_file("other") + "\n");
+      lmp.commands("rerun " + write_file("other.dump", all) + " dump x y z box no");
+    };
+    const auto refused = [&](const std::string &why) {
+      PlainLammps lmp("");
+      const auto text = lmp.error_of("backmap_report " + whole + " " + scratch_file("other"));
+      EXPECT_NE(text.find(why), std::string::npos) << text;
+    };
+    table_with(toy.coarse_script(), write_model("other.flow", other), fine);
+    refused("model of the flow");
+    table_with(toy.coarse_script(), flow,
+               write_file("other.in", toy.fine_script("bond_coeff 1 20.01 1.6\n")));
+    refused("all-atom energy");
+    table_with(toy.coarse_script() + "bond_coeff 1 12.01 1.6\n", flow, fine);
+    refused("coarse-grained potential");
+    table_with(toy.coarse_script(), flow, fine);
+    PlainLammps lmp("");
+    EXPECT_NO_THROW(lmp.commands("backmap_report " + whole + " " + scratch_file("other")));
+  }
   EXPECT_EQ(json(first + " " + second, " runs 2")["estimates"]["b"]["walkers"], 2);
 
   // an observable that is 0 or 1 has a free energy: that of bonds beyond the all-atom minimum
@@ -94,8 +137,9 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   // an empty table is a partition that never had the temperature
   const auto empty = write_file("empty", SampleTable::parse(read_file(whole), whole).header());
   EXPECT_EQ(json(whole + " " + empty)["joint_ess"], a["joint_ess"]);
-  const auto more =
-      json(whole, " include " + write_file("more.json", "{\"conditional_ess_fg_m500\": 0.8}"));
+  nlohmann::json held_out = {{"conditional_ess_fg_m500", 0.8}};
+  for (const char *key : {"flow", "probe_energies"}) held_out[key] = a[key];
+  const auto more = json(whole, " include " + write_file("more.json", held_out.dump()));
   EXPECT_EQ(more["conditional_ess_fg_m500"], 0.8);
 
   PlainLammps lmp("");
@@ -107,7 +151,7 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   refused("backmap_report no-such-table", "no-such-table");
   refused("backmap_report " + whole + " json", "keyword json");
   refused("backmap_report " + whole + " blocks 2", "blocks");
-  refused("backmap_report " + whole + " " + whole + " runs 3", "runs, expected a divisor");
+  refused("backmap_report " + whole + " " + again + " runs 3", "runs, expected a divisor");
   refused("backmap_report " + whole + " runs 0", "runs");
   SampleTable other = SampleTable::parse(read_file(whole), whole);
   other.samples = 5;

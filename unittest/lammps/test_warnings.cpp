@@ -171,13 +171,21 @@ TEST(Warnings, a_flow_that_misses_configurations)
     EXPECT_EQ(j["warnings"].size(), narrow ? 1u : 0u) << j["warnings"];
     EXPECT_EQ(read_file(log).find("the flow misses configurations") != std::string::npos, narrow);
 
-    // the report that includes the validation has its warnings, too
-    const Toy healthy;
-    const Result r = run(healthy, healthy.flow(), "beside");
+    // the report that includes the validation has its warnings, too; that of another flow is refused, and a name twice
+    const Result r = run(toy, spec, "beside");
+    const auto report = "backmap_report " + scratch_file("beside.txt") + " json " +
+        scratch_file("both.json") + " include " + json;
     PlainLammps lmp("");
-    lmp.commands("backmap_report " + scratch_file("beside.txt") + " json " +
-                 scratch_file("both.json") + " include " + json);
-    EXPECT_EQ(nlohmann::json::parse(read_file(scratch_file("both.json")))["warnings"].size(),
-              narrow ? 1u : 0u);
+    lmp.commands(report);
+    int missed = 0;
+    const auto both = nlohmann::json::parse(read_file(scratch_file("both.json")));
+    for (const auto &w : both["warnings"])
+      missed += w.get<std::string>().find("misses configurations") != std::string::npos;
+    EXPECT_EQ(missed, narrow ? 1 : 0);
+    EXPECT_NE(lmp.error_of(report + " include " + json).find("is there already"), std::string::npos);
+    FlowSpec another = spec;
+    another.linear_mean[0] += 0.01;
+    run(toy, another, "beside");
+    EXPECT_NE(lmp.error_of(report).find("model of the flow"), std::string::npos);
   }
 }

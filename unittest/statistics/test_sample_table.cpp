@@ -109,7 +109,10 @@ TEST(Summary, NumbersThatAreNoneAreNull)
   s.set("a", std::nan(""));
   s.set("b", 1.5);
   s.set_observable("v_phi", {1.0, std::nan(""), 2.0});
-  s.include("{\"c\": 7}", "file.json");
+  s.set("flow", std::string("f"));
+  s.set_list("probe_energies", std::vector<double>{1.0, 2.0});
+  const std::string same = "\"flow\": \"f\", \"probe_energies\": [1.0, 2.000000001]";
+  s.include("{\"c\": 7, " + same + "}", "file.json");
   const std::string json = s.json();
   EXPECT_NE(json.find("\"a\": null"), std::string::npos);
   EXPECT_NE(json.find("\"b\": 1.5"), std::string::npos);
@@ -117,4 +120,18 @@ TEST(Summary, NumbersThatAreNoneAreNull)
   EXPECT_NE(json.find("\"c\": 7"), std::string::npos);
   EXPECT_THROW(s.include("[1]", "file.json"), std::runtime_error);
   EXPECT_THROW(s.include("{", "file.json"), std::runtime_error);
+
+  // what is there already, another flow, another energy, and what does not tell
+  const auto refused = [&](const std::string &text, const std::string &why) {
+    try {
+      s.include(text, "file.json");
+      ADD_FAILURE() << text;
+    } catch (const std::runtime_error &e) {
+      EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
+    }
+  };
+  refused("{\"c\": 7, " + same + "}", "the figure c is there already");
+  refused("{\"flow\": \"g\", \"probe_energies\": [1.0, 2.0]}", "model of the flow");
+  refused("{\"flow\": \"f\", \"probe_energies\": [1.0, 2.1]}", "all-atom energy");
+  refused("{\"d\": 7}", "expected the member \"flow\"");
 }

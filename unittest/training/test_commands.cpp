@@ -623,6 +623,7 @@ TEST(Correction, free_energy_of_frames)
 {
   SampleTable t;
   t.kt = 0.5;
+  t.samples = 3;
   for (int step : {5, 7})
     for (int j = 0; j < 3; j++) {
       SampleTable::Row r;
@@ -648,6 +649,15 @@ TEST(Correction, free_energy_of_frames)
 
   EXPECT_THROW(BeadFrames::parse(dump, 3, "b.dump"), std::runtime_error);
   EXPECT_THROW(BeadFrames::parse(dump.substr(0, 120), 2, "b.dump"), std::runtime_error);
+  // the same step twice, as by append: in the table, and in the dump with other positions
+  auto twice = t;
+  twice.rows.insert(twice.rows.end(), t.rows.begin(), t.rows.end());
+  EXPECT_THROW(free_energies(twice, beads, 3, "t.txt"), std::runtime_error);
+  EXPECT_NO_THROW(BeadFrames::parse(dump + dump, 2, "b.dump"));
+  auto moved = dump;
+  moved.replace(moved.rfind("9.5"), 3, "9.6");
+  EXPECT_THROW(BeadFrames::parse(dump + moved, 2, "b.dump"), std::runtime_error);
+
   auto other = beads;
   other.z.clear();
   EXPECT_THROW(free_energies(t, other, 0, "t.txt"), std::runtime_error);

@@ -153,7 +153,6 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
         "no fix of this run holds a temperature: at constant energy the beads are not "
         "Boltzmann-distributed. Remedy: fix langevin ... gjf (or fix gjf)");
   out.summary += fmt::format("{}timestep {}", out.summary.empty() ? "" : ", ", lmp->update->dt);
-  if (!moves) out.summary = "frames from outside (rerun)";
   return out;
 }
 

@@ -62,12 +62,13 @@ void MergedTables::refuse_repeated(const SampleTable &table, const std::string &
     if (row.sample != 0 || !std::isfinite(row.logweight)) continue;
     const auto found = seen_.emplace(Seen{row.step, row.molecule, row.logweight, row.logq}, count);
     if (found.second) continue;
-    const std::string &other = origins_[found.first->second];
+    const int other = found.first->second;
     throw std::runtime_error("sample table " + origin + ": the samples at step " +
                              std::to_string(row.step) + ", molecule " +
                              std::to_string(row.molecule) + " are " +
-                             (other == origin ? "in this table twice"
-                                              : "those of table " + other + " once more") +
+                             (other == count
+                                  ? "in this table twice"
+                                  : "those of table " + origins_[other] + " once more") +
                              "; the same samples, counted twice, would make the error too small");
   }
 }
@@ -122,7 +123,7 @@ void Report::set_records(const MergedTables &tables)
     fluctuations.push_back(r.fluctuation);
     outside += r.outside;
     looked += r.looked;
-    const std::string &d = r.provenance.dynamics;
+    const std::string &d = r.dynamics;
     if (!d.empty() && std::find(dynamics.begin(), dynamics.end(), d) == dynamics.end())
       dynamics.push_back(d);
   }

@@ -80,7 +80,6 @@ std::string SampleTable::header() const
   add("coarse", provenance.coarse);
   add("script", provenance.script);
   add("probe_energies", numbers(provenance.probe));
-  add("dynamics", provenance.dynamics);
   text += COLUMNS;
   for (const auto &o : observables) text += " " + o;
   return text + "\n";
@@ -99,6 +98,7 @@ std::string SampleTable::trailer(const FrameRecord &r, double time) const
       text += std::string("# ") + key + " " +
           numbers({u.value * unit, u.error * unit, u.dof, u.frames}) + "\n";
   };
+  if (!r.dynamics.empty()) text += "# dynamics " + r.dynamics + "\n";
   for (const auto &s : r.starts) text += "# start " + numbers(s) + "\n";
   unity("configurational_temperature", r.temperature, temperature);
   unity("energy_fluctuation", r.fluctuation, 1.0);
@@ -228,8 +228,6 @@ void Reader::read_provenance(const std::string &key, const std::string &value)
     p.script = value;
   else if (key == "probe_energies")
     p.probe = read_numbers(value, 2);
-  else if (key == "dynamics")
-    p.dynamics = value;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -239,6 +237,7 @@ void Reader::read_record(const std::string &key, const std::string &value)
   FrameRecord &r = table.records.back();
   if (key == "warning" && std::find(r.warnings.begin(), r.warnings.end(), value) == r.warnings.end())
     r.warnings.push_back(value);
+  if (key == "dynamics") r.dynamics = value;
   if (key == "start") r.starts.push_back(read_numbers(value, 0));
   if (key == "outside") {
     const auto v = read_numbers(value, 2);

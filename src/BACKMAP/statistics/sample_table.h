@@ -26,7 +26,6 @@ struct Provenance {
   std::string coarse;           ///< styles of the CG potential, each with a checksum where it has one
   std::vector<double> probe;    ///< energies of the fine script at two fixed structures
   std::string script;           ///< name of the fine script, for people
-  std::string dynamics;         ///< styles of the fixes that move the beads, and the time step
 
   /// What must agree for samples to be merged and does not (flow, coarse, probe), with both values; empty if it does.
   std::string difference(const Provenance &other) const;
@@ -35,6 +34,7 @@ struct Provenance {
 /// What the frames of one table say about the distribution that they were drawn from.
 struct FrameRecord {
   Provenance provenance;
+  std::string dynamics;    ///< styles of the fixes that moved the beads, and the time step
   std::vector<std::vector<double>> starts;    ///< torsions of the beads of each molecule in the first frame, degrees
   std::int64_t outside = 0, looked = 0;    ///< frames outside the range of the flow's training data, of how many
   Unity temperature{0.0, NAN, 0.0, 0.0};    ///< see EnsembleSeries; without error: not known
@@ -43,10 +43,10 @@ struct FrameRecord {
 };
 
 /// Header: "# backmap sample table 1", then one line "# key value" each for units, temperature (K), kT (energy units),
-/// samples (a frame), molecule, flow, coarse, script, probe_energies, dynamics, and a last line "# step molecule sample
+/// samples (a frame), molecule, flow, coarse, script, probe_energies, and a last line "# step molecule sample
 /// logweight U U_CG logq observables...".  Rows in that order; energies in the units; -inf is weight zero, nan an energy
 /// that is not a number. Comment lines among the rows: "# constant C" of the histogram weights; "# seconds S", the
-/// processor time of all ranks, and "# outside N OF", which add up; "# start TORSIONS" (degrees) of each molecule; "# configurational_temperature
+/// processor time of all ranks, and "# outside N OF", which add up; "# dynamics TEXT"; "# start TORSIONS" (degrees) of each molecule; "# configurational_temperature
 /// VALUE ERROR DOF FRAMES" (K) and "# energy_fluctuation ...", of which the last counts; "# warning TEXT".
 struct SampleTable {
   std::string units = "real", name;    ///< name: of the molecule

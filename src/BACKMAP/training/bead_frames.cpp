@@ -185,7 +185,11 @@ BeadFrames BeadFrames::parse(const std::string &text, int nbeads, const std::str
           if (!std::isfinite(v)) dump.fail("a coordinate is not a finite number");
           z.push_back(v);
         }
-      out.z[{frame.step, beads[i].mol}] = z;
+      const auto placed = out.z.insert({{frame.step, beads[i].mol}, z});
+      if (!placed.second && placed.first->second != z)
+        dump.fail("step " + std::to_string(frame.step) + ", molecule " +
+                  std::to_string(beads[i].mol) +
+                  " is in the dump twice, with different positions; expected a dump for each run");
     }
   }
   if (out.z.empty()) throw std::runtime_error(origin + ": no frames");

@@ -40,6 +40,11 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
     auto &s = samples[{row.step, row.molecule}];
     double a = -row.u / table.kt - row.logq;
     if (!std::isfinite(a)) a = -INFINITY;    // no weight: overlapping atoms, invalid draws
+    if (static_cast<int>(s.first.size()) == table.samples)
+      throw std::runtime_error(origin + ": step " + std::to_string(row.step) + ", molecule " +
+                               std::to_string(row.molecule) +
+                               " is in the table twice (append?); its samples would be taken for "
+                               "those of one configuration. Expected a table for each run");
     s.first.push_back(a);
     s.second = row.ucg / table.kt;
   }
