@@ -107,6 +107,53 @@ TEST(Ranks, StatisticsAreTheSameOnEveryRank)
   EXPECT_EQ(lmp.value("f_bm[1]"), 15.0);
 }
 
+// forces of the beads, some of them on ghost atoms, gathered from all ranks: the figures of one rank
+TEST(Ranks, ConfigurationalTemperature)
+{
+  const Toy toy;
+  const auto flow = shared_name(write_model("toy.flow", toy.flow())),
+             fine = shared_name(write_file("toy.in", toy.fine_script()));
+  std::mt19937_64 engine(11);
+  std::string dump;
+  for (int i = 0; i < 200; i++) {
+    std::vector<double> z;
+    for (int m = 0; m < 3; m++) {
+      auto one = toy.draw(engine, toy.coarse_k);
+      for (int k = 0; k < 9; k += 3) one[k] += 30.0 * m - 31.0;    // across the borders of the ranks
+      z.insert(z.end(), one.begin(), one.end());
+    }
+    dump += dump_frame(i + 1, z);
+  }
+  const auto frames = shared_name(write_file("toy.dump", dump));
+  const auto figures = [&](MPI_Comm comm) {
+    const auto table = shared_name(scratch_file("table"));
+    {
+      PlainLammps lmp("", comm);
+      lmp.commands("processors * 1 1\n" + toy.coarse_script(3) + "fix bm all backmap 1 " + flow +
+                   " " + fine + " samples 1 temp 300 table " + table + "\nrerun " + frames +
+                   " dump x y z box no");
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    const FrameRecord r = SampleTable::parse(read_file(table), table).records.at(0);
+    MPI_Barrier(MPI_COMM_WORLD);
+    return r;
+  };
+  FrameRecord one;
+  if (world_rank() == 0) {
+    PlainLammps lmp(toy.coarse_script(3) + "fix bm all backmap 1 " + flow + " " + fine +
+                    " samples 1 temp 300 table " + scratch_file("one"));
+    lmp.commands("rerun " + frames + " dump x y z box no");
+    one = SampleTable::parse(read_file(scratch_file("one")), "one").records.at(0);
+  }
+  const FrameRecord all = figures(MPI_COMM_WORLD);
+  if (world_rank() != 0) return;
+  EXPECT_EQ(one.temperature.frames, 600.0);
+  EXPECT_NEAR(one.temperature.value, 1.0, 4.0 * one.temperature.error);
+  EXPECT_NEAR(all.temperature.value, one.temperature.value, 1e-9);
+  EXPECT_NEAR(all.temperature.error, one.temperature.error, 1e-9);
+  EXPECT_NEAR(all.fluctuation.value, one.fluctuation.value, 1e-9);
+}
+
 // the script fails on rank 1 alone; every rank must stop with its text
 TEST(Ranks, ErrorOfTheFineScriptOnOneRank)
 {
