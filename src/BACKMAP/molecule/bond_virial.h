@@ -18,7 +18,7 @@ namespace BACKMAP_NS {
 
 /**
    For any vector field B and positions with density exp(-U/kT), <B . grad U> = kT <div B>
-   (hypervirial theorem; Jepps, Ayton and Evans, Phys. Rev. E 62, 4757 (2000), equation 3). Here B
+   (hypervirial theorem; Jepps, Ayton and Evans, Phys. Rev. E 62, 4757 (2000)). Here B
    stretches one bond of length r: both its beads move along it by (r - r0)/2, away from each other.
    No second derivative of U is needed, r0 may be any constant, and a stiff bond weighs as much as a
    soft one: for a harmonic bond the virial is (r - r0)^2 / variance, less than its ideal value if
