@@ -106,7 +106,7 @@ TEST(Observables, KineticPressureIsRefusedWithTheRemedy)
       {{"c_thermo_press", "", remedy},
        {"c_thermo_press[2]", "", remedy},
        {"c_p", "compute p all pressure thermo_temp\n", remedy},
-       {"v_pres", "variable pres equal press\n", remedy},
+       {"v_total", "variable total equal press\n", remedy},
        {"c_ssum", "compute s all stress/atom thermo_temp\ncompute ssum all reduce sum c_s[2]\n",
         remedy}});
 }
