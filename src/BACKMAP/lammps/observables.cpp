@@ -93,14 +93,14 @@ std::string clock_in(LAMMPS *lmp, const std::string &formula, std::set<std::stri
   for (auto at = formula.begin(); at != formula.end();) {
     at = std::find_if(at, formula.end(), of_word);
     const auto end = std::find_if_not(at, formula.end(), of_word);
-    const std::string word(at, end);
+    std::string word(at, end);
     at = end;
     for (const char *clock : {"cpu", "tpcpu", "spcpu", "cpuremain", "timeremain"})
       if (word == clock && lmp->group->find(word) < 0) return word;
     if (word.compare(0, 2, "v_") != 0 || !seen.insert(word).second) continue;
     const int i = variable->find(word.c_str() + 2);
     if (i < 0 || !variable->equalstyle(i) || variable->internalstyle(i)) continue;
-    const std::string found = clock_in(lmp, (variable->*member(Formulas()))[i][0], seen);
+    std::string found = clock_in(lmp, (variable->*member(Formulas()))[i][0], seen);
     if (!found.empty()) return found;
   }
   return "";
