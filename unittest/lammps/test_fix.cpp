@@ -318,6 +318,9 @@ TEST(FixBackmap, BadInput)
   bad(fix_line(flow, fine, ""), "expected thermostat FIXID, or temp T");
   bad(fix_line(flow, fine, "temp 300 thermostat 2"), "exclude each other");
   bad(fix_line(flow, fine, "temp 300 observables v_none"), "v_none does not exist");
+  bad(fix_line(flow, write_file("hot.in", ala2_script("variable t equal temp\n")),
+               "temp 300 observables v_t"),
+      "v_t of the fine script");
   bad(fix_line(flow, "NONE", "observables v_phi"), "need a fine script");
   bad(fix_line(flow, fine, "temp 300 precision half"), "single or double");
   bad(fix_line(flow, fine, "temp 300 backend gpu"), "serial or kokkos");
@@ -392,6 +395,33 @@ TEST(FixBackmap, BadInput)
     PlainLammps one(system + fix_line(flow, uneven, "temp 300"));
     refused(one, "run 1", "are equivalent in the model");
   }
+}
+
+// a sample with an energy but without a value ends the run, and the rows before it are in the table
+TEST(FixBackmap, ObservableWithoutAValue)
+{
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto table = scratch_file("novalue.txt");
+  const auto rows = [&](const std::string &limit) {
+    const auto fine =
+        write_file("novalue.in", toy.fine_script("variable no equal 1e20*(v_r>" + limit + ")\n"));
+    PlainLammps lmp(toy.coarse_script() +
+                    fix_line(flow, fine, "samples 4 temp 300 observables v_no table " + table));
+    const auto text = lmp.error_of(
+        "rerun " + write_file("novalue.dump", toy_dump(toy, toy.coarse_k, 500, 1, 17)) +
+        " dump x y z box no");
+    for (const char *part :
+         {": step ", ", molecule 1, sample ", ": observable v_no of the fine script ", "got 1e20"})
+      EXPECT_EQ(text.find(part) == std::string::npos, text.empty()) << text;
+    return std::make_pair(text.empty(), SampleTable::parse(read_file(table), table).rows.size());
+  };
+  EXPECT_EQ(rows("100.0"), std::make_pair(true, std::size_t(2000)));
+  const auto some = rows("1.75");
+  printf("%d rows before the sample without a value\n", static_cast<int>(some.second));
+  EXPECT_FALSE(some.first);
+  EXPECT_GT(some.second, 0u);
+  EXPECT_LT(some.second, 2000u);
 }
 
 // energies that are not numbers are counted, not used

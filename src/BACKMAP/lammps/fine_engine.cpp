@@ -66,12 +66,18 @@ template <class Map> void add_styles(const Map *from, Map *to)
 
 template <class F> void FineEngine::guarded(F &&f) const
 {
+  guarded("fine script " + script_, f);
+}
+
+template <class F> void FineEngine::guarded(const std::string &what, F &&f) const
+{
   try {
     f();
   } catch (const LAMMPSException &e) {
+    if (ready_) recover(lmp_);
     std::string text = e.what();
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    throw std::runtime_error("fine script " + script_ + ": " + text);
+    throw std::runtime_error(what + ": " + text);
   }
 }
 
@@ -96,7 +102,7 @@ FineEngine::FineEngine(const std::string &script, Role role,
     guarded([&] {
       lmp_ = new LAMMPS(static_cast<int>(args.size()), args.data(), MPI_COMM_SELF);
       if (parent) take_styles(parent);
-      for (const char *name : {"logweight", "cgstep", "molecule", "sample"})
+      for (const char *name : SAMPLE_LABELS)
         lmp_->input->variable->set(std::string(name) + " internal 0.0");
       if (role == Role::Silent) silence();
       lmp_->input->file(script_.c_str());
@@ -238,8 +244,10 @@ void FineEngine::start()
   lmp_->init();
   pe_ = lmp_->modify->find_compute("thermo_pe");
   every_row_ = fixes_write();
+  hide_fixes_of_motion(lmp_);
   lmp_->modify->addstep_compute_all(update->ntimestep);
   update->integrate->setup_minimal(1);
+  virial_ = virial_used(lmp_);
   find_atoms();
   static_ = all_pairs_listed();
   ready_ = true;
@@ -323,63 +331,40 @@ bool FineEngine::has_output() const
 }
 
 /* ----------------------------------------------------------------------
-   evaluated once here, so that what does not exist is an error before the first sample
+   evaluated here, so that what does not exist or means nothing is an error before the first sample
 ------------------------------------------------------------------------- */
 
 int FineEngine::request(const std::string &text)
 {
   for (std::size_t k = 0; k < observables_.size(); k++)
     if (observables_[k].text == text) return static_cast<int>(k);
-  if (text.size() < 3 || text[1] != '_' || !std::strchr("vcf", text[0]))
-    throw std::runtime_error(
-        "observable, expected v_NAME, c_ID, c_ID[i] or f_ID of the fine script " + script_ +
-        ", got " + text);
-  const std::string name = text.substr(2, text.find('[') - 2);
-  Observable o{text, -1};
-  bool found = false;
-  if (text[0] == 'v') {
-    o.variable = lmp_->input->variable->find(name.c_str());
-    found = o.variable >= 0;
-    if (found &&
-        (text.find('[') != std::string::npos || !lmp_->input->variable->equalstyle(o.variable))) {
-      if (text.find('[') == std::string::npos)
-        throw std::runtime_error("observable " + text + " of the fine script " + script_ +
-                                 ": expected an equal-style variable");
-      o.variable = -1;
-    }
-  } else if (text[0] == 'c') {
-    found = lmp_->modify->find_compute(name) >= 0;
-  } else {
-    found = lmp_->modify->find_fix(name) >= 0;
-  }
-  if (!found)
-    throw std::runtime_error("observable " + text + " does not exist in the fine script " +
-                             script_);
+  Observable o = find_observable(lmp_, script_, text);
+  check(o);
   observables_.push_back(o);
-  // the virial is only evaluated if an observable turns out to need it: it costs a fifth of the time
-
-  for (;;) {
-    try {
-      guarded([&] {
-        lmp_->update->whichflag = 1;
-        next_step(lmp_->update->ntimestep + 1);
-        lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
-        if (o.variable >= 0)
-          lmp_->input->variable->compute_equal(o.variable);
-        else
-          lmp_->input->variable->compute_equal(o.text);
-      });
-      break;
-    } catch (...) {
-      if (!virial_) {
-        virial_ = true;
-        continue;
-      }
-      observables_.pop_back();
-      throw;
-    }
-  }
   return static_cast<int>(observables_.size()) - 1;
+}
+
+/* ----------------------------------------------------------------------
+   the virial costs a fifth of the time: it is evaluated here, and for the samples only if an observable asks for it
+------------------------------------------------------------------------- */
+
+void FineEngine::check(Observable &o)
+{
+  const bool virial = virial_;
+  virial_ = true;
+  try {
+    guarded(o.name, [&] {
+      const bigint step = lmp_->update->ntimestep;
+      o.checked = std::isfinite(energy_at(step + 1));
+      const double value = value_of(lmp_, o);
+      const bool needed = virial_used(lmp_);
+      if (o.checked) check_observable(lmp_, o, energy_at(step + 2), value);
+      virial_ = virial || needed;
+    });
+  } catch (...) {
+    virial_ = virial;
+    throw;
+  }
 }
 
 /* ----------------------------------------------------------------------
@@ -420,24 +405,39 @@ void FineEngine::set_coordinates(const double *x)
 
 /* ---------------------------------------------------------------------- */
 
+double FineEngine::energy_at(std::int64_t step)
+{
+  next_step(step);
+  lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
+  if (!static_) find_atoms();
+  Compute *pe = lmp_->modify->compute[pe_];
+  const double energy = pe->compute_scalar();
+  pe->invoked_flag |= Compute::INVOKED_SCALAR;
+  return energy;
+}
+
+/* ---------------------------------------------------------------------- */
+
 double FineEngine::evaluate(const double *x, double *obs)
 {
   double energy = 0.0;
   if (obs) std::fill(obs, obs + observables_.size(), std::numeric_limits<double>::quiet_NaN());
+  const auto compute = [&] { energy = energy_at(lmp_->update->ntimestep + 1); };
   guarded([&] {
-    next_step(lmp_->update->ntimestep + 1);
     set_coordinates(x);
-    lmp_->update->integrate->setup_minimal(static_ ? 0 : 1);
-    if (!static_) find_atoms();
-    Compute *pe = lmp_->modify->compute[pe_];
-    energy = pe->compute_scalar();
-    pe->invoked_flag |= Compute::INVOKED_SCALAR;
-    if (!obs || !std::isfinite(energy)) return;
-    Variable *variable = lmp_->input->variable;
-    for (std::size_t k = 0; k < observables_.size(); k++)
-      obs[k] = observables_[k].variable >= 0 ? variable->compute_equal(observables_[k].variable)
-                                             : variable->compute_equal(observables_[k].text);
+    compute();
   });
+  if (!obs || !std::isfinite(energy)) return energy;
+  for (Observable &o : observables_)
+    if (!o.checked) {
+      check(o);
+      guarded(compute);
+    }
+  for (std::size_t k = 0; k < observables_.size(); k++)
+    guarded(observables_[k].name, [&] {
+      obs[k] = value_of(lmp_, observables_[k]);
+      check_value(observables_[k], obs[k]);
+    });
   return energy;
 }
 

@@ -10,6 +10,8 @@
 #ifndef BACKMAP_LAMMPS_FINE_ENGINE_H
 #define BACKMAP_LAMMPS_FINE_ENGINE_H
 
+#include "lammps/observables.h"
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -54,12 +56,13 @@ class FineEngine {
   /// true if the neighbor list holds all pairs for ever, false if it is rebuilt for every configuration
   bool static_neighbors() const { return static_; }
 
-  /// Have an observable (v_NAME, c_ID, c_ID[i], c_ID[i][j], f_ID...) evaluated; its column in evaluate().
+  /// Have an observable (v_NAME, c_ID, c_ID[i], c_ID[i][j], f_ID...) evaluated; its column in evaluate().  Refused with the
+  /// reason if it is no function of the coordinates; if the energy of the script's structure is not finite, by evaluate().
   int request(const std::string &observable);
   int nobservables() const { return static_cast<int>(observables_.size()); }
 
   /// Potential energy of x [natoms][3], in the units of the script; observables to obs [nobservables] unless null,
-  /// which are left at NaN when the energy is not finite.
+  /// which are left at NaN when the energy is not finite; otherwise an observable without a value is an error.
   double evaluate(const double *x, double *obs);
   /// [natoms][3] forces of the last evaluate()
   void forces(double *f) const;
@@ -68,11 +71,6 @@ class FineEngine {
   void write(std::int64_t row, const double *x, const SampleLabel &label);
 
  private:
-  struct Observable {
-    std::string text;
-    int variable;
-  };
-
   std::string script_, units_;
   LAMMPS_NS::LAMMPS *lmp_ = nullptr;
   int natoms_ = 0;
@@ -83,6 +81,7 @@ class FineEngine {
   std::vector<Observable> observables_;
 
   template <class F> void guarded(F &&f) const;
+  template <class F> void guarded(const std::string &what, F &&f) const;
   void take_styles(const LAMMPS_NS::LAMMPS *parent);
   void silence();
   void check();
@@ -92,6 +91,8 @@ class FineEngine {
   bool fixes_write() const;
   void set_coordinates(const double *x);
   void next_step(std::int64_t step);
+  double energy_at(std::int64_t step);
+  void check(Observable &observable);
   void label(const SampleLabel &label);
   void close();
 };

@@ -202,15 +202,21 @@ void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64
     std::fill(obs + i * nobs, obs + (i + 1) * nobs, NOT_A_NUMBER);
     u[i] = logq[i] == INF ? INF : NOT_A_NUMBER;
     if (!engine_ || logq[i] == INF) continue;
-    u[i] = engine_->evaluate(x + i * stride, obs + i * nobs);
-    if (u[i] == -INF) {
+    const auto where = [&] {
       const std::int64_t at = first + i;
       const CoarseFrame &f = frames[at / options_.samples];
-      throw std::runtime_error(
-          "all-atom energy at step " + std::to_string(f.step) + ", molecule " +
-          std::to_string(f.molecule) + ", sample " + std::to_string(at % options_.samples) +
-          ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
+      return "step " + std::to_string(f.step) + ", molecule " + std::to_string(f.molecule) +
+          ", sample " + std::to_string(at % options_.samples);
+    };
+    try {
+      u[i] = engine_->evaluate(x + i * stride, obs + i * nobs);
+    } catch (const std::exception &e) {
+      throw std::runtime_error(where() + ": " + e.what());
     }
+    if (u[i] == -INF)
+      throw std::runtime_error(
+          "all-atom energy at " + where() +
+          ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
     if (!rotors_checked_ && std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
   }
 }
