@@ -102,7 +102,7 @@ std::string text_of(const MergedTables &tables, const std::vector<ObservableEsti
         first.observables[k], e.mean.value, shown(e.mean.error, 3), e.unweighted,
         shown(e.mean.lower, 6), shown(e.mean.upper, 6), shown(e.neff, 4),
         shown(static_cast<double>(weights.frames()) / e.mean.tau, 4),
-        e.indicator ? fmt::format("{:.0f}", e.visits.entries()) : "-", e.mean.blocks, own);
+        e.indicator ? fmt::format("{:.0f}", e.visits.entries) : "-", e.mean.blocks, own);
   }
   for (std::size_t k = 0; k < estimates.size(); k++) {
     const Estimate &f = estimates[k].delta_f;

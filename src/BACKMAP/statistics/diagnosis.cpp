@@ -129,7 +129,7 @@ Diagnosis diagnose_state(const std::string &name, const ObservableEstimate &e)
                  e.mean.value > 0.5 ? "0" : "1", CROSS)};
   const std::string visits =
       text("the state %s = 1 was entered %.0f and left %.0f time(s) in %.0f frames", what,
-           v.entries(), v.exits(), v.frames());
+           v.entries, v.exits, v.frames());
   if (e.state == StateMark::OneVisit)
     return {"one_visit",
             text("%s: it, or the rest, was seen in one stretch or in one run only. How often this "

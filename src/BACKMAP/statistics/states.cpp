@@ -21,7 +21,7 @@ constexpr double ROUNDING = 1e-9;    // of sums of shares that are not whole num
 
 double step_rate(const Visits &v)
 {
-  return v.entries() / (v.frames() - v.inside()) + v.exits() / v.inside();
+  return v.entries / (v.frames() - v.inside) + v.exits / v.inside;
 }
 }    // namespace
 
@@ -33,26 +33,26 @@ void Visits::add_frame(double ones, double samples)
 {
   if (!(samples > 0.0)) return;
   const double share = ones / samples, mixed = (samples - ones) * share;
-  entries_ += mixed;
-  exits_ += mixed;
-  inside_ += share;
-  outside_ += 1.0 - share;
-  if (last_ < 0.0) {
-    began_inside_ += share;
-    began_outside_ += 1.0 - share;
+  entries += mixed;
+  exits += mixed;
+  inside += share;
+  outside += 1.0 - share;
+  if (last < 0.0) {
+    began_inside += share;
+    began_outside += 1.0 - share;
   } else {
-    entries_ += (1.0 - last_) * share;
-    exits_ += last_ * (1.0 - share);
+    entries += (1.0 - last) * share;
+    exits += last * (1.0 - share);
   }
-  last_ = share;
+  last = share;
 }
 
 /* ---------------------------------------------------------------------- */
 
 bool Visits::once() const
 {
-  return crossings() < 1.0 - ROUNDING || began_inside_ + entries_ < 2.0 - ROUNDING ||
-      began_outside_ + exits_ < 2.0 - ROUNDING;
+  return crossings() < 1.0 - ROUNDING || began_inside + entries < 2.0 - ROUNDING ||
+      began_outside + exits < 2.0 - ROUNDING;
 }
 
 /* ----------------------------------------------------------------------
@@ -71,7 +71,7 @@ double Visits::autocorrelation_time() const
 double Visits::log_odds_error() const
 {
   const double one_step = std::max(0.0, 2.0 - step_rate(*this));
-  return std::sqrt(0.5 * one_step * (1.0 / entries_ + 1.0 / exits_));
+  return std::sqrt(0.5 * one_step * (1.0 / entries + 1.0 / exits));
 }
 
 /* ---------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ Population population(const std::vector<std::vector<RatioTerm>> &walkers, const 
     f.error = f.dof = NOT_A_NUMBER;
   else {
     f.error = std::max(f.error, visits.log_odds_error());
-    f.dof = std::max(1.0, std::min(f.dof, visits.crossings() - 1.0));
+    f.dof = std::min(f.dof, std::max(2.0, visits.crossings() - 1.0));
   }
   const double half = student_quantile(0.975, f.dof) * f.error;
   f.lower = f.value - half;

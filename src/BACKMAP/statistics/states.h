@@ -20,18 +20,18 @@ namespace BACKMAP_NS {
 /// frame after frame, those of one frame in random order: the counts are expected values over these orders. Where the
 /// beads decide about the state they are whole numbers; where the drawn atoms do, every frame adds m x (1 - x) for a
 /// share x of its m samples.
-class Visits {
- public:
+struct Visits {
+  double entries = 0.0, exits = 0.0;
+  double inside = 0.0, outside = 0.0;                // frames
+  double began_inside = 0.0, began_outside = 0.0;    // series
+
   /// The next frame of a series: `ones` of `samples` are in the state. Frames without samples are passed over.
   void add_frame(double ones, double samples);
-  void end_series() { last_ = -1.0; }
+  void end_series() { last = -1.0; }
 
-  double entries() const { return entries_; }
-  double exits() const { return exits_; }
-  double frames() const { return inside_ + outside_; }
-  double inside() const { return inside_; }    ///< frames
+  double frames() const { return inside + outside; }
   /// The fewer of both: what the frequency of the state rests on.
-  double crossings() const { return entries_ < exits_ ? entries_ : exits_; }
+  double crossings() const { return entries < exits ? entries : exits; }
   /// Never left or never entered, or the state or the rest was seen in one stretch only.
   bool once() const;
   /// Autocorrelation time in frames of a two-state Markov chain with these numbers, at least 1.
@@ -40,9 +40,7 @@ class Visits {
   double log_odds_error() const;
 
  private:
-  double entries_ = 0.0, exits_ = 0.0, inside_ = 0.0, outside_ = 0.0;
-  double began_inside_ = 0.0, began_outside_ = 0.0;    // series
-  double last_ = -1.0;    // share of the last frame; -1 at the start of a series
+  double last = -1.0;    // share of the last frame; -1 at the start of a series
 };
 
 /// What the population of a state can be trusted for.
@@ -68,7 +66,7 @@ struct Population {
 
 /// Terms as for ratio_estimate with O = 0 or 1.  The error is that of the jackknife of the log-odds, but not less than
 /// that of a two-state chain with these visits, whose autocorrelation time is also the least for the length of blocks;
-/// the degrees of freedom are at most crossings - 1.
+/// the degrees of freedom are at most crossings - 1 (or 2).
 Population population(const std::vector<std::vector<RatioTerm>> &walkers, const Visits &visits,
                       const BlockRule &rule = {});
 

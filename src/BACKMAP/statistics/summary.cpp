@@ -83,8 +83,8 @@ void Summary::set_observable(const std::string &name, const ObservableEstimate &
   entry["effective_samples"] = number(o.neff);
   entry["marks"] = o.marks();
   if (!o.indicator) return;
-  entry["entries"] = number(o.visits.entries());
-  entry["exits"] = number(o.visits.exits());
+  entry["entries"] = number(o.visits.entries);
+  entry["exits"] = number(o.visits.exits);
   entry["delta_f"] = estimate(o.delta_f, kt);
   entry["delta_f_kT"] = {number(o.delta_f.value), number(o.delta_f.error)};
 }

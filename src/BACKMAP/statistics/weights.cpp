@@ -617,7 +617,7 @@ std::vector<std::string> ObservableEstimate::marks() const
 ReweightedMean ObservableEstimate::short_form() const
 {
   return {mean.value, mean.error, unweighted,
-          mean.lower, mean.upper, indicator ? visits.entries() : NOT_A_NUMBER};
+          mean.lower, mean.upper, indicator ? visits.entries : NOT_A_NUMBER};
 }
 
 /* ---------------------------------------------------------------------- */
