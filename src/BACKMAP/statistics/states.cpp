@@ -23,6 +23,38 @@ double step_rate(const Visits &v)
 {
   return v.entries / (v.frames() - v.inside) + v.exits / v.inside;
 }
+
+/* sum over k >= n of x^k / k!, which is exp(x) times the probability of n or more for a Poisson mean x */
+
+double poisson_tail(int n, double x)
+{
+  double term = std::exp(n * std::log(x) - std::lgamma(n + 1.0)), sum = 0.0;
+  for (int k = n; term > 1e-17 * sum; term *= x / ++k) sum += term;
+  return sum;
+}
+
+/* Poisson mean for which n or more come with 2.5 % among the counts that are not below `least` */
+
+double lower_mean(int n, int least)
+{
+  double low = 0.0, high = n;
+  for (int i = 0; i < 60; i++) {
+    const double x = 0.5 * (low + high);
+    (poisson_tail(n, x) < 0.025 * poisson_tail(least, x) ? low : high) = x;
+  }
+  return high;
+}
+
+/* how much longer the interval is in logarithms, as a square that adds to others: with and without the choice */
+
+double luck(double crossings)
+{
+  if (crossings < FEW_ENTRIES || crossings > 5.0 * FEW_ENTRIES) return 0.0;
+  const int n = static_cast<int>(crossings + ROUNDING);
+  const double all = lower_mean(n, 0),
+               chosen = std::max(LUCKY_ENTRIES, lower_mean(n, static_cast<int>(FEW_ENTRIES)));
+  return std::max(0.0, std::pow(std::log(n / chosen), 2) - std::pow(std::log(n / all), 2));
+}
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -111,8 +143,10 @@ Population population(const std::vector<std::vector<RatioTerm>> &walkers, const 
     f.dof = std::min(f.dof, std::max(2.0, visits.crossings() - 1.0));
   }
   const double half = student_quantile(0.975, f.dof) * f.error;
-  f.lower = f.value - half;
-  f.upper = f.value + half;
+  const double longer_half = std::sqrt(half * half + luck(visits.crossings()));
+  const bool rare = visits.inside < visits.outside;
+  f.lower = f.value - (rare ? half : longer_half);
+  f.upper = f.value + (rare ? longer_half : half);
 
   s.p = f;
   s.p.value = s.p.plain = all.numerator / all.denominator;

@@ -51,9 +51,11 @@ enum class StateMark {
   Unseen       ///< never or always seen: no error
 };
 
-/// With ten entries a standard error of the population is 1/sqrt(5) = 45 % of it, and is known to 25 %.  Ten are found
-/// where three are expected in one of a thousand runs, and where five are in 3 %: these look better than they are.
+/// With ten entries a standard error of the population is 1/sqrt(5) = 45 % of it, and is known to 25 %.
 constexpr double FEW_ENTRIES = 10.0;
+/// Who has ten entries may have them by luck. Where three are expected this happens once in a thousand runs: the
+/// intervals of runs with ten or more allow for expectations down to this.
+constexpr double LUCKY_ENTRIES = 3.0;
 /// Error of the log-odds that five entries give, sqrt(2/5): larger ones come from entries that return at once, or from
 /// visits of very different length, and the number of entries does not tell.
 constexpr double LOG_ODDS_ERROR = 0.632;
@@ -66,7 +68,8 @@ struct Population {
 
 /// Terms as for ratio_estimate with O = 0 or 1.  The error is that of the jackknife of the log-odds, but not less than
 /// that of a two-state chain with these visits, whose autocorrelation time is also the least for the length of blocks;
-/// the degrees of freedom are at most crossings - 1 (or 2).
+/// the degrees of freedom are at most crossings - 1 (or 2).  Towards the rarer state the interval is longer, by what it
+/// takes that runs with FEW_ENTRIES and more cover, and not only all runs: these have more entries than others by luck.
 Population population(const std::vector<std::vector<RatioTerm>> &walkers, const Visits &visits,
                       const BlockRule &rule = {});
 
