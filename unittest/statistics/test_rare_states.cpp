@@ -374,7 +374,7 @@ TEST(RareStates, Marks)
   EXPECT_TRUE(diagnose_states({"v_s"}, {many}).empty());
 }
 
-// A border that is crossed to and fro: each of three visits starts with ten returns. Their number says nothing.
+// A border that is crossed many times in a row: each of three visits starts with ten returns. Their number says nothing.
 TEST(RareStates, ReturnsAreNoVisits)
 {
   WeightSet set(1);
