@@ -443,6 +443,39 @@ TEST(RareStates, SwapsAreNoVisits)
   EXPECT_EQ(marks(merged.estimates()[0]), "");
 }
 
+// Four replicas that cross by themselves and take turns at random: 30 expected entries, 300 repetitions. The coverage
+// found has a standard error of 1.3 %: a true 95 % is found below 91 % with
+// probability 1e-3.
+TEST(RareStates, ExchangeCovers)
+{
+  const int repetitions = 300;
+  const Setting each{0.03, 193.0, 30.0 / 4.0, OUTSIDE};
+  int unmarked = 0, covered = 0, entries = 0;
+  std::mt19937_64 engine(8);
+  for (int r = 0; r < repetitions; r++) {
+    std::vector<char> state[4];
+    for (int k = 0; k < 4; k++)
+      chain(each, each.frames(), k == 0, engine, [&](int from, int to, bool inside) {
+        state[k].insert(state[k].end(), to - from, inside);
+      });
+    WeightSet set(1);
+    for (int i = 0; i < each.frames(); i++) {
+      const auto k = static_cast<int>(engine() % 4);
+      add(set, i, k, {state[k][i] ? 1.0 : 0.0});
+    }
+    const auto e = set.estimates()[0];
+    entries += static_cast<int>(e.visits.entries);
+    if (!e.marks().empty()) continue;
+    unmarked++;
+    covered += covers(e.mean, each.p);
+  }
+  printf("replica exchange: %.1f entries, %d of %d without a mark, %d cover\n",
+         static_cast<double>(entries) / repetitions, unmarked, repetitions, covered);
+  EXPECT_NEAR(static_cast<double>(entries) / repetitions, 30.0, 2.0);
+  EXPECT_GT(unmarked, 0.9 * repetitions);
+  EXPECT_GT(covered, 0.91 * unmarked);
+}
+
 // A constant has no error, however its weights round; and a number that hardly varies has one.
 TEST(RareStates, ConstantsHaveNoError)
 {
