@@ -87,10 +87,9 @@ std::string text_of(const MergedTables &tables, const std::vector<ObservableEsti
                   weights.runs(), weights.walkers(), mean.log_mean.value, mean.log_mean.error,
                   mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
   if (estimates.empty()) return out;
-  std::string lines =
-      fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}\n",
-                  "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
-                  "frames/tau", "entries", "blocks");
+  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}\n",
+                     "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
+                     "frames/tau", "entries", "blocks");
   std::string all = marks(mean.log_mean);
   for (std::size_t k = 0; k < estimates.size(); k++) {
     const auto &e = estimates[k];

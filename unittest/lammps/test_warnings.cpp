@@ -174,6 +174,7 @@ TEST(Warnings, states_that_were_never_seen)
     EXPECT_NE(text.find("v_far was 0 in all of 400 frames"), std::string::npos) << text;
     EXPECT_EQ(text.find("v_long was"), std::string::npos);
   }
+  EXPECT_NE(report.find(" entries "), std::string::npos) << report;
   EXPECT_NE(report.find("Delta F of v_far = 1: not known"), std::string::npos) << report;
   EXPECT_EQ(report.find("nan"), std::string::npos) << report;
 }

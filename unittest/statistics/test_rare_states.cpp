@@ -444,8 +444,8 @@ TEST(RareStates, SwapsAreNoVisits)
 }
 
 // Four replicas that cross by themselves and take turns at random: 30 expected entries, 300 repetitions. The coverage
-// found has a standard error of 1.3 %: a true 95 % is found below 91 % with
-// probability 1e-3.
+// found has a standard error of 1.3 %: a true 95 % is found below 91 % with probability
+// 1e-3.
 TEST(RareStates, ExchangeCovers)
 {
   const int repetitions = 300;
