@@ -18,6 +18,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace LAMMPS_NS;
@@ -27,11 +28,40 @@ namespace {
 
 const char *const WHAT = "Command backmap_report";
 
-/* marks of an estimate: what its error does not hold */
+/* marks of the log of the mean weight; those of an observable are its own */
 
 std::string marks(const Estimate &e)
 {
   return std::string(e.too_short ? " short" : "") + (e.disagree ? " disagree" : "");
+}
+
+/* a number with so many digits; "-" where there is none */
+
+std::string shown(double v, int digits)
+{
+  return std::isnan(v) ? "-" : fmt::format("{:.{}g}", v, digits);
+}
+
+/* what the marks mean that some line of the report has */
+
+std::string meaning(const std::string &marks, const BlockRule &rule)
+{
+  const std::pair<std::string, std::string> all[] = {
+      {"short",
+       fmt::format("the run is shorter than {} blocks of {} autocorrelation times; the error is a "
+                   "lower bound",
+                   rule.fewest, rule.length)},
+      {"disagree",
+       "independent runs or molecules differ by more than their blocks; the error is that between "
+       "them"},
+      {"few-entries", "too few visits of the state to trust its population and the error of it"},
+      {"one-visit", "the state, or the rest, was seen in one stretch or run only: no error"},
+      {"unseen", "the state, or the rest, was never seen: its population is not known"},
+      {"constant", "the same number in all frames: no error"}};
+  std::string text;
+  for (const auto &m : all)
+    if (marks.find(m.first) != std::string::npos) text += "  " + m.first + ": " + m.second + "\n";
+  return text;
 }
 
 /* the report for the screen; an empty list of observables is allowed */
@@ -65,35 +95,34 @@ std::string text_of(const MergedTables &tables, const Report &report, const Bloc
   else
     out += "  beads: no figure tells whether they have the Boltzmann distribution of U_CG\n";
   if (estimates.empty()) return out;
-  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>7}\n",
+  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}\n",
                      "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
-                     "frames/tau", "blocks");
-  bool marked[2] = {mean.log_mean.too_short, mean.log_mean.disagree};
+                     "frames/tau", "entries", "blocks");
+  std::string all = marks(mean.log_mean);
   for (std::size_t k = 0; k < estimates.size(); k++) {
     const auto &e = estimates[k];
+    std::string own;
+    for (const auto &m : e.marks()) own += " " + m;
+    all += own;
     out += fmt::format(
-        "  {:<24} {:>14.6g} {:>14.3g} {:>14.6g} {:>14.6g} {:>14.6g} {:>10.4g} {:>10.4g} {:>7}{}\n",
-        first.observables[k], e.mean.value, e.mean.error, e.unweighted, e.mean.lower, e.mean.upper,
-        e.neff, static_cast<double>(weights.frames()) / e.mean.tau, e.mean.blocks, marks(e.mean));
-    marked[0] = marked[0] || e.mean.too_short;
-    marked[1] = marked[1] || e.mean.disagree;
+        "  {:<24} {:>14.6g} {:>14} {:>14.6g} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}{}\n",
+        first.observables[k], e.mean.value, shown(e.mean.error, 3), e.unweighted,
+        shown(e.mean.lower, 6), shown(e.mean.upper, 6), shown(e.neff, 4),
+        shown(static_cast<double>(weights.frames()) / e.mean.tau, 4),
+        e.indicator ? fmt::format("{:.0f}", e.visits.entries) : "-", e.mean.blocks, own);
   }
-  for (std::size_t k = 0; k < estimates.size(); k++)
-    if (estimates[k].indicator)
-      out +=
-          fmt::format("  Delta F of {} = 1: {:.4g} +- {:.3g}, 95 % from {:.4g} to {:.4g} ({:.4g} "
-                      "+- {:.3g} kT)\n",
-                      first.observables[k], estimates[k].delta_f.value * first.kt,
-                      estimates[k].delta_f.error * first.kt, estimates[k].delta_f.lower * first.kt,
-                      estimates[k].delta_f.upper * first.kt, estimates[k].delta_f.value,
-                      estimates[k].delta_f.error);
-  if (marked[0])
-    out += fmt::format("  short: the run is shorter than {} blocks of {} autocorrelation times; "
-                       "the error is a lower bound\n",
-                       rule.fewest, rule.length);
-  if (marked[1])
-    out += "  disagree: independent runs or molecules differ by more than their blocks; the error "
-           "is that between them\n";
+  for (std::size_t k = 0; k < estimates.size(); k++) {
+    const Estimate &f = estimates[k].delta_f;
+    if (!estimates[k].indicator) continue;
+    if (estimates[k].state == StateMark::Unseen)
+      out += fmt::format("  Delta F of {} = 1: not known\n", first.observables[k]);
+    else
+      out += fmt::format(
+          "  Delta F of {} = 1: {:.4g} +- {}, 95 % from {} to {} ({:.4g} +- {} kT)\n",
+          first.observables[k], f.value * first.kt, shown(f.error * first.kt, 3),
+          shown(f.lower * first.kt, 4), shown(f.upper * first.kt, 4), f.value, shown(f.error, 3));
+  }
+  out += meaning(all, rule);
   return out;
 }
 

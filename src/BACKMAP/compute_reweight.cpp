@@ -32,7 +32,7 @@ ComputeReweight::ComputeReweight(LAMMPS *lmp, int narg, char **arg) : Compute(lm
 
   array_flag = 1;
   size_array_rows = static_cast<int>(observables.size());
-  size_array_cols = 3;
+  size_array_cols = 6;
   extarray = 0;
   memory->create(array, size_array_rows, size_array_cols, "reweight:array");
   FixBackmap *fix = find_fix();
@@ -77,5 +77,8 @@ void ComputeReweight::compute_array()
     array[k][0] = means[rows[k]].mean;
     array[k][1] = means[rows[k]].error;
     array[k][2] = means[rows[k]].unweighted;
+    array[k][3] = means[rows[k]].lower;
+    array[k][4] = means[rows[k]].upper;
+    array[k][5] = means[rows[k]].entries;
   }
 }

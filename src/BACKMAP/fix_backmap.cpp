@@ -353,6 +353,11 @@ void FixBackmap::warn()
 {
   Diagnoses found;
   if (!given.sampler.script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
+  BlockRule rule;
+  rule.fixed = given.blocks;
+  if (!given.sampler.script.empty() && universe->nworlds == 1)
+    for (const auto &d : diagnose_states(sampler->observables(), weights.estimates(rule)))
+      found.push_back(d);
   if (!given.sampler.script.empty() && universe->nworlds > 1)
     found = diagnose_free_energies(run_uncertain, run_frames, given.sampler.samples);
   const auto append = [&](const Diagnoses &more) {
@@ -692,7 +697,8 @@ const std::vector<ReweightedMean> &FixBackmap::means()
   means_valid = true;
   mean_values.assign(sampler->observables().size(), {NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER});
   if (comm->me == 0 && weights.frames() > 0) mean_values = weights.means(given.blocks);
-  MPI_Bcast(mean_values.data(), static_cast<int>(3 * mean_values.size()), MPI_DOUBLE, 0, world);
+  static_assert(sizeof(ReweightedMean) == 6 * sizeof(double), "sent as so many numbers");
+  MPI_Bcast(mean_values.data(), static_cast<int>(6 * mean_values.size()), MPI_DOUBLE, 0, world);
   return mean_values;
 }
 

@@ -112,6 +112,73 @@ TEST(Warnings, frames_outside_the_training_data)
   EXPECT_EQ(run(toy, spec, "rarely", 8, 100).count("outside the range"), 0);    // 1 %
 }
 
+// a state that was never seen and a constant have no error, in compute reweight as in the report; what is seen often has
+TEST(Warnings, states_that_were_never_seen)
+{
+  const Toy toy;
+  const auto flow = write_model("states.flow", toy.flow());
+  const auto fine =
+      write_file("states.in",
+                 toy.fine_script("variable far equal v_b>99\nvariable long equal v_b>" +
+                                 std::to_string(toy.b0) + "\nvariable half equal 0.5\n"));
+  std::mt19937_64 engine(3);
+  std::string dump;
+  for (int i = 0; i < 400; i++) dump += dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
+  const auto table = scratch_file("states.txt"), log = scratch_file("states.log"),
+             json = scratch_file("states.json");
+  double array[3][6];
+  {
+    PlainLammps lmp("log " + log + "\n" + toy.coarse_script() +
+                    "fix move all nve\nfix bm all backmap 1 " + flow + " " + fine +
+                    " samples 8 temp 300 table " + table +
+                    "\ncompute rw all reweight bm v_far v_long v_half\n"
+                    "thermo_style custom step c_rw[1][1]\n");
+    lmp.commands("rerun " + write_file("states.dump", dump) + " dump x y z box no");
+    for (int i = 0; i < 3; i++)
+      for (int j = 0; j < 6; j++)
+        array[i][j] =
+            lmp.value("c_rw[" + std::to_string(i + 1) + "][" + std::to_string(j + 1) + "]");
+  }
+  {
+    PlainLammps lmp("log " + scratch_file("report.log") + "\n");
+    lmp.commands("backmap_report " + table + " json " + json);
+  }
+  const auto summary = nlohmann::json::parse(read_file(json));
+  const auto warned = read_file(log), report = read_file(scratch_file("report.log"));
+  const char *names[] = {"far", "long", "half"};
+  for (int i = 0; i < 3; i++) {
+    const auto &e = summary["estimates"][names[i]];
+    const nlohmann::json pairs[] = {
+        e["value"],          e["error"],          summary["observables"][names[i]][2],
+        e["interval_95"][0], e["interval_95"][1], e.value("entries", nlohmann::json())};
+    for (int j = 0; j < 6; j++) {
+      EXPECT_EQ(pairs[j].is_null(), std::isnan(array[i][j])) << names[i] << j;
+      if (pairs[j].is_number()) {
+        EXPECT_NEAR(pairs[j].get<double>(), array[i][j], 1e-6 * std::fabs(array[i][j])) << names[i];
+      }
+    }
+  }
+  EXPECT_EQ(array[0][0], 0.0);
+  EXPECT_EQ(array[0][5], 0.0);
+  EXPECT_TRUE(std::isnan(array[0][1]));
+  EXPECT_EQ(array[2][0], 0.5);
+  EXPECT_TRUE(std::isnan(array[2][1]));
+  EXPECT_GT(array[1][1], 0.0);
+  EXPECT_GT(array[1][5], 50.0);
+  EXPECT_EQ(summary["estimates"]["far"]["marks"], nlohmann::json({"unseen"}));
+  EXPECT_EQ(summary["estimates"]["half"]["marks"], nlohmann::json({"constant"}));
+  EXPECT_TRUE(summary["estimates"]["long"]["marks"].empty());
+  EXPECT_TRUE(summary["observables"]["far"][1].is_null());
+  EXPECT_EQ(summary["warnings"].size(), 1u) << summary["warnings"];
+  for (const auto &text : {warned, report}) {
+    EXPECT_NE(text.find("v_far was 0 in all of 400 frames"), std::string::npos) << text;
+    EXPECT_EQ(text.find("v_long was"), std::string::npos);
+  }
+  EXPECT_NE(report.find(" entries "), std::string::npos) << report;
+  EXPECT_NE(report.find("Delta F of v_far = 1: not known"), std::string::npos) << report;
+  EXPECT_EQ(report.find("nan"), std::string::npos) << report;
+}
+
 // what was read is what was written, and a model without it is as before
 TEST(Warnings, range_in_the_model_file)
 {

@@ -247,7 +247,7 @@ TEST(Weights, BlockErrorsCoverCorrelatedFrames)
     spread += std::pow((mean[0].mean - a) / mean[0].error, 2) / seeds;
     naive += std::pow((mean[0].mean - a) * std::sqrt(1.0 * frames * m), 2) / seeds;
     EXPECT_NEAR(mean[1].mean, 1.0, 1e-12);
-    EXPECT_NEAR(mean[1].error, 0.0, 1e-12);
+    EXPECT_TRUE(std::isnan(mean[1].error));    // seen always: no error
   }
   EXPECT_GT(std::sqrt(spread), 0.8);
   EXPECT_LT(std::sqrt(spread), 1.35);

@@ -118,6 +118,59 @@ Diagnoses diagnose_free_energies(std::int64_t uncertain, std::int64_t frames, in
             Limits::F_ERROR)}};
 }
 
+/* ----------------------------------------------------------------------
+   a longer run helps only where the state is entered and left now and then
+------------------------------------------------------------------------- */
+
+namespace {
+
+Diagnosis diagnose_state(const std::string &name, const ObservableEstimate &e)
+{
+  const char *const CROSS = "independent runs that start in the state and out of it, and sampling "
+                            "that crosses more often (replica exchange, a bias)";
+  const char *what = name.c_str();
+  const Visits &v = e.visits;
+  if (e.state == StateMark::Unseen)
+    return {"unseen_state",
+            text("%s was %s in all of %.0f frames: this run never saw the state %s = %s. Its "
+                 "population is not known and has no error; a basin that is never visited has no "
+                 "weight. Remedy: %s",
+                 what, e.mean.value > 0.5 ? "1" : "0", v.frames(), what,
+                 e.mean.value > 0.5 ? "0" : "1", CROSS)};
+  const std::string visits =
+      text("the state %s = 1 was entered %.0f and left %.0f time(s) in %.0f frames", what,
+           v.entries, v.exits, v.frames());
+  if (e.state == StateMark::OneVisit)
+    return {"one_visit",
+            text("%s: it, or the rest, was seen in one stretch or in one run only. How often this "
+                 "happens cannot be told, so its population %.3g has no error. Remedy: %s, and a "
+                 "longer run",
+                 visits.c_str(), e.mean.value, CROSS)};
+  if (v.crossings() < FEW_ENTRIES)
+    return {"few_entries",
+            text("%s, fewer than %.0f. Its population %.3g and the error of it rest on these few "
+                 "visits. Remedy: a run about %.0f times as long, or %s",
+                 visits.c_str(), FEW_ENTRIES, e.mean.value,
+                 std::ceil(2.0 * FEW_ENTRIES / v.crossings()), CROSS)};
+  return {"few_entries",
+          text("%s, but the error of its log-odds is %.2g, above %.2f: as if there were fewer than "
+               "five visits. Its population %.3g and the error of it are uncertain. Remedy: a "
+               "longer run, or %s",
+               visits.c_str(), e.delta_f.error, LOG_ODDS_ERROR, e.mean.value, CROSS)};
+}
+
+}    // namespace
+
+Diagnoses diagnose_states(const std::vector<std::string> &names,
+                          const std::vector<ObservableEstimate> &estimates)
+{
+  Diagnoses out;
+  for (std::size_t k = 0; k < estimates.size(); k++)
+    if (estimates[k].indicator && estimates[k].state != StateMark::None)
+      out.push_back(diagnose_state(names[k], estimates[k]));
+  return out;
+}
+
 /* ---------------------------------------------------------------------- */
 
 Diagnoses diagnose_range(std::int64_t outside, std::int64_t frames)

@@ -68,6 +68,11 @@ Diagnoses diagnose_weights(const WeightSet &weights);
 /// Share of frames of which F(z) has a larger error than F_ERROR kT, or none; m: samples of a frame (nothing for 1).
 Diagnoses diagnose_free_energies(std::int64_t uncertain, std::int64_t frames, int m);
 
+/// Indicators of states that were never or always seen, seen in one stretch only, or entered too few times, with their
+/// names; the thresholds are those of the marks, see states.h.
+Diagnoses diagnose_states(const std::vector<std::string> &names,
+                          const std::vector<ObservableEstimate> &estimates);
+
 /// CG frames outside the range of the training data of the flow.
 Diagnoses diagnose_range(std::int64_t outside, std::int64_t frames);
 

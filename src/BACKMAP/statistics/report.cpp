@@ -100,6 +100,7 @@ Report::Report(const MergedTables &tables, const BlockRule &rule) :
   summary.set("weighted_samples_per_s",
               tables.seconds > 0.0 ? static_cast<double>(tables.weights.samples()) / tables.seconds
                                    : std::numeric_limits<double>::quiet_NaN());
+  for (const auto &d : diagnose_states(head.observables, estimates)) warnings.push_back(d);
   for (std::size_t k = 0; k < estimates.size(); k++)
     summary.set_observable(head.observables[k], estimates[k], head.kt);
   set_records(tables);

@@ -281,7 +281,7 @@ Estimate ratio_estimate(const std::vector<std::vector<RatioTerm>> &walkers, Rati
   e.walkers = static_cast<int>(nwalkers);
   if (steps == 0 || !(all.denominator > 0.0)) return e;
   e.value = e.plain = apply(what, all);
-  e.tau = ratio_autocorrelation(walkers);
+  e.tau = std::max(rule.least_tau, ratio_autocorrelation(walkers));
 
   // number of blocks of each walker: whole blocks of the length asked for, or shares of a number of blocks
 

@@ -33,7 +33,8 @@ struct BlockRule {
   int fewest = 5, most = 32;
   int fixed = 0;    ///< > 0: this number of blocks whatever the autocorrelation time is
   double disagreement =
-      0.01;    ///< false-alarm rate of the F test that finds walkers in disagreement
+      0.01;                  ///< false-alarm rate of the F test that finds walkers in disagreement
+  double least_tau = 1.0;    ///< autocorrelation time that is known otherwise, if it is longer
 };
 
 /// One step of a walker: the sums over its samples of a numerator and a denominator.

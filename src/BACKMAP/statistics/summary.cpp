@@ -119,12 +119,15 @@ void Summary::set_observable(const std::string &name, const ReweightedMean &m)
 
 void Summary::set_observable(const std::string &name, const ObservableEstimate &o, double kt)
 {
-  set_observable(name, {o.mean.value, o.mean.error, o.unweighted});
+  set_observable(name, o.short_form());
   auto &entry = data_->json["estimates"][plain_name(name)];
   entry = estimate(o.mean);
   entry["variance"] = number(o.variance);
   entry["effective_samples"] = number(o.neff);
+  entry["marks"] = o.marks();
   if (!o.indicator) return;
+  entry["entries"] = number(o.visits.entries);
+  entry["exits"] = number(o.visits.exits);
   entry["delta_f"] = estimate(o.delta_f, kt);
   entry["delta_f_kT"] = {number(o.delta_f.value), number(o.delta_f.error)};
 }

@@ -21,6 +21,7 @@ namespace BACKMAP_NS {
 namespace {
 constexpr double INF = std::numeric_limits<double>::infinity();
 constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+constexpr double CONSTANT = 1e-12;    // relative spread of frame means by rounding alone
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -447,9 +448,9 @@ std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
    frames of each walker in time order; a timestep that comes twice in a series is another run appended to it
 ------------------------------------------------------------------------- */
 
-std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
+std::vector<std::vector<std::size_t>>
+WeightSet::frames_of(const std::map<std::int64_t, std::int64_t> &run_of) const
 {
-  const auto run_of = find_runs();
   std::map<std::tuple<std::int64_t, std::int64_t, std::size_t>, std::vector<std::size_t>> walkers;
   std::size_t again = 0;
   for (std::size_t i = 0; i < frames_.size(); i++) {
@@ -462,6 +463,18 @@ std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
   list.reserve(walkers.size());
   for (auto &w : walkers) list.push_back(std::move(w.second));
   return list;
+}
+
+std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
+{
+  return frames_of(find_runs());
+}
+
+std::vector<std::vector<std::size_t>> WeightSet::series_frames() const
+{
+  std::map<std::int64_t, std::int64_t> itself;
+  for (const Frame &f : frames_) itself.emplace(f.key.series, f.key.series);
+  return frames_of(itself);
 }
 
 int WeightSet::runs() const
@@ -518,7 +531,7 @@ WeightEstimate WeightSet::weight_estimate(const BlockRule &rule) const
   }
   of_samples -= 1.0;
   if (of_frames > 1e-28) {
-    w.neff = of_frames / (w.log_mean.error * w.log_mean.error);
+    w.neff = std::min(n, of_frames / (w.log_mean.error * w.log_mean.error));
     w.r_eff_frames = 1.0 / w.log_mean.tau;
     w.r_eff_samples = std::min(1.0, of_samples / s / (of_frames * w.log_mean.tau / n));
   }
@@ -531,15 +544,16 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
 {
   const Estimate none = ratio_estimate({}, RatioOf::Mean);
   std::vector<ObservableEstimate> result(
-      nobs_, {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, none});
+      nobs_,
+      {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, false, none, {}, StateMark::None});
   const double t = top();
   if (frames_.empty() || t == -INF || nobs_ == 0) return result;
 
-  const auto walkers = walker_frames();
+  const auto walkers = walker_frames(), series = series_frames();
   for (int k = 0; k < nobs_; k++) {
     ObservableEstimate &r = result[k];
     std::vector<std::vector<RatioTerm>> terms;
-    double sum = 0.0, square = 0.0, plain = 0.0;
+    double sum = 0.0, square = 0.0, plain = 0.0, least = INF, most = -INF;
     std::size_t nvalid = 0;
     r.indicator = true;
     for (const auto &walker : walkers) {
@@ -554,15 +568,56 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
         square += scale * wobs2_[i * nobs_ + k];
         plain += uobs_[i * nobs_ + k];
         nvalid += f.nvalid;
+        if (f.nvalid == 0) continue;
+        least = std::min(least, o / f.sum);
+        most = std::max(most, o / f.sum);
       }
     }
-    r.mean = ratio_estimate(terms, RatioOf::Mean, rule);
     r.unweighted = plain / nvalid;
+    if (r.indicator) {
+      for (const auto &s : series) {
+        for (std::size_t i : s) r.visits.add_frame(uobs_[i * nobs_ + k], frames_[i].nvalid);
+        r.visits.end_series();
+      }
+      const Population state = population(terms, r.visits, rule);
+      r.mean = state.p;
+      r.delta_f = state.delta_f;
+      r.state = state.mark;
+    } else
+      r.mean = ratio_estimate(terms, RatioOf::Mean, rule);
     r.variance = std::max(0.0, square / sum - r.mean.value * r.mean.value);
-    if (r.mean.error > 0.0) r.neff = r.variance / (r.mean.error * r.mean.error);
-    if (r.indicator) r.delta_f = ratio_estimate(terms, RatioOf::NegLogOdds, rule);
+    // what is left of the spread of a constant is rounding
+    r.constant = !r.indicator && frames_.size() > 1 &&
+        most - least <= CONSTANT * std::max(std::fabs(least), std::fabs(most));
+    if (r.constant) {
+      r.variance = 0.0;
+      r.mean.error = r.mean.lower = r.mean.upper = r.mean.dof = NOT_A_NUMBER;
+      r.mean.too_short = r.mean.disagree = false;
+    }
+    if (r.mean.error > 0.0)
+      r.neff = std::min(static_cast<double>(nvalid), r.variance / (r.mean.error * r.mean.error));
   }
   return result;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<std::string> ObservableEstimate::marks() const
+{
+  std::vector<std::string> list;
+  if (mean.too_short) list.emplace_back("short");
+  if (mean.disagree) list.emplace_back("disagree");
+  if (state == StateMark::FewEntries) list.emplace_back("few-entries");
+  if (state == StateMark::OneVisit) list.emplace_back("one-visit");
+  if (state == StateMark::Unseen) list.emplace_back("unseen");
+  if (constant) list.emplace_back("constant");
+  return list;
+}
+
+ReweightedMean ObservableEstimate::short_form() const
+{
+  return {mean.value, mean.error, unweighted,
+          mean.lower, mean.upper, indicator ? visits.entries : NOT_A_NUMBER};
 }
 
 /* ---------------------------------------------------------------------- */
@@ -572,8 +627,7 @@ std::vector<ReweightedMean> WeightSet::means(int nblocks) const
   BlockRule rule;
   rule.fixed = nblocks;
   std::vector<ReweightedMean> result;
-  for (const auto &e : estimates(rule))
-    result.push_back({e.mean.value, e.mean.error, e.unweighted});
+  for (const auto &e : estimates(rule)) result.push_back(e.short_form());
   return result;
 }
 

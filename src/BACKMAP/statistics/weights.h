@@ -11,10 +11,13 @@
 #define BACKMAP_STATISTICS_WEIGHTS_H
 
 #include "statistics/series.h"
+#include "statistics/states.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -75,9 +78,11 @@ struct FrameKey {
 };
 bool operator<(const FrameKey &a, const FrameKey &b);
 
-/// A reweighted mean, its standard error (blocks of CG frames) and the mean without weights.
+/// A reweighted mean, its standard error (blocks of CG frames), the mean without weights, the 95 % interval, and the
+/// number of entries into the state of an indicator. NaN is what is not known.
 struct ReweightedMean {
   double mean, error, unweighted;
+  double lower = NAN, upper = NAN, entries = NAN;
 };
 
 /// All that is known of an observable.
@@ -85,10 +90,18 @@ struct ObservableEstimate {
   Estimate mean;        ///< reweighted mean
   double unweighted;    ///< mean over the samples that have a weight
   double variance;      ///< of O under the weights
-  double neff;       ///< effective number of independent samples of the target: variance / error^2
-  bool indicator;    ///< O is 0 or 1 for all samples
+  double neff;       ///< effective number of independent samples of the target: variance / error^2,
+                     ///< not more than there are samples with weight
+  bool constant;     ///< the same number in all frames, not 0 and not 1: no error
+  bool indicator;    ///< O is 0 or 1 for all samples: `mean` is the population of a state
   Estimate
       delta_f;    ///< -ln[p / (1 - p)], p = mean, of an indicator: free energy in kT of the state O = 1; else NaN
+  Visits visits;    ///< of the state of an indicator
+  StateMark state;
+
+  /// What the error does not hold: short, disagree, few-entries, one-visit, unseen, constant.
+  std::vector<std::string> marks() const;
+  ReweightedMean short_form() const;
 };
 
 /// The mean weight with its errors.
@@ -96,7 +109,7 @@ struct WeightEstimate {
   Estimate
       log_mean;    ///< log of the mean weight: -ln(Z_CG / Z) up to the constant of U and F, in kT
   double
-      neff;    ///< effective number of independent frames: variance of W_i / error^2 of their mean
+      neff;    ///< effective number of independent frames: variance of W_i / error^2 of their mean, at most all
   double
       r_eff_samples;    ///< variance of a mean over as many independent weights w_ij / that of their mean; at most 1
   double r_eff_frames;    ///< the same for W_i: 1 / autocorrelation time
@@ -109,6 +122,8 @@ struct WeightEstimate {
 /// For errors, frames are sorted into walkers, which are independent of each other.  Series (partitions, tables) that
 /// share no timestep are one run, as under replica exchange; those that share one are independent runs: each series
 /// goes, in ascending order, to the first run with which it shares no timestep.  A molecule of a run is a walker.
+/// Visits of a state are counted in each series by itself: under replica exchange a series is one replica, and a swap of
+/// replicas is no visit.
 class WeightSet {
  public:
   explicit WeightSet(int nobs = 0);
@@ -182,7 +197,9 @@ class WeightSet {
   double top() const;
   std::vector<double> log_marginal() const;
   std::map<std::int64_t, std::int64_t> find_runs() const;
-  std::vector<std::vector<std::size_t>> walker_frames() const;
+  std::vector<std::vector<std::size_t>> walker_frames() const, series_frames() const;
+  std::vector<std::vector<std::size_t>>
+  frames_of(const std::map<std::int64_t, std::int64_t> &run_of_series) const;
   std::vector<std::vector<RatioTerm>> weight_terms() const;
   void sort();
 };
