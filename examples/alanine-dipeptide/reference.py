@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """All-atom reference: phi/psi free energy and population of phi > 0 from independent runs of in.umbrella.
 
-usage: reference.py OUT.txt umbrella.*.dump umbrella1.*.dump umbrella2.*.dump
+usage: reference.py OUT.txt umbrella.*.dump umbrella[1-7].*.dump
 
 The windows (bias K [1 - cos(phi - phi_0)], K = 20 kcal/mol, phi_0 = -180 + 15 w degrees) are combined by WHAM (Kumar, Bouzida,
 Swendsen, Kollman and Rosenberg, J. Comput. Chem. 13, 1011 (1992), equations 19 and 20) along phi. Between 122 and 143 degrees
@@ -9,7 +9,9 @@ psi jumps by 150 degrees behind a barrier that a window does not cross in its ti
 that takes it for one is off by a factor of five. The circle is therefore cut there, and the windows are joined through phi = 0
 and phi = 180 alone, where psi turns freely (what lies in the cut, about 1e-4, is left out).
 Writes rows of phi psi F/kT error/kT (bin centres in degrees), and as comments the population of phi > 0 and Delta F =
--kT ln(p / (1 - p)); standard errors from the independent runs (files of one name but for the number are one run).
+-kT ln(p / (1 - p)); standard errors from the independent runs (files of one name but for the number are one run), and 95 %
+intervals by Student's t: n runs have n - 1 degrees of freedom, so that the interval of three runs is 4.3 errors to each side,
+that of eight 2.4.
 """
 import re
 import sys
@@ -37,6 +39,17 @@ def dihedral(x, ids):
     b1, b2, b3 = b - a, c - b, d - c
     m, n = np.cross(b1, b2), np.cross(b2, b3)
     return np.degrees(np.arctan2(np.linalg.norm(b2, axis=1) * (b1 * n).sum(1), (m * n).sum(1)))
+
+
+def student_t(dof):
+    """The 97.5 % quantile; beyond ten degrees of freedom by Abramowitz and Stegun 26.7.5, right to 0.001."""
+    known = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+    if dof < 1:
+        return np.nan
+    if dof <= len(known):
+        return known[dof - 1]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * dof) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * dof**2)
 
 
 def in_cut(phi):
@@ -88,14 +101,17 @@ def main():
     spread = lambda v: np.std(v, axis=0, ddof=1) / np.sqrt(len(v)) if len(v) > 1 else np.full(np.shape(v[0]), np.nan)
     with np.errstate(invalid='ignore'):
         error = spread([q[1] for q in parts])
-    text = ('population of phi > 0: %.5f +- %.5f\n# Delta F(phi > 0): %.3f +- %.3f kT'
-            % (p, spread([q[0] for q in parts]), delta(p), spread([delta(q[0]) for q in parts])))
+    t = student_t(len(parts) - 1)
+    interval = lambda v, e: '%.4g +- %.2g (95 %% from %.4g to %.4g)' % (v, e, v - t * e, v + t * e)
+    text = ('population of phi > 0: %s\n# Delta F(phi > 0), kT: %s'
+            % (interval(p, spread([q[0] for q in parts])),
+               interval(delta(p), spread([delta(q[0]) for q in parts]))))
     f -= f.min()
     edges = np.linspace(-180.0, 180.0, COARSE + 1)
     middle = 0.5 * (edges[1:] + edges[:-1])
     with open(sys.argv[1], 'w') as out:
-        out.write('# all-atom reference of alanine dipeptide, ff14SB, 300 K: %d run(s) of in.umbrella\n# %s\n# phi psi F/kT error/kT\n'
-                  % (len(runs), text))
+        out.write('# all-atom reference of alanine dipeptide, ff14SB, 300 K: %d run(s) of in.umbrella,\n# standard errors of %d degrees of freedom\n# %s\n# phi psi F/kT error/kT\n'
+                  % (len(runs), len(runs) - 1, text))
         for i, a in enumerate(middle):
             for j, b in enumerate(middle):
                 out.write('%.0f %.0f %.3f %.3f\n' % (a, b, f[i, j], error[i, j]))

@@ -25,7 +25,7 @@ quietly() {
 }
 
 cp "$here"/in.* "$here"/ala2.* .
-rm -f log.* samples.*.txt structures.*.dump heldout.json summary.json
+rm -f log.* samples.*.txt structures.*.dump heldout*.json summary.json
 
 say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
 quietly coarse.minus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
@@ -41,7 +41,7 @@ done
 wait $minus
 wait $plus
 
-say "200 held-out all-atom frames, 500 samples each"
+say "200 held-out all-atom frames and those of each side, 500 samples each"
 quietly validate.out "${mpiexec[@]}" -np 2 "$lmp" -in in.validate -log log.validate
 say "merging all partitions"
 quietly report.out "$lmp" -in in.report -log log.report

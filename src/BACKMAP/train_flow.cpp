@@ -145,13 +145,36 @@ void TrainFlow::train(int narg, char **arg)
     o.backend = "serial";
     sampler = std::make_unique<BackmapSampler>(lmp, spec, o);
   }
+  const auto reference = trajectory.positions();
   trajectory.read(false);
 
   on_first_rank([&] {
-    line(fmt::format("train_flow: {} frames read", trajectory.frames().n));
+    auto &fr = trajectory.frames();
+    line(fmt::format("train_flow: {} frames read", fr.n));
     TrainingFigures figures;
+    DataCheck check({fr.natoms, fr.n, fr.x.data(), fr.source, fr.names});
+    check.isomers(topology, reference);
+    const std::size_t isomers = check.found().size();
+    tell(check.found(), 0);
+    FlowData data;
+    if (init.empty()) {
+      data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(),
+                          validation_tail(fr.block, fr.file, validation));
+      spec = data.spec;
+    }
+    check.torsions(spec);
+    tell(check.found(), isomers);
+    if (check.found().empty())
+      line(fmt::format(
+          "  frames of {} files looked at: the isomer of the system, no second peak, no "
+          "frozen torsion",
+          fr.names.size()));
+    std::vector<std::string> warnings;
+    for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
+    figures.add("warnings", warnings);
+
     if (init.empty())
-      fit_new(topology, mapping, spec, figures);
+      fit_new(spec, data, figures);
     else if (tuning())
       fit_energy(
           spec, [&](const double *x, double *f) { return sampler->energy(x, f); }, figures);
@@ -163,6 +186,11 @@ void TrainFlow::train(int narg, char **arg)
     spec.training = figures.json();
     write_model(spec.to_model().serialize());
   });
+}
+
+void TrainFlow::tell(const Diagnoses &found, std::size_t told)
+{
+  for (std::size_t i = told; i < found.size(); i++) warn(found[i].name + ": " + found[i].text);
 }
 
 /* ----------------------------------------------------------------------
@@ -188,18 +216,13 @@ void TrainFlow::fit_likelihood(FlowSpec &spec, const FlowFrames &train, const Fl
       .add("epochs", e.epoch);
 }
 
-void TrainFlow::fit_new(const Topology &topology, const Mapping &mapping, FlowSpec &spec,
-                        TrainingFigures &figures)
+void TrainFlow::fit_new(FlowSpec &spec, const FlowData &data, TrainingFigures &figures)
 {
-  auto &fr = trajectory.frames();
-  FlowData data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(),
-                               validation_tail(fr.block, fr.file, validation));
-  fr = BackmapTrajectory::Frames();
+  trajectory.frames() = BackmapTrajectory::Frames();
   for (const auto &note : data.notes) line("  " + note);
   tell_frames(data.train.n, data.valid.n,
               "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
               "ones, not every step)");
-  spec = data.spec;
   figures.add("notes", data.notes);
   fit_likelihood(spec, data.train, data.valid, figures);
 }

@@ -15,6 +15,7 @@ CommandStyle(train_flow,TrainFlow);
 
 #include "lammps/train_command.h"
 #include "libtorch/flow_trainer.h"
+#include "training/data_check.h"
 #include "training/flow_data.h"
 #include "training/flow_energy.h"
 
@@ -33,9 +34,11 @@ class TrainFlow : public TrainCommand {
   void read_arguments(int narg, char **arg);
   bool tuning() const { return !script.empty(); }
 
+  // what a look at the frames found, as warnings, but for the first ones that were told already
+  void tell(const BACKMAP_NS::Diagnoses &found, std::size_t told);
+
   // three ways to a model: from nothing, further by likelihood, and on the energy
-  void fit_new(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &, BACKMAP_NS::FlowSpec &,
-               BACKMAP_NS::TrainingFigures &);
+  void fit_new(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowData &, BACKMAP_NS::TrainingFigures &);
   void fit_further(BACKMAP_NS::FlowSpec &, BACKMAP_NS::TrainingFigures &);
   void fit_energy(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::EnergyFunction &,
                   BACKMAP_NS::TrainingFigures &);

@@ -17,6 +17,14 @@ run() { # ranks, arguments of lmp; several ranks are one partition each
   echo "FAILED: lmp $*"
   exit 1
 }
+stops() { # text of the error, ranks, arguments of lmp
+  local text=$1
+  shift
+  ! (run "$@") >stops.out 2>&1 && grep -q "ERROR.*$text" stops.out && return
+  cat stops.out
+  echo "FAILED: expected the error '$text' of lmp $*"
+  exit 1
+}
 written() { for file in "$@"; do test -s "$file" || { echo "FAILED: no $file"; exit 1; }; done; }
 
 cd alanine-dipeptide
@@ -25,9 +33,15 @@ sed -i 's/every 1200/every 100/' in.retarget
 for side in minus plus; do
   run 5 -in in.allatom -log log.allatom.$side -var side $side -var steps 8000 -var every 10
 done
+# the sampling stops if the molecule is another isomer, here the mirror image
+cp ala2.data whole.data
+awk '/^Atoms/ { atoms = 1 } /^Bonds/ { atoms = 0 } atoms && NF > 6 { $5 = -$5 } { print }' whole.data >ala2.data
+stops "Fix halt.*isomer" 1 -in in.umbrella -log log.mirror -var last 1 -var steps 100 -var turnsteps 1000 -var out mirror
+mv whole.data ala2.data
 for set in "0 15000" "1 2400" "2 2400"; do
   read -r seed steps <<<"$set"
-  run 1 -in in.umbrella -log log.umbrella -var steps "$steps" -var every 100 -var seed "$seed" -var out "umbrella${seed#0}"
+  run 1 -in in.umbrella -log log.umbrella -var steps "$steps" -var every 100 -var seed "$seed" -var out "umbrella${seed#0}" \
+    -var turnsteps 20000
 done
 run 1 -in in.train -log log.train
 written ala2.flow.safetensors ala2.cgnet.0.safetensors

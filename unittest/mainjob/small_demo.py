@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-KEYS = ("conditional_ess_fg_m500 conditional_ess_fg_m500_q10 conditional_ess_cg samples_per_frame joint_ess "
-        "marginal_ess khat frames samples weighted_samples_per_s zero_weights nan_energies temperature").split()
+KEYS = ("conditional_ess_fg_m500 conditional_ess_fg_m500_q10 forward_ess_fg forward_ess_minus forward_ess_plus "
+        "conditional_ess_cg samples_per_frame joint_ess marginal_ess khat frames samples weighted_samples_per_s "
+        "zero_weights nan_energies temperature").split()
 
 out = Path("out").resolve()
 shutil.rmtree(out, ignore_errors=True)

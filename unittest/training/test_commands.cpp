@@ -336,7 +336,34 @@ TEST(TrainFlow, writes_the_same_model_twice)
   EXPECT_EQ(spec.nl(), 45);
   EXPECT_EQ(spec.bonds.size(), 21u);
   EXPECT_NE(spec.training.find("validation_nats"), std::string::npos);
+  EXPECT_NE(spec.training.find("\"warnings\":[]"), std::string::npos) << spec.training;
   EXPECT_FALSE(std::ifstream(a + ".checkpoint").good());
+}
+
+// the frames are those of the mirror image of the molecule that read_data made
+
+TEST(TrainFlow, keeps_in_the_model_what_is_wrong_with_the_frames)
+{
+  Script s(setup());
+  std::istringstream right(read_file(dump_of_md()));
+  std::ostringstream mirrored;
+  for (std::string line; std::getline(right, line);) {
+    std::istringstream row(line);
+    double id, x, y, z;
+    if (line.find("ITEM") == std::string::npos && row >> id >> x >> y >> z)
+      mirrored << (int) id << " " << -x << " " << y << " " << z << " 0 0 0\n";
+    else
+      mirrored << line << "\n";
+  }
+  const std::string flow = scratch("mirror.safetensors"),
+                    dump = write_file("mirror.dump", mirrored.str());
+  s.commands("train_flow " + map_file() + " " + flow + small_flow + "files " + dump +
+             " dump x y z box no");
+  if (rank()) return;
+  const std::string training =
+      FlowSpec::from_model(ModelFile::parse(read_file(flow), flow)).training;
+  for (const char *said : {"mirror image: atom 9 ", "400 of 400 frames, in 1 of 1 files"})
+    EXPECT_NE(training.find(said), std::string::npos) << training;
 }
 
 TEST(TrainFlow, another_molecule_with_the_same_commands)

@@ -458,32 +458,55 @@ void BackmapTrajectory::store(bigint step, int iblock, int ifile, bool forces,
       x[3 * a + k] = all[a * m + k];
       if (forces) data.f[at + 3 * a + k] = all[a * m + 3 + k];
     }
-  if (domain->xperiodic || domain->yperiodic || domain->zperiodic) {
-    std::vector<char> done(n, 0);
-    std::vector<int> todo;
-    for (int start = 0; start < n; start++) {
-      if (done[start]) continue;
-      todo.push_back(start);
-      done[start] = 1;
-      while (!todo.empty()) {
-        const int a = todo.back();
-        todo.pop_back();
-        for (int j : neighbors[a]) {
-          if (done[j]) continue;
-          double d[3] = {x[3 * j] - x[3 * a], x[3 * j + 1] - x[3 * a + 1],
-                         x[3 * j + 2] - x[3 * a + 2]};
-          BACKMAP_NS::minimum_image(domain, d);
-          for (int k = 0; k < 3; k++) x[3 * j + k] = x[3 * a + k] + d[k];
-          done[j] = 1;
-          todo.push_back(j);
-        }
-      }
-    }
-  }
+  make_whole(neighbors, x);
   data.step.push_back(step);
   data.block.push_back(iblock);
   data.file.push_back(ifile);
+  int source = ifile;
+  for (int b = 0; b < iblock; b++) source += (int) blocks[b].files.size();
+  data.source.push_back(source);
   data.n++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapTrajectory::make_whole(const std::vector<std::vector<int>> &neighbors, double *x) const
+{
+  if (!domain->xperiodic && !domain->yperiodic && !domain->zperiodic) return;
+  const int n = (int) neighbors.size();
+  std::vector<char> done(n, 0);
+  std::vector<int> todo;
+  for (int start = 0; start < n; start++) {
+    if (done[start]) continue;
+    todo.push_back(start);
+    done[start] = 1;
+    while (!todo.empty()) {
+      const int a = todo.back();
+      todo.pop_back();
+      for (int j : neighbors[a]) {
+        if (done[j]) continue;
+        double d[3] = {x[3 * j] - x[3 * a], x[3 * j + 1] - x[3 * a + 1],
+                       x[3 * j + 2] - x[3 * a + 2]};
+        BACKMAP_NS::minimum_image(domain, d);
+        for (int k = 0; k < 3; k++) x[3 * j + k] = x[3 * a + k] + d[k];
+        done[j] = 1;
+        todo.push_back(j);
+      }
+    }
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> BackmapTrajectory::positions()
+{
+  const auto neighbors = topology().neighbors();
+  std::vector<double> mine(3 * neighbors.size(), 0.0), x(mine.size());
+  for (int i = 0; i < atom->nlocal; i++)
+    for (int k = 0; k < 3; k++) mine[3 * (atom->tag[i] - 1) + k] = atom->x[i][k];
+  MPI_Allreduce(mine.data(), x.data(), (int) x.size(), MPI_DOUBLE, MPI_SUM, world);
+  make_whole(neighbors, x.data());
+  return x;
 }
 
 /* ----------------------------------------------------------------------
@@ -502,6 +525,7 @@ void BackmapTrajectory::sort_blocks()
   Frames out;
   out.natoms = data.natoms;
   out.n = data.n;
+  for (const Block &b : blocks) out.names.insert(out.names.end(), b.files.begin(), b.files.end());
   const size_t m = 3 * (size_t) data.natoms;
   out.x.reserve(data.x.size());
   out.f.reserve(data.f.size());
@@ -509,6 +533,7 @@ void BackmapTrajectory::sort_blocks()
     out.x.insert(out.x.end(), data.x.begin() + i * m, data.x.begin() + (i + 1) * m);
     if (!data.f.empty())
       out.f.insert(out.f.end(), data.f.begin() + i * m, data.f.begin() + (i + 1) * m);
+    out.source.push_back(data.source[i]);
     out.step.push_back(data.step[i]);
     out.block.push_back(data.block[i]);
     // one series in time for a replica exchange, one for every file otherwise

@@ -28,6 +28,9 @@ class BackmapTrajectory : protected Pointers {
       atom IDs 1..natoms; error->all otherwise (SHAKE, RATTLE and rigid fixes included). */
   BACKMAP_NS::Topology topology();
 
+  /** Coordinates [natoms*3] of the system as it is now, in the order of the IDs, molecule whole. */
+  std::vector<double> positions();
+
   /** Takes the keyword arg[iarg] if it is one of files, temper, first, last, every, skip, dump;
       returns the number of arguments used, 0 if it is none of them. */
   int keyword(int narg, char **arg, int iarg);
@@ -48,6 +51,9 @@ class BackmapTrajectory : protected Pointers {
                                  // steps ascend within a block of one replica exchange and
                                  // within each file otherwise
     std::vector<int> file;       // [n]
+    // the dump file of each frame, as a number in `names`, whatever its series
+    std::vector<int> source;    // [n]
+    std::vector<std::string> names;
   };
   const Frames &frames() const { return data; }
   Frames &frames() { return data; }
@@ -77,6 +83,7 @@ class BackmapTrajectory : protected Pointers {
                  const std::vector<std::vector<int>> &neighbors);
   void store(bigint step, int iblock, int ifile, bool forces,
              const std::vector<std::vector<int>> &neighbors, const std::string &file);
+  void make_whole(const std::vector<std::vector<int>> &neighbors, double *x) const;
   std::vector<std::string> read_dump_args(bool forces) const;
   void sort_blocks();
 };

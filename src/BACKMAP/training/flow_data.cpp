@@ -21,20 +21,6 @@ namespace BACKMAP_NS {
 namespace {
 
 /* ----------------------------------------------------------------------
-   all internal coordinates of the rows in the order of their slots: no rotors, nothing circular
-------------------------------------------------------------------------- */
-
-FlowSpec raw_variables(const FlowSpec &spec, const ZMatrix &zm)
-{
-  FlowSpec plain;
-  static_cast<MoleculeSpec &>(plain) = spec;
-  plain.zmatrix = zm.rows;
-  plain.bodies = zm.bodies;
-  plain.linear = plain.derive_linear();
-  return plain;
-}
-
-/* ----------------------------------------------------------------------
    torsions [count][nrows] of the marked frames, whose bonds must not be constant
 ------------------------------------------------------------------------- */
 
@@ -180,11 +166,11 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
     throw std::runtime_error("flow training: expected atoms that are no beads, got none");
 
   std::vector<char> train = opposite(valid), held_back = valid;
-  const InternalCoords raw(raw_variables(spec, zm));
-  const auto torsions = flexible_torsions(raw, zm, n, x, train);
-  const TorsionClasses classes = classify_torsions(zm, torsions.size() / rows, torsions);
   spec.zmatrix = zm.rows;
   spec.bodies = zm.bodies;
+  const InternalCoords raw(raw_variables(spec));
+  const auto torsions = flexible_torsions(raw, zm, n, x, train);
+  const TorsionClasses classes = classify_torsions(zm, torsions.size() / rows, torsions);
   spec.rotors = zm.rotors;
   spec.circular = classes.circular;
   // the first torsion of a rotor belongs to the rotor

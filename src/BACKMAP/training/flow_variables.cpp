@@ -12,6 +12,18 @@ namespace BACKMAP_NS {
 
 /* ---------------------------------------------------------------------- */
 
+FlowSpec raw_variables(const FlowSpec &spec)
+{
+  FlowSpec plain;
+  static_cast<MoleculeSpec &>(plain) = spec;
+  plain.zmatrix = spec.zmatrix;
+  plain.bodies = spec.bodies;
+  plain.linear = plain.derive_linear();
+  return plain;
+}
+
+/* ---------------------------------------------------------------------- */
+
 std::vector<double> standard_features(const FlowSpec &spec, const double *z)
 {
   std::vector<double> f(spec.nf());

@@ -30,6 +30,10 @@ struct FlowFrames {
   double constant = 0.0;
 };
 
+/** The molecule and the Z-matrix of a flow with all internal coordinates as they are, in the order of their slots: no
+    rotors, nothing circular. */
+FlowSpec raw_variables(const FlowSpec &spec);
+
 /** Frames x [n][natoms][3] in the variables of the flow, without scores; those of zero density are left out, and
     those with take[i] = 0 where take is given. The networks of the flow do not matter. */
 FlowFrames flow_variables(const FlowSpec &spec, int64_t n, const double *x,
