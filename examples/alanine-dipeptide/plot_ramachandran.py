@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Phi/psi free energies of the backmapped ensemble beside the all-atom reference.
 
-usage: plot_ramachandran.py OUT.png REFERENCE TABLE [TABLE ...]
+usage: plot_ramachandran.py OUT.png REFERENCE TABLE [TABLE ...] [--uncorrected TABLE [TABLE ...] --hbond FILE]
 
-TABLE      sample tables of fix backmap with the observables v_phi and v_psi (degrees)
-REFERENCE  all-atom free energy: rows of phi psi F/kT error/kT, bin centres in degrees (ala2.reference.txt)
+TABLE        sample tables of fix backmap with the observables v_phi and v_psi (degrees)
+REFERENCE    all-atom free energy: rows of phi psi F/kT error/kT, bin centres in degrees (ala2.reference.txt)
+uncorrected  tables of another coarse-grained model for a row of its own, which also have v_hbond
+hbond        all-atom density of that distance (ala2.observables.txt)
 
-Draws three panels with one colour scale: backmapped unweighted, reweighted, all-atom reference; prints the root mean square
-difference of the two distributions' free energies over the bins below 5 kT of the reference.
+Draws panels with one colour scale: backmapped unweighted, reweighted, all-atom reference; prints the root mean square
+difference of the distributions' free energies from the reference over its bins below 5 kT. With the tables of another model, it has
+the upper row, and the distance of the hydrogen bond, of atoms that the flow has drawn, is compared as well.
 """
-import sys
+import argparse
 
 import matplotlib
 matplotlib.use('Agg')
@@ -20,13 +23,16 @@ F_MAX = 8.0  # kT; free energies above are left white
 F_LOW = 5.0  # kT; bins compared by number
 
 
-def read_table(name):
-    """Log-weight, phi and psi of every sample of one table."""
-    with open(name) as f:
-        header = [line for line in f if line.startswith('# step ')][-1]
-    columns = header.lstrip('#').split()
-    use = [columns.index(c) for c in ('logweight', 'v_phi', 'v_psi')]
-    return np.loadtxt(name, usecols=use, ndmin=2)
+def read_tables(names, columns):
+    """Weight and the columns of every sample that has a weight, of all tables."""
+    rows = []
+    for name in names:
+        with open(name) as f:
+            header = [line for line in f if line.startswith('# step ')][-1].lstrip('#').split()
+        rows.append(np.loadtxt(name, usecols=[header.index(c) for c in ['logweight'] + columns], ndmin=2))
+    rows = np.concatenate([r for r in rows if r.size])
+    rows = rows[np.isfinite(rows[:, 0])]
+    return np.exp(rows[:, 0] - rows[:, 0].max()), rows[:, 1:]
 
 
 def free_energy(phi, psi, weight, edges):
@@ -49,31 +55,54 @@ def difference(f, ref):
     return np.sqrt(np.mean((f[low] - ref[low])**2)), low.sum()
 
 
-def main():
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
-    out, reference, tables = sys.argv[1], sys.argv[2], sys.argv[3:]
-    ref, edges = read_reference(reference)
-    logw, phi, psi = np.concatenate([read_table(t) for t in tables]).T
-    ok = np.isfinite(logw)
-    logw, phi, psi = logw[ok], phi[ok], psi[ok]
-    weight = np.exp(logw - logw.max())
+def panels_of(tables, name, edges, ref):
+    weight, rows = read_tables(tables, ['v_phi', 'v_psi'])
+    plain, reweighted = (free_energy(*rows.T, w, edges) for w in (None, weight))
+    print('%s: reweighted minus reference %.3f kT root mean square over %d bins below %g kT; unweighted %.3f kT'
+          % (name, *difference(reweighted, ref), F_LOW, difference(plain, ref)[0]))
+    return [(name + ' + backmapped', plain), ('the same, reweighted', reweighted)]
 
-    panels = [('coarse-grained + backmapped', free_energy(phi, psi, None, edges)),
-              ('reweighted', free_energy(phi, psi, weight, edges)),
-              ('all-atom reference', ref)]
-    print('reweighted minus reference: %.3f kT root mean square over %d bins below %g kT; unweighted %.3f kT'
-          % (*difference(panels[1][1], ref), F_LOW, difference(panels[0][1], ref)[0]))
-    fig, axes = plt.subplots(1, 3, figsize=(12.5, 4.3), sharey=True, constrained_layout=True)
-    for ax, (title, f) in zip(axes, panels):
-        shown = np.ma.masked_where(~np.isfinite(f) | (f > F_MAX), f)
-        image = ax.pcolormesh(edges, edges, shown.T, vmin=0.0, vmax=F_MAX, cmap='viridis')
-        ax.set(title=title, xlabel=r'$\phi$ (degrees)', xticks=range(-180, 181, 90),
-               yticks=range(-180, 181, 90), aspect='equal')
-        ax.axvline(0.0, color='0.6', lw=0.6, ls=':')
-    axes[0].set_ylabel(r'$\psi$ (degrees)')
-    fig.colorbar(image, ax=axes, shrink=0.8, pad=0.01, label=r'free energy ($k_BT$)')
-    fig.savefig(out, dpi=130)
+
+def draw_hbond(ax, tables, name):
+    """Density of the distance O...H: drawn, reweighted, all-atom."""
+    x, density, _ = np.loadtxt(name).T
+    edges = np.append(x, x[-1] + x[1] - x[0]) - 0.5 * (x[1] - x[0])
+    weight, rows = read_tables(tables, ['v_hbond'])
+    ax.fill_between(x, density, step='mid', color='0.8', label='all-atom')
+    for w, style, label in ((None, 'C1--', 'backmapped'), (weight, 'C0-', 'reweighted')):
+        ax.step(x, np.histogram(rows[:, 0], bins=edges, weights=w, density=True)[0], style, where='mid', label=label)
+    ax.set(title='hydrogen bond, uncorrected model', xlabel=r'O$\cdots$H distance ($\mathrm{\AA}$)',
+           ylabel=r'density ($\mathrm{\AA}^{-1}$)', xlim=(1.5, 6.0))
+    ax.legend(frameon=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split('usage: ')[1].split('\n')[0])
+    parser.add_argument('out')
+    parser.add_argument('reference')
+    parser.add_argument('tables', nargs='+')
+    parser.add_argument('--uncorrected', nargs='+')
+    parser.add_argument('--hbond')
+    args = parser.parse_args()
+    ref, edges = read_reference(args.reference)
+    rows = [panels_of(args.tables, 'corrected model' if args.uncorrected else 'coarse-grained', edges, ref)]
+    if args.uncorrected:
+        rows.insert(0, panels_of(args.uncorrected, 'uncorrected model', edges, ref))
+    rows[-1].append(('all-atom reference', ref))
+
+    fig, axes = plt.subplots(len(rows), 3, figsize=(12.5, 4.3 * len(rows)), squeeze=False, constrained_layout=True)
+    for row, of_row in zip(axes, rows):
+        for ax, (title, f) in zip(row, of_row):
+            shown = np.ma.masked_where(~np.isfinite(f) | (f > F_MAX), f)
+            image = ax.pcolormesh(edges, edges, shown.T, vmin=0.0, vmax=F_MAX, cmap='viridis')
+            ax.set(title=title, xlabel=r'$\phi$ (degrees)', xticks=range(-180, 181, 90),
+                   yticks=range(-180, 181, 90), aspect='equal')
+            ax.axvline(0.0, color='0.6', lw=0.6, ls=':')
+        row[0].set_ylabel(r'$\psi$ (degrees)')
+    if args.uncorrected:
+        draw_hbond(axes[0, 2], args.uncorrected, args.hbond)
+    fig.colorbar(image, ax=axes, shrink=0.8 / len(rows), pad=0.01, label=r'free energy ($k_BT$)')
+    fig.savefig(args.out, dpi=130)
 
 
 if __name__ == '__main__':

@@ -56,14 +56,13 @@ def in_cut(phi):
     return (phi > CUT[0]) & (phi < CUT[1])
 
 
-def estimate(rows):
-    """Population of phi > 0 and -ln of the populations [COARSE][COARSE] from rows of phi_0 phi psi."""
-    rows = rows[~in_cut(rows[:, 1])]
-    centres, state = np.unique(rows[:, 0], return_inverse=True)
+def wham(phi0, phi):
+    """Populations of FINE bins of phi, and the weight of each frame, from frames of windows at phi0."""
+    centres, state = np.unique(phi0, return_inverse=True)
     n = np.bincount(state).astype(float)
     edges = np.linspace(-180.0, 180.0, FINE + 1)
     middle = 0.5 * (edges[1:] + edges[:-1])
-    count, _ = np.histogram(rows[:, 1], bins=edges)
+    count, _ = np.histogram(phi, bins=edges)
     factor = np.exp(-K_BIAS * (1.0 - np.cos(np.radians(middle - centres[:, None]))) / KT) * ~in_cut(middle)
     z = np.ones(len(centres))
     p = np.zeros(FINE)
@@ -74,12 +73,18 @@ def estimate(rows):
         if np.abs(new - p).sum() < 1.0e-10:
             break
         p = new
-    at = np.clip(((rows[:, 1] + 180.0) * FINE / 360.0).astype(int), 0, FINE - 1)
-    weight = (new / np.maximum(count, 1))[at]
+    at = np.clip(((phi + 180.0) * FINE / 360.0).astype(int), 0, FINE - 1)
+    return new, (new / np.maximum(count, 1))[at]
+
+
+def estimate(rows):
+    """Population of phi > 0 and -ln of the populations [COARSE][COARSE] from rows of phi_0 phi psi."""
+    rows = rows[~in_cut(rows[:, 1])]
+    p, weight = wham(rows[:, 0], rows[:, 1])
     edges = np.linspace(-180.0, 180.0, COARSE + 1)
     h, _, _ = np.histogram2d(rows[:, 1], rows[:, 2], bins=[edges, edges], weights=weight)
     with np.errstate(divide='ignore'):
-        return new[FINE // 2:].sum(), -np.log(h)
+        return p[FINE // 2:].sum(), -np.log(h)
 
 
 def main():

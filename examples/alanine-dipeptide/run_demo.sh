@@ -27,28 +27,43 @@ quietly() {
 cp "$here"/in.* "$here"/ala2.* .
 rm -f log.* samples.*.txt structures.*.dump heldout*.json summary.json
 
+# replica_exchange FOLDER MODEL STEPS: from both sides of phi = 0
+replica_exchange() {
+  cd "$1"
+  quietly coarse.minus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var model "$2" \
+    -var steps "$3" -log log.coarse.minus -pscreen none &
+  local minus=$!
+  quietly coarse.plus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
+    -var model "$2" -var steps "$3" -log log.coarse.plus -pscreen none &
+  local plus=$!
+  while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
+    sleep 10
+    say "step $(tail -qn 1 log.coarse.minus 2>/dev/null | cut -d' ' -f1) of $3"
+  done
+  wait $minus
+  wait $plus
+  cd - >/dev/null
+}
+
 say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
-quietly coarse.minus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var steps "$steps" \
-  -log log.coarse.minus -pscreen none &
-minus=$!
-quietly coarse.plus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
-  -var steps "$steps" -log log.coarse.plus -pscreen none &
-plus=$!
-while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
-  sleep 10
-  say "step $(tail -qn 1 log.coarse.minus 2>/dev/null | cut -d' ' -f1) of $steps"
-done
-wait $minus
-wait $plus
+replica_exchange . ala2.cgnet.safetensors "$steps"
+say "the same, shorter, with the model before its correction: its weights have more to do"
+rm -rf uncorrected && mkdir uncorrected && cp in.* ala2.* uncorrected
+replica_exchange uncorrected ala2.cgnet.uncorrected.safetensors $((steps / 2))
 
 say "200 held-out all-atom frames and those of each side, 500 samples each"
 quietly validate.out "${mpiexec[@]}" -np 2 "$lmp" -in in.validate -log log.validate
 say "merging all partitions"
 quietly report.out "$lmp" -in in.report -log log.report
+cp heldout*.json uncorrected
+(cd uncorrected && quietly report.out "$lmp" -in in.report -log log.report)
 say "plotting"
-quietly plot.out "${PYTHON:-python3}" "$here/plot_ramachandran.py" ramachandran.png ala2.reference.txt samples.*.txt
-cat structures.*.dump >structures.dump && rm structures.*.*.dump
+quietly plot.out "${PYTHON:-python3}" "$here/plot_ramachandran.py" ramachandran.png ala2.reference.txt samples.*.txt \
+  --uncorrected uncorrected/samples.*.txt --hbond ala2.observables.txt
+quietly compare.out "${PYTHON:-python3}" "$here/compare.py" uncorrected/summary.json summary.json
+cat structures.*.dump >structures.dump && rm structures.*.*.dump uncorrected/structures.*
 say "done"
 
 sed -n '/BACKMAP report/,$p' report.out | grep -v '^Total wall'
+cat compare.out
 printf 'results in %s: summary.json, samples.*.txt, structures.dump, ramachandran.png\n' "$PWD"
