@@ -292,7 +292,7 @@ TEST(RareStates, VisitsByHand)
   EXPECT_EQ(v.inside, 3.0);
   // steps in 2 of 3, out 1 of 3
   EXPECT_NEAR(v.autocorrelation_time(), 1.0, 1e-14);
-  EXPECT_NEAR(v.log_odds_error(), std::sqrt(0.5 * (1.0 / 2.0 + 1.0 / 1.0)), 1e-14);
+  EXPECT_NEAR(v.log_odds_error(), std::sqrt(0.5 * (1.0 / 2.0 + 1.0)), 1e-14);
   v.end_series();
   v.add_frame(0.0, 1.0);    // another series: no exit
   v.add_frame(0.0, 0.0);    // no sample with weight: no frame

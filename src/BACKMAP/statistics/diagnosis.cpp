@@ -131,12 +131,13 @@ Diagnosis diagnose_state(const std::string &name, const ObservableEstimate &e)
   const char *what = name.c_str();
   const Visits &v = e.visits;
   if (e.state == StateMark::Unseen)
-    return {"unseen_state",
-            text("%s was %s in all of %.0f frames: this run never saw the state %s = %s. Its "
-                 "population is not known and has no error; a basin that is never visited has no "
-                 "weight. Remedy: %s",
-                 what, e.mean.value > 0.5 ? "1" : "0", v.frames(), what,
-                 e.mean.value > 0.5 ? "0" : "1", CROSS)};
+    return {
+        "unseen_state",
+        text("%s was %s in all of %.0f frames. If it is the indicator of a state, this run never "
+             "saw %s = %s: the population is not known and has no error; a basin that is never "
+             "visited has no weight. Remedy: %s",
+             what, e.mean.value > 0.5 ? "1" : "0", v.frames(), what, e.mean.value > 0.5 ? "0" : "1",
+             CROSS)};
   const std::string visits =
       text("the state %s = 1 was entered %.0f and left %.0f time(s) in %.0f frames", what,
            v.entries, v.exits, v.frames());
