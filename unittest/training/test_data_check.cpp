@@ -189,6 +189,15 @@ TEST(DataCheck, a_rotamer_that_each_file_keeps)
         "5000 of 5000 frames, in 10 of 10 files", "replica exchange"})
     EXPECT_THAT(found[0].text, HasSubstr(s));
 
+  // windows along the beads, each with the rotamer of the one before it, but for one change: two windows contradict
+  expect_one(Frames(1,
+                    [](int f, int, Shape &s, Frames &) {
+                      s.bead = 95.0 + 3.0 * f;
+                      s.rotamer = f < 5 ? 60.0 : 180.0;
+                    })
+                 .look(),
+             "frozen torsion", {"in 5 files with 2500 frames", "5000 of 5000 frames"});
+
   // no word where the beads of the files differ and may hold the torsion,
   expect_none(Frames(1, [&](int f, int i, Shape &s, Frames &r) {
                 where(f, i, s, r);

@@ -291,10 +291,8 @@ void DataCheck::torsions(const FlowSpec &spec)
   }
   for (int k = 0; k < rows; k++) {
     if (skip[k]) continue;
-    if (circular[k])
-      frozen(spec, row_name(spec, k), bins[k]);
-    else
-      second_peak(row_name(spec, k), bins[k]);
+    const auto name = row_name(spec, k);
+    if (!frozen(spec, name, bins[k]) && !circular[k]) second_peak(name, bins[k]);
   }
 }
 
@@ -318,8 +316,9 @@ void DataCheck::second_peak(const std::string &name, const std::vector<Counts> &
        name + " has a second peak near " + whole(direction(inside).mean) + " degrees, " +
            whole(apart(direction(inside).mean, direction(outside).mean)) +
            " from the first, and hardly a frame between them: " + files_of(in_file) +
-           ". The flow takes the torsion for narrow and covers one peak alone. Remedy: find "
-           "out whether these frames are another isomer, and leave such files out"});
+           ". The flow takes the torsion for narrow, with one peak; it fits two badly or leaves "
+           "one out. Remedy: find out whether these frames are another isomer, and leave "
+           "such files out"});
 }
 
 /* ---------------------------------------------------------------------- */
@@ -371,7 +370,7 @@ struct FileFeatures {
 
 /* ---------------------------------------------------------------------- */
 
-void DataCheck::frozen(const FlowSpec &spec, const std::string &name,
+bool DataCheck::frozen(const FlowSpec &spec, const std::string &name,
                        const std::vector<Counts> &bins)
 {
   struct File {
@@ -391,42 +390,38 @@ void DataCheck::frozen(const FlowSpec &spec, const std::string &name,
   const bool all_alike = std::all_of(still.begin(), still.end(), [&](const File &a) {
     return std::none_of(still.begin(), still.end(), [&](const File &b) { return differ(a, b); });
   });
-  if (all_alike) return;
+  if (all_alike) return false;
 
   const FileFeatures beads(spec, fr);
-  std::vector<char> contradicted(still.size(), 0);
-  for (size_t a = 0; a < still.size(); a++)
-    for (size_t b = 0; b < a; b++)
-      if (differ(still[a], still[b]) && beads.overlap(still[a].number, still[b].number))
-        contradicted[a] = contradicted[b] = 1;
-  std::vector<File> bad;
+  bool contradiction = false;
   Counts in_file(bins.size(), 0);
   for (size_t a = 0; a < still.size(); a++) {
-    if (!contradicted[a]) continue;
-    bad.push_back(still[a]);
     in_file[still[a].number] = still[a].n;
+    for (size_t b = 0; b < a && !contradiction; b++)
+      contradiction = differ(still[a], still[b]) && beads.overlap(still[a].number, still[b].number);
   }
-  if (bad.empty() || sum(in_file) < L::FROZEN_SHARE * fr.n) return;
+  if (!contradiction || sum(in_file) < L::FROZEN_SHARE * fr.n) return false;
 
   std::string values;
-  while (!bad.empty()) {
-    const double near = bad.front().mean;
-    const auto others = std::partition(bad.begin(), bad.end(), [&](const File &a) {
+  while (!still.empty()) {
+    const double near = still.front().mean;
+    const auto others = std::partition(still.begin(), still.end(), [&](const File &a) {
       return apart(a.mean, near) > 0.5 * L::APART;
     });
     int64_t n = 0;
-    for (auto f = others; f != bad.end(); ++f) n += f->n;
+    for (auto f = others; f != still.end(); ++f) n += f->n;
     values += (values.empty() ? "near " : ", near ") + whole(near) + " degrees in " +
-        std::to_string(bad.end() - others) + " files with " + std::to_string(n) + " frames";
-    bad.erase(others, bad.end());
+        std::to_string(still.end() - others) + " files with " + std::to_string(n) + " frames";
+    still.erase(others, still.end());
   }
   out.push_back(
       {"frozen torsion",
-       name + " never changes within files that differ in it, although their beads overlap: " +
+       name + " never changes within files, and differs between files whose beads overlap: " +
            values + "; " + files_of(in_file) +
            ". Given the beads, its values are those of the starts, not of the molecule. Remedy: "
            "replica exchange in each window or between windows, or longer runs, until it changes "
            "many times in each file"});
+  return true;
 }
 
 }    // namespace BACKMAP_NS

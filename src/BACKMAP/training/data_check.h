@@ -58,7 +58,7 @@ struct DataLimits {
   static constexpr double APART = 60.0;
   /** Files with fewer frames say nothing. */
   static constexpr int64_t FILE_FRAMES = 100;
-  /** Share of all frames in frozen files that contradict each other. */
+  /** Share of all frames in files where the torsion is frozen, if two of them contradict each other. */
   static constexpr double FROZEN_SHARE = 0.1;
   /** Two files have beads in common if the means of all features are nearer than this many times the sum of
       their standard deviations. Neighboring umbrella windows have; far ones have not, and their torsions may differ. */
@@ -75,8 +75,8 @@ class DataCheck {
       Three end atoms of one type on an atom (methyl) turn and have no handedness. */
   void isomers(const Topology &topology, const std::vector<double> &reference);
 
-  /** In the coordinates of a flow: narrow torsions with a second peak; circular torsions that are frozen
-      within files, at different values in files whose beads overlap. What isomers() has told is not told again. */
+  /** In the coordinates of a flow: torsions that are frozen within files, at different values in files whose beads
+      overlap; other narrow torsions with a second peak. What isomers() has told is not told again. */
   void torsions(const FlowSpec &spec);
 
   const Diagnoses &found() const { return out; }
@@ -92,7 +92,7 @@ class DataCheck {
   void planar_bond(const std::vector<std::vector<int>> &near, int j, int k,
                    const std::vector<double> &reference);
   void second_peak(const std::string &name, const std::vector<std::vector<int64_t>> &bins);
-  void frozen(const FlowSpec &spec, const std::string &name,
+  bool frozen(const FlowSpec &spec, const std::string &name,
               const std::vector<std::vector<int64_t>> &bins);
 
   std::string files_of(const std::vector<int64_t> &count) const;
