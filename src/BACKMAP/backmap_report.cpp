@@ -64,51 +64,55 @@ std::string meaning(const std::string &marks, const BlockRule &rule)
   return text;
 }
 
-/* the report for the screen; an empty list of observables is allowed */
+/* weights, and the ensemble of the beads */
 
-std::string text_of(const MergedTables &tables, const Report &report, const BlockRule &rule)
+std::string text_of_weights(const MergedTables &tables, const Report &report,
+                            const Estimate &log_mean)
 {
-  const auto &estimates = report.estimates;
   const WeightSet &weights = tables.weights;
-  const SampleTable &first = tables.head;
+  const double kelvin = tables.head.temperature;
   const auto tail = weights.khat();
-  const auto mean = weights.weight_estimate(rule);
+  std::string out = fmt::format(
+      "BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
+      "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), "
+      "conditional {:.4f} (M = {}), entropy {:.4f}\n"
+      "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
+      "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, "
+      "autocorrelation time {:.3g} frames, {} blocks{}\n",
+      tables.count, weights.frames(), weights.samples(), kelvin, weights.joint_ess(),
+      weights.marginal_ess(), weights.marginal_ess_corrected(), weights.conditional_ess(),
+      weights.samples_per_frame(), weights.entropy(), tail.khat, tail.threshold,
+      weights.zero_weights(), weights.nan_energies(), weights.runs(), weights.walkers(),
+      log_mean.value, log_mean.error, log_mean.tau, log_mean.blocks, marks(log_mean));
+  const Unity &t = report.temperature, &f = report.fluctuation;
+  if (!std::isfinite(t.error))
+    return out + "  beads: no figure tells whether they have the Boltzmann distribution of U_CG\n";
+  return out +
+      fmt::format("  beads: configurational temperature {:.4g} +- {:.2g} K (model {:.4g}), energy "
+                  "fluctuation {:.3g} +- {:.2g} of the canonical one\n",
+                  t.value * kelvin, t.error * kelvin, kelvin, f.value, f.error);
+}
+
+/* a line for each observable, and the free energies of states; marks: those that were used */
+
+std::string text_of_observables(const MergedTables &tables, const Report &report, std::string &used)
+{
+  const SampleTable &first = tables.head;
+  const auto &estimates = report.estimates;
   std::string out =
-      fmt::format("BACKMAP report: {} table(s), {} frames, {} samples, {} K\n"
-                  "  effective samples, of 1: joint {:.4f}, marginal {:.4f} (corrected {:.4f}), "
-                  "conditional {:.4f} (M = {}), entropy {:.4f}\n"
-                  "  Pareto k-hat {:.3f} (trust below {:.3f}); weight zero {}, energy NaN {}\n"
-                  "  {} run(s), {} walker(s); log of the mean weight {:.4f} +- {:.3g}, "
-                  "autocorrelation time {:.3g} frames, {} blocks{}\n",
-                  tables.count, weights.frames(), weights.samples(), first.temperature,
-                  weights.joint_ess(), weights.marginal_ess(), weights.marginal_ess_corrected(),
-                  weights.conditional_ess(), weights.samples_per_frame(), weights.entropy(),
-                  tail.khat, tail.threshold, weights.zero_weights(), weights.nan_energies(),
-                  weights.runs(), weights.walkers(), mean.log_mean.value, mean.log_mean.error,
-                  mean.log_mean.tau, mean.log_mean.blocks, marks(mean.log_mean));
-  const auto &t = report.temperature, &f = report.fluctuation;
-  if (std::isfinite(t.error))
-    out += fmt::format("  beads: configurational temperature {:.4g} +- {:.2g} K (model {:.4g}), energy fluctuation {:.3g} "
-                       "+- {:.2g} of the canonical one\n",
-                       t.value * first.temperature, t.error * first.temperature, first.temperature,
-                       f.value, f.error);
-  else
-    out += "  beads: no figure tells whether they have the Boltzmann distribution of U_CG\n";
-  if (estimates.empty()) return out;
-  out += fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}\n",
-                     "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
-                     "frames/tau", "entries", "blocks");
-  std::string all = marks(mean.log_mean);
+      fmt::format("  {:<24} {:>14} {:>14} {:>14} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}\n",
+                  "observable", "reweighted", "error", "unweighted", "95% from", "to", "samples",
+                  "frames/tau", "entries", "blocks");
   for (std::size_t k = 0; k < estimates.size(); k++) {
     const auto &e = estimates[k];
     std::string own;
     for (const auto &m : e.marks()) own += " " + m;
-    all += own;
+    used += own;
     out += fmt::format(
         "  {:<24} {:>14.6g} {:>14} {:>14.6g} {:>14} {:>14} {:>10} {:>10} {:>8} {:>7}{}\n",
         first.observables[k], e.mean.value, shown(e.mean.error, 3), e.unweighted,
         shown(e.mean.lower, 6), shown(e.mean.upper, 6), shown(e.neff, 4),
-        shown(static_cast<double>(weights.frames()) / e.mean.tau, 4),
+        shown(static_cast<double>(tables.weights.frames()) / e.mean.tau, 4),
         e.indicator ? fmt::format("{:.0f}", e.visits.entries) : "-", e.mean.blocks, own);
   }
   for (std::size_t k = 0; k < estimates.size(); k++) {
@@ -122,8 +126,19 @@ std::string text_of(const MergedTables &tables, const Report &report, const Bloc
           first.observables[k], f.value * first.kt, shown(f.error * first.kt, 3),
           shown(f.lower * first.kt, 4), shown(f.upper * first.kt, 4), f.value, shown(f.error, 3));
   }
-  out += meaning(all, rule);
   return out;
+}
+
+/* the report for the screen; an empty list of observables is allowed */
+
+std::string text_of(const MergedTables &tables, const Report &report, const BlockRule &rule)
+{
+  const Estimate log_mean = tables.weights.weight_estimate(rule).log_mean;
+  std::string out = text_of_weights(tables, report, log_mean);
+  if (report.estimates.empty()) return out;
+  std::string used = marks(log_mean);
+  out += text_of_observables(tables, report, used);
+  return out + meaning(used, rule);
 }
 
 }    // namespace
