@@ -28,7 +28,7 @@ endfunction()
 # what programs use; the headers need the standard library only
 set(backmap_public statistics flow)
 set(headers_statistics statistics/diagnosis.h statistics/report.h statistics/sample_table.h statistics/series.h
-  statistics/summary.h statistics/weights.h)
+  statistics/states.h statistics/summary.h statistics/weights.h)
 set(headers_flow flow/flow.h flow/flow_spec.h core/model_file.h core/random_stream.h molecule/feature_range.h
   molecule/features.h molecule/molecule_spec.h)
 
