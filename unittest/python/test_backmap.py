@@ -169,14 +169,16 @@ class Tables(unittest.TestCase):
 
     def test_errors(self):
         write_table("one.txt", 1, 0)
+        write_table("two.txt", 2, 0)
         write_table("hot.txt", 1, 0, temperature=310)
-        one, hot = backmap.read_table("one.txt"), backmap.read_table("hot.txt")
+        one, two, hot = (backmap.read_table(name + ".txt") for name in ("one", "two", "hot"))
         with open("broken.txt", "w") as out:
             out.write(open("one.txt").read()[:400])
         for error, text, call in (
             (ValueError, "at least one sample table", lambda: backmap.report([])),
             (ValueError, "blocks: expected at least 4, got 0", lambda: backmap.report([one], blocks=0)),
-            (RuntimeError, "runs, expected a divisor of the number of tables, 2, got 3", lambda: backmap.report([one, one], runs=3)),
+            (RuntimeError, "runs, expected a divisor of the number of tables, 2, got 3", lambda: backmap.report([one, two], runs=3)),
+            (RuntimeError, "those of table one.txt once more", lambda: backmap.report([one, one])),
             (RuntimeError, "sample table hot.txt: temperature", lambda: backmap.report([one, hot])),
             (RuntimeError, "sample table broken.txt, line", lambda: backmap.read_table("broken.txt")),
             (FileNotFoundError, "no-such-file", lambda: backmap.read_table("no-such-file")),
