@@ -49,17 +49,20 @@ def read_reference(name):
 
 
 def difference(f, ref):
-    """Root mean square of the difference over the low bins of ref, both as -ln of normalised populations."""
+    """Root mean square of the difference over the low bins of ref, both as -ln of normalised populations, and the
+    number of these bins without a sample, which are left out."""
     f, ref = (a + np.log(np.exp(-a).sum()) for a in (f, ref))
     low = ref - ref.min() < F_LOW
-    return np.sqrt(np.mean((f[low] - ref[low])**2)), low.sum()
+    seen = low & np.isfinite(f)
+    return np.sqrt(np.mean((f[seen] - ref[seen])**2)), low.sum(), low.sum() - seen.sum()
 
 
 def panels_of(tables, name, edges, ref):
     weight, rows = read_tables(tables, ['v_phi', 'v_psi'])
     plain, reweighted = (free_energy(*rows.T, w, edges) for w in (None, weight))
-    print('%s: reweighted minus reference %.3f kT root mean square over %d bins below %g kT; unweighted %.3f kT'
-          % (name, *difference(reweighted, ref), F_LOW, difference(plain, ref)[0]))
+    rms, bins, empty = difference(reweighted, ref)
+    print('%s: reweighted minus reference %.3f kT root mean square over %d bins below %g kT (%d more have no sample); '
+          'unweighted %.3f kT' % (name, rms, bins - empty, F_LOW, empty, difference(plain, ref)[0]))
     return [(name + ' + backmapped', plain), ('the same, reweighted', reweighted)]
 
 

@@ -49,7 +49,7 @@ say "coarse-grained replica exchange from both sides of phi = 0, backmapping fra
 replica_exchange . ala2.cgnet.safetensors "$steps"
 say "the same, shorter, with the model before its correction: its weights have more to do"
 rm -rf uncorrected && mkdir uncorrected && cp in.* ala2.* uncorrected
-replica_exchange uncorrected ala2.cgnet.uncorrected.safetensors $((steps / 2))
+replica_exchange uncorrected ala2.cgnet.uncorrected.safetensors $((steps / 3))
 
 say "200 held-out all-atom frames and those of each side, 500 samples each"
 quietly validate.out "${mpiexec[@]}" -np 2 "$lmp" -in in.validate -log log.validate
@@ -65,5 +65,5 @@ cat structures.*.dump >structures.dump && rm structures.*.*.dump uncorrected/str
 say "done"
 
 sed -n '/BACKMAP report/,$p' report.out | grep -v '^Total wall'
-cat compare.out
+cat plot.out compare.out
 printf 'results in %s: summary.json, samples.*.txt, structures.dump, ramachandran.png\n' "$PWD"
