@@ -389,7 +389,8 @@ void FixBackmap::look_at(const CoarseFrame &frame)
   std::vector<double> torsions;
   const auto bead = [&](int i) { return &frame.z[3 * static_cast<std::size_t>(i)]; };
   for (const auto &d : spec.features.dihedrals)
-    torsions.push_back(bead_dihedral(bead(d[0]), bead(d[1]), bead(d[2]), bead(d[3])) * 180.0 / M_PI);
+    torsions.push_back(bead_dihedral(bead(d[0]), bead(d[1]), bead(d[2]), bead(d[3])) * 180.0 /
+                       M_PI);
   if (!torsions.empty()) record.starts.push_back(torsions);
 }
 

@@ -87,7 +87,7 @@ class FixBackmap : public Fix {
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
   std::int64_t row = 0, written = 0;
   std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings
-  double seconds = 0.0, seconds_written = 0.0;    // processor time of all ranks spent on samples
+  double seconds = 0.0, seconds_written = 0.0;       // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
   std::vector<double *> local_rows;
   std::vector<BACKMAP_NS::ReweightedMean> mean_values;

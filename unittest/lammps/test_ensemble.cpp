@@ -50,8 +50,8 @@ struct Lab {
   }
 
   /* frames of some dynamics, then what fix backmap says of them in a rerun with the same energy or another */
-  FrameRecord frames_of(const std::string &dynamics, double dt, int seed = 4711,
-                        int steps = 200000, const std::string &energy_of_rerun = "") const
+  FrameRecord frames_of(const std::string &dynamics, double dt, int seed = 4711, int steps = 200000,
+                        const std::string &energy_of_rerun = "") const
   {
     {
       PlainLammps lmp(start(seed, dt));
@@ -124,7 +124,8 @@ TEST(Ensemble, each_wrong_dynamics_is_caught)
       {"no thermostat", "fix gone all langevin 300 300 100 77\n" + nve, 4.0},
       {"330 K", "fix th all langevin 330 330 100 77\n" + nve, 1.0},
       {"time step too long", "fix th all langevin 300 300 100 77\n" + nve, 12.0},
-      {"SHAKE", "fix th all langevin 300 300 100 77\n" + nve + "fix s all shake 1e-4 20 0 b 1\n", 1.0},
+      {"SHAKE", "fix th all langevin 300 300 100 77\n" + nve + "fix s all shake 1e-4 20 0 b 1\n",
+       1.0},
   };
   for (const auto &c : controls) {
     const FrameRecord r = lab.frames_of(c.dynamics, c.dt, 4711, c.steps);
@@ -141,8 +142,7 @@ TEST(Ensemble, a_static_bias_belongs_to_the_energy)
       "fix bias all restrain bond 1 2 6.0 6.0 1.9\nfix_modify bias energy yes\n";
   PlainLammps lmp(lab.start(5, 4.0) + bias);
   lmp.commands(canonical(lmp, 5) + "run 5000\nreset_timestep 0\ndump d all custom 25 " +
-               scratch_file("biased") +
-               " id x y z\ndump_modify d sort id format float %.10g\n" +
+               scratch_file("biased") + " id x y z\ndump_modify d sort id format float %.10g\n" +
                lab.backmap("thermostat th") + "run 200000\n");
   const FrameRecord run = Lab::record();
   EXPECT_FALSE(wrong(run)) << text(run);

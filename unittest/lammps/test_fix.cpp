@@ -352,9 +352,7 @@ TEST(FixBackmap, BadInput)
   // found when a run starts or takes its first frame
   const auto bad_run = [&](const std::string &line, const std::string &run,
                            const std::string &expected) {
-    PlainLammps one(
-        system +
-        "fix 1 all nve\nfix 2 all langevin 300 300 100 99\n" + line);
+    PlainLammps one(system + "fix 1 all nve\nfix 2 all langevin 300 300 100 99\n" + line);
     refused(one, run, expected);
   };
   bad_run(fix_line(flow, fine, "thermostat none"), "run 0", "there is no fix none");

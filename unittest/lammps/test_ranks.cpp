@@ -119,7 +119,8 @@ TEST(Ranks, ConfigurationalTemperature)
     std::vector<double> z;
     for (int m = 0; m < 3; m++) {
       auto one = toy.draw(engine, toy.coarse_k);
-      for (int k = 0; k < 9; k += 3) one[k] += 30.0 * m - 31.0;    // across the borders of the ranks
+      for (int k = 0; k < 9; k += 3)
+        one[k] += 30.0 * m - 31.0;    // across the borders of the ranks
       z.insert(z.end(), one.begin(), one.end());
     }
     dump += dump_frame(i + 1, z);

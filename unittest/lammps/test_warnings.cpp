@@ -249,7 +249,8 @@ TEST(Warnings, a_flow_that_misses_configurations)
     for (const auto &w : both["warnings"])
       missed += w.get<std::string>().find("misses configurations") != std::string::npos;
     EXPECT_EQ(missed, narrow ? 1 : 0);
-    EXPECT_NE(lmp.error_of(report + " include " + json).find("is there already"), std::string::npos);
+    EXPECT_NE(lmp.error_of(report + " include " + json).find("is there already"),
+              std::string::npos);
     FlowSpec another = spec;
     another.linear_mean[0] += 0.01;
     run(toy, another, "beside");

@@ -97,7 +97,8 @@ TEST(Diagnosis, energies_that_are_not_a_number)
 TEST(Diagnosis, ensemble_of_several_runs)
 {
   const double none = std::nan("");
-  const std::vector<Unity> runs = {{1.01, 0.02, 20, 1000}, {0.99, 0.02, 20, 3000}, {3.0, none, 0, 10}};
+  const std::vector<Unity> runs = {
+      {1.01, 0.02, 20, 1000}, {0.99, 0.02, 20, 3000}, {3.0, none, 0, 10}};
   const Unity all = Unity::combine(runs);
   EXPECT_NEAR(all.value, 0.995, 1e-12);
   EXPECT_NEAR(all.error, 0.02 * std::sqrt(0.0625 + 0.5625), 1e-12);

@@ -32,8 +32,8 @@ struct Known {
 
 const char *const CONSTRAINT =
     "holds distances fixed: the flow has a density for free beads, and U_CG is sampled for them";
-const char *const KINETIC =
-    "sets the kinetic energy instead of sampling it, so that the beads are not Boltzmann-distributed";
+const char *const KINETIC = "sets the kinetic energy instead of sampling it, so that the beads are "
+                            "not Boltzmann-distributed";
 const char *const BOX = "changes the box, and with it the positions of the beads";
 const char *const ROTATION =
     "keeps the angular momentum of a molecule that is alone, so that its bonds are hotter or "
@@ -134,7 +134,8 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
 
     const std::string name = fmt::format("fix {} of style {}", fix->id, fix->style);
     if (known.verdict == Verdict::Refused || fix->rigid_flag)
-      out.errors.push_back(name + " " + (known.verdict == Verdict::Refused ? known.why : CONSTRAINT));
+      out.errors.push_back(name + " " +
+                           (known.verdict == Verdict::Refused ? known.why : CONSTRAINT));
     else if (fix->box_change)
       out.errors.push_back(name + " " + BOX);
     else if (known.verdict == Verdict::Doubtful && (listed || !is_bias(lmp, i)))
@@ -144,9 +145,8 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
     thermostat = thermostat || target;
     if (target && lmp->universe->nworlds == 1 &&
         std::fabs(*target - temperature) > 1e-6 * temperature)
-      out.errors.push_back(
-          fmt::format("{} holds {} K, expected the temperature of the model, {} K", name, *target,
-                      temperature));
+      out.errors.push_back(fmt::format("{} holds {} K, expected the temperature of the model, {} K",
+                                       name, *target, temperature));
   }
   if (moves && !thermostat)
     out.warnings.push_back(

@@ -35,8 +35,8 @@ void MergedTables::add(SampleTable table, const std::string &origin)
     same(table.observables == head.observables, "observables");
     const std::string difference = table.provenance.difference(head.provenance);
     if (!difference.empty())
-      throw std::runtime_error("sample table " + origin + " does not belong to the first one: " +
-                               difference);
+      throw std::runtime_error("sample table " + origin +
+                               " does not belong to the first one: " + difference);
   }
   refuse_repeated(table, origin);
   if (count > 0)
@@ -66,9 +66,8 @@ void MergedTables::refuse_repeated(const SampleTable &table, const std::string &
     throw std::runtime_error("sample table " + origin + ": the samples at step " +
                              std::to_string(row.step) + ", molecule " +
                              std::to_string(row.molecule) + " are " +
-                             (other == count
-                                  ? "in this table twice"
-                                  : "those of table " + origins_[other] + " once more") +
+                             (other == count ? "in this table twice"
+                                             : "those of table " + origins_[other] + " once more") +
                              "; the same samples, counted twice, would make the error too small");
   }
 }

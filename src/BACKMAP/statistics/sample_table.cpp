@@ -235,7 +235,8 @@ void Reader::read_provenance(const std::string &key, const std::string &value)
 void Reader::read_record(const std::string &key, const std::string &value)
 {
   FrameRecord &r = table.records.back();
-  if (key == "warning" && std::find(r.warnings.begin(), r.warnings.end(), value) == r.warnings.end())
+  if (key == "warning" &&
+      std::find(r.warnings.begin(), r.warnings.end(), value) == r.warnings.end())
     r.warnings.push_back(value);
   if (key == "dynamics") r.dynamics = value;
   if (key == "start") r.starts.push_back(read_numbers(value, 0));
@@ -265,8 +266,8 @@ std::vector<double> Reader::read_numbers(const std::string &value, std::size_t e
     while (*at == ' ') at++;
   }
   if (expected > 0 && list.size() != expected)
-    throw std::runtime_error(where() + ": expected " + std::to_string(expected) +
-                             " numbers, got " + std::to_string(list.size()));
+    throw std::runtime_error(where() + ": expected " + std::to_string(expected) + " numbers, got " +
+                             std::to_string(list.size()));
   return list;
 }
 

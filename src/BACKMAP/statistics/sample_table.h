@@ -22,8 +22,8 @@ namespace BACKMAP_NS {
 /// What the run knew about its samples, so that a report can judge them and refuse to merge what does not belong
 /// together. Empty where a table does not tell.
 struct Provenance {
-  std::string flow;             ///< SHA-256 of the file of the flow
-  std::string coarse;           ///< styles of the CG potential, each with a checksum where it has one
+  std::string flow;      ///< SHA-256 of the file of the flow
+  std::string coarse;    ///< styles of the CG potential, each with a checksum where it has one
   std::vector<double> probe;    ///< energies of the fine script at two fixed structures
   std::string script;           ///< name of the fine script, for people
 
@@ -35,8 +35,10 @@ struct Provenance {
 struct FrameRecord {
   Provenance provenance;
   std::string dynamics;    ///< styles of the fixes that moved the beads, and the time step
-  std::vector<std::vector<double>> starts;    ///< torsions of the beads of each molecule in the first frame, degrees
-  std::int64_t outside = 0, looked = 0;    ///< frames outside the range of the flow's training data, of how many
+  std::vector<std::vector<double>>
+      starts;    ///< torsions of the beads of each molecule in the first frame, degrees
+  std::int64_t outside = 0,
+               looked = 0;    ///< frames outside the range of the flow's training data, of how many
   Unity temperature{0.0, NAN, 0.0, 0.0};    ///< see EnsembleSeries; without error: not known
   Unity fluctuation{0.0, NAN, 0.0, 0.0};
   std::vector<std::string> warnings;    ///< of the run
@@ -52,8 +54,8 @@ struct SampleTable {
   std::string units = "real", name;    ///< name: of the molecule
   double temperature = 0.0, kt = 0.0, constant = 0.0, seconds = 0.0;
   int samples = 0;
-  Provenance provenance;                ///< of the first header
-  std::vector<FrameRecord> records;     ///< one for each header (append writes one for each run)
+  Provenance provenance;               ///< of the first header
+  std::vector<FrameRecord> records;    ///< one for each header (append writes one for each run)
   std::vector<std::string> observables;
 
   struct Row {
