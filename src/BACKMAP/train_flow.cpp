@@ -165,10 +165,9 @@ void TrainFlow::train(int narg, char **arg)
     check.torsions(spec);
     tell(check.found(), isomers);
     if (check.found().empty())
-      line(fmt::format(
-          "  frames of {} files looked at: the isomer of the system, no second peak, no "
-          "frozen torsion",
-          fr.names.size()));
+      line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
+                       "torsion",
+                       fr.names.size()));
     std::vector<std::string> warnings;
     for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
     figures.add("warnings", warnings);

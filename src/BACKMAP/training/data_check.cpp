@@ -215,10 +215,9 @@ void DataCheck::handedness(const std::vector<std::vector<int>> &near, int centre
       {"mirror image",
        "atom " + std::to_string(centre + 1) +
            " has the other handedness than in the system of the input script: " + files_of(other) +
-           ". No simulation leads from one to the other: the frames are those of another isomer, "
-           "or "
-           "two equal atoms have exchanged their numbers. Remedy: frames of one isomer and "
-           "numbering alone"});
+           ". No simulation leads from one to the other: these frames are another isomer, or two "
+           "equal atoms have exchanged their numbers. Remedy: leave them out, or give the atoms "
+           "the numbers of the data file"});
 }
 
 /* ---------------------------------------------------------------------- */
