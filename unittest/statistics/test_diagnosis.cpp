@@ -112,8 +112,9 @@ TEST(Diagnosis, ensemble_of_several_runs)
   EXPECT_FALSE(has(diagnose_ensemble({warm}, runs, 300.0), "wrong_ensemble"));
   EXPECT_TRUE(has(diagnose_ensemble({warm, warm, warm}, runs, 300.0), "wrong_ensemble"));
   EXPECT_FALSE(has(diagnose_ensemble({exact}, runs, 300.0), "wrong_ensemble"));
-  const Unity still{0.5, 0.1, 20, 1000};
+  const Unity still{0.5, 0.05, 20, 1000}, few{0.5, 0.02, 5, 1000};
   EXPECT_TRUE(has(diagnose_ensemble(runs, {still}, 300.0), "wrong_ensemble"));
+  EXPECT_FALSE(has(diagnose_ensemble(runs, {few}, 300.0), "wrong_ensemble"));
 }
 
 TEST(Diagnosis, starts_of_all_runs)

@@ -201,7 +201,7 @@ Diagnoses diagnose_ensemble(const std::vector<Unity> &temperatures,
   Diagnoses out;
   const auto bad = [](const std::vector<Unity> &runs, double least) {
     std::size_t n = 0;
-    for (const Unity &u : runs) n += u.differs(least);
+    for (const Unity &u : runs) n += u.differs(least, runs.size());
     return n;
   };
   const Unity t = Unity::combine(temperatures), f = Unity::combine(fluctuations);

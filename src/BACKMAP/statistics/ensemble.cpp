@@ -6,6 +6,7 @@
 
 #include "statistics/ensemble.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -23,10 +24,11 @@ Unity unity(const std::vector<std::vector<RatioTerm>> &terms, std::size_t frames
 
 /* ---------------------------------------------------------------------- */
 
-bool Unity::differs(double least) const
+bool Unity::differs(double least, std::size_t figures) const
 {
-  if (!(std::fabs(value - 1.0) > least) || !std::isfinite(error)) return false;
-  return std::fabs(value - 1.0) > student_quantile(0.9995, dof) * error;
+  if (!(std::fabs(value - 1.0) > least) || !std::isfinite(error) || dof < FEWEST) return false;
+  const double p = 0.0005 / static_cast<double>(figures);
+  return std::fabs(value - 1.0) * std::min(1.0, value) > student_quantile(1.0 - p, dof) * error;
 }
 
 /* ----------------------------------------------------------------------
