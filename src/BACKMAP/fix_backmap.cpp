@@ -303,7 +303,9 @@ void FixBackmap::end_of_step()
   coarse->addstep(update->ntimestep + nevery);
   if (update->whichflag != 1 || !at_temperature()) return;
   tell_dynamics();
-  for (auto &frame : coarse->frames(std::move(bead_forces))) pending.push_back(std::move(frame));
+  std::vector<double> forces;
+  forces.swap(bead_forces);
+  for (auto &frame : coarse->frames(forces)) pending.push_back(std::move(frame));
   if (pending.empty()) return;
   if (static_cast<int>(pending.size()) >= given.batch) evaluate();
 }

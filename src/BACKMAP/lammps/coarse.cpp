@@ -150,7 +150,7 @@ void BackmapCoarse::check_beads()
    everything to every rank: a molecule is nbeads positions, and its samples may be drawn anywhere
 ------------------------------------------------------------------------- */
 
-std::vector<CoarseFrame> BackmapCoarse::frames(std::vector<double> forces)
+std::vector<CoarseFrame> BackmapCoarse::frames(std::vector<double> &forces)
 {
   if (!checked_) molecules_.reset();
   molecules_.setup();

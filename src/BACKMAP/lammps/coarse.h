@@ -38,8 +38,8 @@ class BackmapCoarse : protected LAMMPS_NS::Pointers {
   /// Ask for energies at a timestep to come.
   void addstep(LAMMPS_NS::bigint step);
   /// The newest configuration of all molecules, sorted by molecule-ID, on every rank.
-  /// forces [nlocal][3]: of pair, bonded and kspace styles on the atoms of this rank, or empty.
-  std::vector<CoarseFrame> frames(std::vector<double> forces);
+  /// forces [nlocal][3]: of pair, bonded and kspace styles on the atoms of this rank, or empty; used up.
+  std::vector<CoarseFrame> frames(std::vector<double> &forces);
 
   /// Why the forces of U_CG cannot be told, empty if they can.
   std::string unknown_forces() const;
