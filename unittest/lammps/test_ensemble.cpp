@@ -30,7 +30,7 @@ std::string canonical(PlainLammps &lmp, int seed)
 }
 
 struct Lab {
-  const Toy toy;
+  const Toy toy{};
   const std::string flow = write_model("toy.flow", toy.flow()),
                     fine = write_file("toy.in", toy.fine_script());
 

@@ -135,7 +135,7 @@ TEST(Ranks, ConfigurationalTemperature)
                    " dump x y z box no");
     }
     MPI_Barrier(MPI_COMM_WORLD);
-    const FrameRecord r = SampleTable::parse(read_file(table), table).records.at(0);
+    FrameRecord r = SampleTable::parse(read_file(table), table).records.at(0);
     MPI_Barrier(MPI_COMM_WORLD);
     return r;
   };
