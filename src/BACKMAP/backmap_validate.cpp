@@ -66,7 +66,7 @@ void BackmapValidate::command(int narg, char **arg)
     }
     backmap_agree(lmp, trouble);
   }
-  report(held_out, sampler.seconds_flow() + sampler.seconds_energy(), sampler.probe());
+  report(held_out, sampler.seconds_flow() + sampler.seconds_energy(), sampler.probe().energies);
 }
 
 /* ---------------------------------------------------------------------- */

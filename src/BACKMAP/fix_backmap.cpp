@@ -175,7 +175,7 @@ void FixBackmap::init()
   if (given.weighted() && update->whichflag == 1) check_dynamics();
   adopt_restart();
 
-  if (given.weighted() && probe.empty()) probe = sampler->probe();
+  if (given.weighted() && probe.energies.empty()) probe = sampler->probe();
 
   // files exist from here on, also those of a partition that never has the temperature of the model
 
@@ -197,7 +197,7 @@ void FixBackmap::init()
 void FixBackmap::check_dynamics()
 {
   if (!given.boltzmann) return;
-  dynamics = look_at_dynamics(lmp, spec.temperature);
+  dynamics = look_at_dynamics(lmp, spec.temperature, groupbit);
   if (!dynamics.errors.empty())
     backmap_error(lmp,
                   "{}: {}; expected beads with the Boltzmann distribution of U_CG at {} K. Remedy: "
@@ -212,15 +212,20 @@ void FixBackmap::check_dynamics()
 
 void FixBackmap::tell_dynamics()
 {
-  if (dynamics_told || !given.weighted()) return;
-  dynamics_told = true;
-  record.dynamics = moved ? dynamics.summary : "frames from outside (rerun)";
+  if (!given.weighted()) return;
+  const std::string source = moved ? dynamics.summary : "frames from outside (rerun)";
+  std::string now = given.boltzmann ? source : "none";
+  for (const auto &w : dynamics.warnings) now += w;
+  if (now == dynamics_told) return;    // there is something new after the fixes were changed
+  dynamics_told = now;
+  record.dynamics = source;
   if (!given.boltzmann) {
     record.warnings.emplace_back(
         "the frames are declared to be no sample of U_CG (ensemble none): F(z) of each frame is "
         "right, means over frames mean nothing");
     return;
   }
+  record.warnings.clear();
   if (moved) record.warnings = dynamics.warnings;
   const std::string unknown = virial.empty()
       ? "the flow does not know the lengths of the bonds between beads"
@@ -316,20 +321,10 @@ void FixBackmap::post_run()
 {
   evaluate();
   if (comm->me == 0) {
-    if (ensemble.frames() > 0) {
-      record.temperature = ensemble.temperature();
-      record.fluctuation = ensemble.fluctuation();
-    }
-    if (fp_table) {
-      fputs(table.trailer(record, seconds - seconds_written).c_str(), fp_table);
-      fflush(fp_table);
-    }
+    write_record(true);
     if (fp_xyz) fflush(fp_xyz);
-    seconds_written = seconds;
     warn();
-    record.starts.clear();
-    record.warnings.clear();
-    record.outside = record.looked = 0;
+    outside = looked = 0;
   }
   if (weights.frames() == 0 && comm->me == 0) {
     if (!given.sampler.script.empty() && row == 0)
@@ -344,6 +339,32 @@ void FixBackmap::post_run()
                    "{:.4f} (M = {}), k-hat {:.3f}\n",
                    what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2],
                    statistics[3], statistics[5], given.sampler.samples, statistics[7]);
+}
+
+/* ----------------------------------------------------------------------
+   rank 0: what is known of the frames, at once and each time that they have doubled, so that a run that is killed
+   keeps it
+------------------------------------------------------------------------- */
+
+void FixBackmap::write_record(bool end)
+{
+  if (!end && record.starts.empty() && record.warnings.empty() && ensemble.frames() < next_figure)
+    return;
+  if (ensemble.frames() > 0 && (end || ensemble.frames() >= next_figure)) {
+    record.temperature = ensemble.temperature();
+    record.fluctuation = ensemble.fluctuation();
+    next_figure = std::max<std::size_t>(200, 2 * ensemble.frames());
+  }
+  if (fp_table) {
+    fputs(table.trailer(record, end ? seconds - seconds_written : 0.0).c_str(), fp_table);
+    fflush(fp_table);
+  }
+  if (end) seconds_written = seconds;
+  outside += record.outside;
+  looked += record.looked;
+  record.starts.clear();
+  record.warnings.clear();
+  record.outside = record.looked = 0;
 }
 
 /* ----------------------------------------------------------------------
@@ -365,7 +386,7 @@ void FixBackmap::warn()
   const auto append = [&](const Diagnoses &more) {
     found.insert(found.end(), more.begin(), more.end());
   };
-  append(diagnose_range(record.outside, record.looked));
+  append(diagnose_range(outside, looked));
   append(diagnose_ensemble({record.temperature}, {record.fluctuation}, spec.temperature));
   for (const auto &d : found) error->warning(FLERR, "{}: {}", what, d.text);
   run_frames = run_uncertain = 0;
@@ -465,6 +486,7 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
   while (first > 0 && frames[first - 1].step == frames.back().step) first--;
   store_local(frames, first, result);
   if (fp_table) fflush(fp_table);
+  write_record(false);
 }
 
 /* ----------------------------------------------------------------------
@@ -568,7 +590,10 @@ void FixBackmap::open_files()
   if (!given.table.empty() && !fp_table) {
     table.provenance.coarse = coarse->potential();
     table.provenance.script = given.sampler.script;
-    table.provenance.probe = probe;
+    table.provenance.probe = probe.energies;
+    table.provenance.probe_observables = probe.observables;
+    table.partition = universe->iworld;
+    table.partitions = universe->nworlds;
     table.units = spec.units;
     table.temperature = spec.temperature;
     table.kt = kt;
@@ -756,6 +781,7 @@ void FixBackmap::adopt_restart()
   constant_set = restored[0] != 0.0;
   constant = restored[1];
   row = static_cast<std::int64_t>(restored[2]);
+  if (row > 0) start_step = MAXBIGINT;    // the run has started elsewhere
   seconds = seconds_written = restored[3];
   if (comm->me == 0) weights.unpack({restored.begin() + 5, restored.end()});
   restored.clear();

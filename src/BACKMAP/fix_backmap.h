@@ -76,9 +76,12 @@ class FixBackmap : public Fix {
   BACKMAP_NS::EnsembleSeries ensemble{1.0};
   BACKMAP_NS::FrameRecord record;    // what is known of the frames of this run so far
   BACKMAP_NS::Dynamics dynamics;
-  bool moved = false, dynamics_told = false;
+  bool moved = false;
+  std::string dynamics_told;      // what was said of them last
+  std::size_t next_figure = 0;    // frames from which on figures are written again
   std::int64_t start_step = -1;
-  std::vector<double> probe;    // see BackmapSampler::probe()
+  std::int64_t outside = 0, looked = 0;    // of the record, of this run
+  BACKMAP_NS::BackmapSampler::Probe probe;
 
   // results, complete on rank 0 only; statistics are broadcast when asked for
 
@@ -98,6 +101,7 @@ class FixBackmap : public Fix {
   void check_dynamics();
   void tell_dynamics();
   void keep_forces();
+  void write_record(bool end);
   void look_at(const BACKMAP_NS::CoarseFrame &);
   bool at_temperature();
   void adopt_restart();

@@ -282,6 +282,7 @@ void PairCgnet::init_style()
 {
   if (!potential) backmap_error(lmp, "{}: no model, expected a pair_coeff command", WHAT);
   // no neighbor list: interactions are inside molecules, which are gathered
+  list = nullptr;
   molecules->reset();
   checked = false;
 }

@@ -284,8 +284,11 @@ TEST(FixBackmap, BatchesDoNotChangeTheSamples)
                                  std::to_string(batch),
                              10));
     lmp.commands("rerun " + dump + " dump x y z box no");
-    auto text = read_file(table);
-    text = text.substr(0, text.find("# seconds"));
+    // the comment lines among the rows come with the batches
+    std::istringstream in(read_file(table));
+    std::string text;
+    for (std::string line; std::getline(in, line);)
+      if (line[0] != '#') text += line + "\n";
     if (first.empty()) first = text;
     EXPECT_EQ(text, first);
     EXPECT_NE(text.find("\n120 1 2 "), std::string::npos);

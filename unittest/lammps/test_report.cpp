@@ -23,8 +23,9 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   const auto flow = write_model("toy.flow", toy.flow());
   const auto fine = write_file("toy.in", toy.fine_script());
   std::mt19937_64 engine(3);
-  std::string all, parts[2];
+  std::string all, another, parts[2];
   for (int i = 0; i < 60; i++) {
+    another += dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
     const auto frame = dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
     all += frame;
     parts[(i / 7) % 2] += frame;
@@ -73,7 +74,7 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   EXPECT_GT(a["log_mean_weight_estimate"]["error"], 0.0);
 
   // two tables of the same timesteps are two runs; told to be one, they are one
-  const auto again = table_of("again", all, " seed 2");
+  const auto again = table_of("again", another);
   const auto twice = json(whole + " " + again);
   EXPECT_EQ(twice["runs"], 2);
   EXPECT_EQ(twice["estimates"]["b"]["walkers"], 2);
@@ -89,6 +90,10 @@ TEST(Report, PartsOfASeriesAreTheWhole)
     EXPECT_NE(
         lmp.error_of("backmap_report " + write_file("double", text + text)).find("table twice"),
         std::string::npos);
+    // other samples of the same frames are no second run
+    const auto reseeded = table_of("reseeded", all, " seed 2");
+    EXPECT_NE(lmp.error_of("backmap_report " + whole + " " + reseeded).find("no independent run"),
+              std::string::npos);
   }
 
   // another flow, another all-atom energy, another CG potential: not merged
@@ -98,9 +103,9 @@ TEST(Report, PartsOfASeriesAreTheWhole)
     const auto table_with = [&](const std::string &coarse, const std::string &with_flow,
                                 const std::string &with_fine) {
       PlainLammps lmp(coarse + "fix bm all backmap 1 " + with_flow + " " + with_fine +
-                      " samples 4 temp 300 seed 5 observables v_b v_r table " +
-                      scratch_file("other") + "\n");
-      lmp.commands("rerun " + write_file("other.dump", all) + " dump x y z box no");
+                      " samples 4 temp 300 observables v_b v_r table " + scratch_file("other") +
+                      "\n");
+      lmp.commands("rerun " + write_file("other.dump", another) + " dump x y z box no");
     };
     const auto refused = [&](const std::string &why) {
       PlainLammps lmp("");
@@ -112,6 +117,10 @@ TEST(Report, PartsOfASeriesAreTheWhole)
     table_with(toy.coarse_script(), flow,
                write_file("other.in", toy.fine_script("bond_coeff 1 20.01 1.6\n")));
     refused("all-atom energy");
+    table_with(
+        toy.coarse_script(), flow,
+        write_file("other.in", toy.fine_script("variable b delete\nvariable b equal 2.0*x[1]\n")));
+    refused("observables of these names");
     table_with(toy.coarse_script() + "bond_coeff 1 12.01 1.6\n", flow, fine);
     refused("coarse-grained potential");
     table_with(toy.coarse_script(), flow, fine);

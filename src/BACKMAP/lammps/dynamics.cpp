@@ -6,6 +6,7 @@
 
 #include "lammps/dynamics.h"
 
+#include "atom.h"
 #include "fix.h"
 #include "fmt/format.h"
 #include "lammps.h"
@@ -96,6 +97,18 @@ Known find(const std::string &style)
   return {"", Verdict::Doubtful, "is not known to keep the beads canonical"};
 }
 
+/* atoms of a group that are in none of the others */
+
+bigint atoms_without(LAMMPS *lmp, int groupbit, int others)
+{
+  const Atom *atom = lmp->atom;
+  bigint n = 0;
+  for (int i = 0; i < atom->nlocal; i++)
+    if ((atom->mask[i] & groupbit) && !(atom->mask[i] & others)) n++;
+  MPI_Allreduce(MPI_IN_PLACE, &n, 1, MPI_LMP_BIGINT, MPI_SUM, lmp->world);
+  return n;
+}
+
 const double *target_of(Fix *fix)
 {
   int dim = -1;
@@ -115,13 +128,13 @@ bool is_bias(const LAMMPS *lmp, int ifix)
 
 /* ---------------------------------------------------------------------- */
 
-Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
+Dynamics look_at_dynamics(LAMMPS *lmp, double temperature, int groupbit)
 {
   using namespace FixConst;
   constexpr int ACTS = INITIAL_INTEGRATE | POST_INTEGRATE | PRE_FORCE | POST_FORCE |
       FINAL_INTEGRATE | INITIAL_INTEGRATE_RESPA | FINAL_INTEGRATE_RESPA;
   Dynamics out;
-  bool moves = false, thermostat = false;
+  int moved = 0, cooled = 0;    // groups of integrators, and of thermostats
   const Modify *modify = lmp->modify;
   for (int i = 0; i < modify->nfix; i++) {
     Fix *fix = modify->fix[i];
@@ -129,7 +142,7 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
     const Known known = find(style);
     const bool listed = known.style[0] != '\0', acts = modify->fmask[i] & ACTS;
     if (known.verdict == Verdict::Harmless || (!listed && !acts)) continue;
-    moves = moves || fix->time_integrate;
+    if (fix->time_integrate) moved |= fix->groupbit;
     out.summary += (out.summary.empty() ? "" : " ") + style;
 
     const std::string name = fmt::format("fix {} of style {}", fix->id, fix->style);
@@ -142,16 +155,21 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature)
       out.warnings.push_back(name + " " + known.why);
 
     const double *target = target_of(fix);
-    thermostat = thermostat || target;
+    if (target) cooled |= fix->groupbit;
     if (target && lmp->universe->nworlds == 1 &&
         std::fabs(*target - temperature) > 1e-6 * temperature)
       out.errors.push_back(fmt::format("{} holds {} K, expected the temperature of the model, {} K",
                                        name, *target, temperature));
   }
-  if (moves && !thermostat)
-    out.warnings.push_back(
-        "no fix of this run holds a temperature: at constant energy the beads are not "
-        "Boltzmann-distributed. Remedy: fix langevin ... gjf (or fix gjf)");
+  const bigint still = atoms_without(lmp, groupbit, moved),
+               free = atoms_without(lmp, groupbit, cooled);
+  if (still > 0)
+    out.warnings.push_back(fmt::format("no fix of this run moves {} of the beads", still));
+  if (free > 0)
+    out.warnings.push_back(fmt::format(
+        "no fix of this run holds a temperature for {} of the beads: at constant energy they "
+        "are not Boltzmann-distributed. Remedy: fix langevin ... gjf (or fix gjf)",
+        free));
   out.summary += fmt::format("{}timestep {}", out.summary.empty() ? "" : ", ", lmp->update->dt);
   return out;
 }

@@ -24,9 +24,9 @@ struct Dynamics {
   std::vector<std::string> warnings;    ///< with these they are not, or it is not known
 };
 
-/// Of the fixes that are defined now. temperature: that of the model, compared with every target that a fix tells
-/// unless temperatures are swapped between partitions.
-Dynamics look_at_dynamics(LAMMPS_NS::LAMMPS *lmp, double temperature);
+/// Of the fixes that are defined now, collective. temperature: that of the model, compared with every target that a fix
+/// tells unless temperatures are swapped between partitions. groupbit: the beads, which must be moved and thermostatted.
+Dynamics look_at_dynamics(LAMMPS_NS::LAMMPS *lmp, double temperature, int groupbit);
 
 /// Fixes whose energy is part of the potential energy: a static bias, if it does not change with time.
 bool is_bias(const LAMMPS_NS::LAMMPS *lmp, int ifix);

@@ -253,28 +253,38 @@ void BackmapSampler::check_rotors(const double *x, double energy)
    from zero there
 ------------------------------------------------------------------------- */
 
-std::vector<double> BackmapSampler::probe()
+BackmapSampler::Probe BackmapSampler::probe()
 {
-  std::vector<double> energies;
-  if (!engine_) return energies;
+  Probe result;
+  if (!engine_) return result;
   const int edge = static_cast<int>(std::ceil(std::cbrt(spec_.natoms)));
   const auto centre = engine_->box_centre();
+  bool defined = !observables_.empty();
   for (const double spacing : {1.5, 2.0}) {
-    std::vector<double> x(3 * static_cast<std::size_t>(spec_.natoms));
+    std::vector<double> x(3 * static_cast<std::size_t>(spec_.natoms)), obs(observables_.size());
     for (int i = 0; i < spec_.natoms; i++) {
       const int site[3] = {i % edge, i / edge % edge, i / edge / edge};
       for (int d = 0; d < 3; d++)
         x[3 * i + d] = centre[d] + spacing * (site[d] - 0.5 * (edge - 1)) +
             0.3 * std::sin(1.0 + 7.0 * i + 11.0 * d);
     }
+    // a script that cannot do it may still do every structure that is drawn
     try {
-      energies.push_back(engine_->evaluate(x.data(), nullptr));
+      result.energies.push_back(engine_->evaluate(x.data(), nullptr));
     } catch (const std::exception &) {
-      return {};    // a script that cannot do it may still do every structure that is drawn
+      return {};
     }
-    if (!std::isfinite(energies.back())) return {};
+    if (!std::isfinite(result.energies.back())) return {};
+    try {
+      if (defined) engine_->evaluate(x.data(), obs.data());
+    } catch (const std::exception &) {
+      defined = false;
+    }
+    for (double v : obs) defined = defined && std::isfinite(v);
+    result.observables.insert(result.observables.end(), obs.begin(), obs.end());
   }
-  return energies;
+  if (!defined) result.observables.clear();
+  return result;
 }
 
 /* ----------------------------------------------------------------------

@@ -75,9 +75,12 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   /// x [n][natoms][3].
   void forward(int n, const double *x, double *u, double *logq);
 
-  /// Energies of the fine script at two fixed structures of no meaning: they tell one Hamiltonian from another. Empty
-  /// without a script, or if it has none there.
-  std::vector<double> probe();
+  /// Energies of the fine script at two fixed structures of no meaning: they tell one Hamiltonian from another; and the
+  /// observables there, which tell definitions apart. Empty without a script, or if it has none there.
+  struct Probe {
+    std::vector<double> energies, observables;
+  };
+  Probe probe();
 
   /// This rank alone, throws std::runtime_error: energy of x [natoms][3], its forces to f. Needs a fine script.
   double energy(const double *x, double *f);

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <map>
 
 namespace BACKMAP_NS {
 
@@ -239,6 +240,69 @@ Diagnoses diagnose_starts(const std::vector<std::vector<double>> &starts)
                 "%.0f). A basin that was never visited has no weight, and no figure shows it. "
                 "Remedy: a second run from another basin, both in one report",
                 starts.size(), torsions.c_str(), Limits::START)}};
+}
+
+/* ----------------------------------------------------------------------
+   one header a partition and run: each partition as often as the others
+------------------------------------------------------------------------- */
+
+Diagnoses diagnose_partitions(const std::vector<FrameRecord> &records)
+{
+  std::map<int, std::map<int, int>> tables;    // of each number of partitions: how many of each
+  for (const auto &r : records)
+    if (r.partitions > 1) tables[r.partitions][r.partition]++;
+  for (const auto &t : tables) {
+    int most = 0, found = 0;
+    for (const auto &p : t.second) {
+      most = std::max(most, p.second);
+      found += p.second;
+    }
+    if (found < most * t.first)
+      return {{"missing_partitions",
+               text("%d table(s) of replica exchanges of %d partitions, expected %d: without the "
+                    "others the frames at this temperature are incomplete, and those that are "
+                    "there are no fair part. Remedy: give the tables of all partitions",
+                    found, t.first, most * t.first)}};
+  }
+  return {};
+}
+
+/* ---------------------------------------------------------------------- */
+
+Diagnoses diagnose_unchecked(const std::vector<FrameRecord> &records)
+{
+  for (const auto &r : records)
+    if (std::isfinite(r.temperature.error) || !r.warnings.empty()) return {};
+  return {{"unchecked_ensemble",
+           "nothing tells whether the beads have the Boltzmann distribution of U_CG: the tables "
+           "hold no configurational temperature (the run was cut off early, or is of an older "
+           "version). Remedy: run or rerun the frames once more"}};
+}
+
+/* ---------------------------------------------------------------------- */
+
+Diagnoses diagnose_estimates(const std::vector<std::string> &names,
+                             const std::vector<ObservableEstimate> &estimates)
+{
+  std::string few, apart;
+  for (std::size_t k = 0; k < estimates.size(); k++) {
+    if (estimates[k].mean.too_short) few += " " + names[k];
+    if (estimates[k].mean.disagree) apart += " " + names[k];
+  }
+  Diagnoses out;
+  if (!few.empty())
+    out.push_back({"short_run",
+                   "the run is too short for" + few +
+                       ": fewer than 5 blocks of 20 autocorrelation times, so that error and "
+                       "interval are lower bounds. Remedy: a longer run, or sampling that "
+                       "decorrelates faster (replica exchange, a bias)"});
+  if (!apart.empty())
+    out.push_back(
+        {"walkers_disagree",
+         "independent runs or molecules disagree about" + apart +
+             " by more than their blocks tell (by chance for one in a hundred figures); "
+             "the error is that between them. Remedy: longer runs that cross more often"});
+  return out;
 }
 
 /* ---------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #define BACKMAP_STATISTICS_DIAGNOSIS_H
 
 #include "statistics/ensemble.h"
+#include "statistics/sample_table.h"
 #include "statistics/weights.h"
 
 #include <cstdint>
@@ -83,6 +84,16 @@ Diagnoses diagnose_ensemble(const std::vector<Unity> &temperatures,
 
 /// Torsions of the beads, in degrees, in the first frame of each run: all runs from one place.
 Diagnoses diagnose_starts(const std::vector<std::vector<double>> &starts);
+
+/// Tables of some partitions of a replica exchange without those of the others.
+Diagnoses diagnose_partitions(const std::vector<FrameRecord> &records);
+
+/// Runs that nobody has looked at: no figure of the ensemble, and no word why.
+Diagnoses diagnose_unchecked(const std::vector<FrameRecord> &records);
+
+/// Errors that do not hold what they say: runs too short for blocks, walkers that disagree.
+Diagnoses diagnose_estimates(const std::vector<std::string> &names,
+                             const std::vector<ObservableEstimate> &estimates);
 
 /// logv [n]: log of true density over density of the flow at held-out frames, +inf where the flow has none; conditional:
 /// the conditional ESS at the same frames.

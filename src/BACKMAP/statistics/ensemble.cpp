@@ -26,7 +26,9 @@ Unity unity(const std::vector<std::vector<RatioTerm>> &terms, std::size_t frames
 
 bool Unity::differs(double least, std::size_t figures) const
 {
-  if (!(std::fabs(value - 1.0) > least) || !std::isfinite(error) || dof < FEWEST) return false;
+  if (!(std::fabs(value - 1.0) > least) || !std::isfinite(error)) return false;
+  if (error == 0.0) return true;    // frames that are all the same
+  if (!(dof >= FEWEST)) return false;
   const double p = 0.0005 / static_cast<double>(figures);
   return std::fabs(value - 1.0) * std::min(1.0, value) > student_quantile(1.0 - p, dof) * error;
 }

@@ -52,23 +52,37 @@ void MergedTables::add(SampleTable table, const std::string &origin)
 }
 
 /* ----------------------------------------------------------------------
-   independent samples never have 15 digits of two numbers in common
+   independent samples never have 15 digits in common, and independent frames not those of their energy
 ------------------------------------------------------------------------- */
 
 void MergedTables::refuse_repeated(const SampleTable &table, const std::string &origin)
 {
   origins_.push_back(origin);
-  for (const auto &row : table.rows) {
-    if (row.sample != 0 || !std::isfinite(row.logweight)) continue;
-    const auto found = seen_.emplace(Seen{row.step, row.molecule, row.logweight, row.logq}, count);
-    if (found.second) continue;
-    const int other = found.first->second;
-    throw std::runtime_error("sample table " + origin + ": the samples at step " +
+  const auto fail = [&](const SampleTable::Row &row, const std::string &what, int other,
+                        const std::string &why) {
+    throw std::runtime_error("sample table " + origin + ": " + what + " at step " +
                              std::to_string(row.step) + ", molecule " +
                              std::to_string(row.molecule) + " are " +
                              (other == count ? "in this table twice"
                                              : "those of table " + origins_[other] + " once more") +
-                             "; the same samples, counted twice, would make the error too small");
+                             "; " + why);
+  };
+  // beads without energy have the same one everywhere
+  const bool varies = std::any_of(table.rows.begin(), table.rows.end(),
+                                  [&](const auto &row) { return row.ucg != table.rows[0].ucg; });
+  for (const auto &row : table.rows) {
+    if (row.sample != 0 || !std::isfinite(row.logweight)) continue;
+    const auto sample =
+        samples_.emplace(Seen{row.step, row.molecule, row.logweight, row.logq}, count);
+    if (!sample.second)
+      fail(row, "the samples", sample.first->second,
+           "the same samples, counted twice, would make the error too small");
+    if (!varies) continue;
+    const auto frame = frames_.emplace(Seen{row.step, row.molecule, row.ucg, 0.0}, count);
+    if (!frame.second)
+      fail(row, "the beads", frame.first->second,
+           "other samples of the same frames are no independent run. Expected one table with more "
+           "samples a frame, or another CG run");
   }
 }
 
@@ -151,6 +165,9 @@ void Report::set_records(const MergedTables &tables)
   for (const FrameRecord &r : tables.records)
     places.insert(places.end(), r.starts.begin(), r.starts.end());
   append(diagnose_starts(places));
+  append(diagnose_partitions(tables.records));
+  append(diagnose_estimates(head.observables, estimates));
+  append(diagnose_unchecked(tables.records));
   std::set<std::string> said;
   for (const FrameRecord &r : tables.records)
     for (const auto &w : r.warnings)

@@ -40,16 +40,17 @@ struct MergedTables {
  private:
   struct Seen {
     std::int64_t step, molecule;
-    double logweight, logq;
+    double a, b;
     bool operator==(const Seen &o) const
     {
-      return step == o.step && molecule == o.molecule && logweight == o.logweight && logq == o.logq;
+      return step == o.step && molecule == o.molecule && a == o.a && b == o.b;
     }
   };
   struct Hash {
-    std::size_t operator()(const Seen &s) const { return std::hash<double>()(s.logq) ^ s.step; }
+    std::size_t operator()(const Seen &s) const { return std::hash<double>()(s.a) ^ s.step; }
   };
-  std::unordered_map<Seen, int, Hash> seen_;    // first samples of all frames, with their table
+  using Found = std::unordered_map<Seen, int, Hash>;    // with their table
+  Found samples_, frames_;    // of all frames: log-weight and log q of the first sample; U_CG
   std::vector<std::string> origins_;
   void refuse_repeated(const SampleTable &table, const std::string &origin);
 };

@@ -33,6 +33,14 @@ std::string numbers(const std::vector<double> &list)
   return text;
 }
 
+bool same_numbers(const std::vector<double> &a, const std::vector<double> &b)
+{
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); i++)
+    if (!(std::fabs(a[i] - b[i]) <= 1e-8 * (1.0 + std::fabs(b[i])))) return false;
+  return true;
+}
+
 /* one number of a row; inf and nan are numbers here */
 
 double parse_number(const char *&at, const std::string &where)
@@ -57,12 +65,13 @@ std::string Provenance::difference(const Provenance &o) const
   };
   if (flow != o.flow) return differ("model of the flow", flow, o.flow);
   if (coarse != o.coarse) return differ("coarse-grained potential", coarse, o.coarse);
-  bool same = probe.size() == o.probe.size();
-  for (std::size_t i = 0; same && i < probe.size(); i++)
-    same = std::fabs(probe[i] - o.probe[i]) <= 1e-8 * (1.0 + std::fabs(o.probe[i]));
-  if (!same)
+  if (!same_numbers(probe, o.probe))
     return differ("all-atom energy of the fine script (energies of two fixed structures)",
                   numbers(probe) + " of " + script, numbers(o.probe) + " of " + o.script);
+  if (!same_numbers(probe_observables, o.probe_observables))
+    return differ("observables of these names (their values at two fixed structures)",
+                  numbers(probe_observables) + " of " + script,
+                  numbers(o.probe_observables) + " of " + o.script);
   return "";
 }
 
@@ -80,6 +89,9 @@ std::string SampleTable::header() const
   add("coarse", provenance.coarse);
   add("script", provenance.script);
   add("probe_energies", numbers(provenance.probe));
+  add("probe_observables", numbers(provenance.probe_observables));
+  if (partitions > 1)
+    add("partition", std::to_string(partition) + " " + std::to_string(partitions));
   text += COLUMNS;
   for (const auto &o : observables) text += " " + o;
   return text + "\n";
@@ -228,6 +240,8 @@ void Reader::read_provenance(const std::string &key, const std::string &value)
     p.script = value;
   else if (key == "probe_energies")
     p.probe = read_numbers(value, 2);
+  else if (key == "probe_observables")
+    p.probe_observables = read_numbers(value, 0);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -239,6 +253,11 @@ void Reader::read_record(const std::string &key, const std::string &value)
       std::find(r.warnings.begin(), r.warnings.end(), value) == r.warnings.end())
     r.warnings.push_back(value);
   if (key == "dynamics") r.dynamics = value;
+  if (key == "partition") {
+    const auto v = read_numbers(value, 2);
+    r.partition = static_cast<int>(v[0]);
+    r.partitions = static_cast<int>(v[1]);
+  }
   if (key == "start") r.starts.push_back(read_numbers(value, 0));
   if (key == "outside") {
     const auto v = read_numbers(value, 2);

@@ -24,16 +24,18 @@ namespace BACKMAP_NS {
 struct Provenance {
   std::string flow;      ///< SHA-256 of the file of the flow
   std::string coarse;    ///< styles of the CG potential, each with a checksum where it has one
-  std::vector<double> probe;    ///< energies of the fine script at two fixed structures
-  std::string script;           ///< name of the fine script, for people
+  std::vector<double> probe;                ///< energies of the fine script at two fixed structures
+  std::vector<double> probe_observables;    ///< all observables at the first, then at the second
+  std::string script;                       ///< name of the fine script, for people
 
-  /// What must agree for samples to be merged and does not (flow, coarse, probe), with both values; empty if it does.
+  /// What must agree for samples to be merged and does not (flow, coarse, probe, observables), with both values; empty if it does.
   std::string difference(const Provenance &other) const;
 };
 
 /// What the frames of one table say about the distribution that they were drawn from.
 struct FrameRecord {
   Provenance provenance;
+  int partition = 0, partitions = 1;    ///< which of how many, of one -partition run
   std::string dynamics;    ///< styles of the fixes that moved the beads, and the time step
   std::vector<std::vector<double>>
       starts;    ///< torsions of the beads of each molecule in the first frame, degrees
@@ -45,7 +47,7 @@ struct FrameRecord {
 };
 
 /// Header: "# backmap sample table 1", then one line "# key value" each for units, temperature (K), kT (energy units),
-/// samples (a frame), molecule, flow, coarse, script, probe_energies, and a last line "# step molecule sample
+/// samples (a frame), molecule, flow, coarse, script, probe_energies, probe_observables, partition (N OF), and a last line "# step molecule sample
 /// logweight U U_CG logq observables...".  Rows in that order; energies in the units; -inf is weight zero, nan an energy
 /// that is not a number. Comment lines among the rows: "# constant C" of the histogram weights; "# seconds S", the
 /// processor time of all ranks, and "# outside N OF", which add up; "# dynamics TEXT"; "# start TORSIONS" (degrees) of each molecule; "# configurational_temperature
@@ -54,8 +56,9 @@ struct SampleTable {
   std::string units = "real", name;    ///< name: of the molecule
   double temperature = 0.0, kt = 0.0, constant = 0.0, seconds = 0.0;
   int samples = 0;
-  Provenance provenance;               ///< of the first header
-  std::vector<FrameRecord> records;    ///< one for each header (append writes one for each run)
+  int partition = 0, partitions = 1;    ///< of the run that writes this table
+  Provenance provenance;                ///< of the first header
+  std::vector<FrameRecord> records;     ///< one for each header (append writes one for each run)
   std::vector<std::string> observables;
 
   struct Row {
