@@ -211,4 +211,49 @@ TEST(Ensemble, what_is_doubtful_is_told_by_name)
   }
   PlainLammps lmp(lab.start(1, 1.0) + langevin + nve + lab.backmap("thermostat th") + "run 25");
   EXPECT_TRUE(Lab::record().warnings.empty());
+
+  // what is true of some of the beads, and what comes with a later run
+  const std::string some = "group some id 1 2\n";
+  const struct {
+    std::string dynamics, expected;
+  } parts[] = {
+      {some + "fix th some langevin 300 300 100 7\n" + nve, "temperature for 1 of the beads"},
+      {langevin, "no fix of this run moves 3 of the beads"},
+      {langevin + some + "fix mv some nve\n", "no fix of this run moves 1 of the beads"},
+  };
+  for (const auto &c : parts) {
+    PlainLammps one(lab.start(1, 1.0) + c.dynamics + lab.backmap("temp 300") + "run 25");
+    const FrameRecord r = Lab::record();
+    ASSERT_EQ(r.warnings.size(), 1u) << c.dynamics;
+    EXPECT_NE(r.warnings[0].find(c.expected), std::string::npos) << r.warnings[0];
+  }
+  lmp.commands("unfix th\nunfix mv\nfix mv all nve\n");
+  EXPECT_NE(lmp.error_of("run 25").find("there is no fix th"), std::string::npos);
+  PlainLammps two(lab.start(1, 1.0) + langevin + nve + lab.backmap("temp 300") +
+                  "run 25\nunfix th\nrun 25\n");
+  ASSERT_EQ(Lab::record().warnings.size(), 1u);
+  EXPECT_NE(Lab::record().warnings[0].find("holds a temperature"), std::string::npos);
+}
+
+// a run that is killed keeps what was known: it is in the table before the run ends
+TEST(Ensemble, what_is_known_is_written_at_once)
+{
+  const Lab lab;
+  PlainLammps lmp(lab.start(1, 4.0) + "fix th all nvt temp 300 300 400\n" +
+                  lab.backmap("temp 300 batch 10") + "run 20000\n");
+  const std::string table = read_file(scratch_file("t.txt"));
+  const std::size_t end = table.rfind("\n20000 1 0 ");
+  ASSERT_NE(end, std::string::npos);
+  for (const char *key : {"# dynamics nvt", "# warning fix th", "# configurational_temperature",
+                          "# energy_fluctuation"})
+    EXPECT_LT(table.find(key), end) << key;
+}
+
+// frames that are all the same have figures without an error, and are wrong
+TEST(Ensemble, beads_that_do_not_move)
+{
+  const Lab lab;
+  PlainLammps lmp(lab.start(1, 1.0) + "fix th all langevin 300 300 100 7\n" +
+                  lab.backmap("thermostat th") + "run 10000\n");
+  EXPECT_TRUE(wrong(Lab::record()));
 }

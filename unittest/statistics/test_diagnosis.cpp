@@ -125,6 +125,44 @@ TEST(Diagnosis, starts_of_all_runs)
   EXPECT_TRUE(diagnose_starts({{-80.0, 179.0}, {60.0, -150.0}}).empty());
 }
 
+TEST(Diagnosis, tables_of_some_partitions)
+{
+  std::vector<FrameRecord> all(8);
+  for (int i = 0; i < 8; i++) {
+    all[i].partition = i % 4;
+    all[i].partitions = 4;
+  }
+  EXPECT_TRUE(diagnose_partitions(all).empty());    // two runs of four
+  EXPECT_TRUE(diagnose_partitions({FrameRecord(), FrameRecord()}).empty());
+  all.pop_back();
+  EXPECT_TRUE(has(diagnose_partitions(all), "missing_partitions"));
+  EXPECT_TRUE(has(diagnose_partitions({all[0], all[2]}), "missing_partitions"));
+}
+
+TEST(Diagnosis, runs_that_nobody_has_looked_at)
+{
+  FrameRecord none, told, known;
+  told.warnings.emplace_back("it is not checked whether the beads are canonical: ...");
+  known.temperature = {1.0, 0.1, 20, 100};
+  EXPECT_TRUE(has(diagnose_unchecked({none, none}), "unchecked_ensemble"));
+  EXPECT_TRUE(diagnose_unchecked({none, told}).empty());
+  EXPECT_TRUE(diagnose_unchecked({none, known}).empty());
+}
+
+TEST(Diagnosis, errors_that_are_marked)
+{
+  ObservableEstimate good{}, brief{}, apart{};
+  brief.mean.too_short = true;
+  apart.mean.disagree = true;
+  const std::vector<std::string> names = {"v_a", "v_b", "v_c"};
+  EXPECT_TRUE(diagnose_estimates(names, {good, good, good}).empty());
+  const auto found = diagnose_estimates(names, {good, brief, apart});
+  EXPECT_TRUE(has(found, "short_run"));
+  EXPECT_TRUE(has(found, "walkers_disagree"));
+  EXPECT_NE(found[0].text.find("v_b"), std::string::npos);
+  EXPECT_EQ(found[0].text.find("v_c"), std::string::npos);
+}
+
 TEST(Diagnosis, few_effective_frames)
 {
   EXPECT_TRUE(has(diagnose_weights(lognormal(40, 16, 0.2, 0.3)), "low_ess"));
