@@ -141,7 +141,8 @@ TEST(Diagnosis, tables_of_some_partitions)
 
 TEST(Diagnosis, runs_that_nobody_has_looked_at)
 {
-  FrameRecord none, told, known;
+  const FrameRecord none{};
+  FrameRecord told, known;
   told.warnings.emplace_back("it is not checked whether the beads are canonical: ...");
   known.temperature = {1.0, 0.1, 20, 100};
   EXPECT_TRUE(has(diagnose_unchecked({none, none}), "unchecked_ensemble"));
