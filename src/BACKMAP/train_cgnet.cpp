@@ -145,9 +145,10 @@ FreeEnergies TrainCgnet::take_free_energies(const Mapping &mapping, const CgnetS
       throw std::runtime_error(
           fmt::format("{}: temperature and units, expected {} K and {}, got {} K and {}",
                       from.table, temperature, update->unit_style, table.temperature, table.units));
-    // F(z) is that of the all-atom energy alone: flow and CG potential may differ from table to table
+    // F(z) is that of the all-atom energy alone: flow, CG potential and observables may differ from table to table
     energy_of_table.push_back(table.provenance);
     energy_of_table.back().flow = energy_of_table.back().coarse = "";
+    energy_of_table.back().probe_observables.clear();
     const std::string other = energy_of_table.back().difference(energy_of_table[0]);
     if (!other.empty())
       throw std::runtime_error(
