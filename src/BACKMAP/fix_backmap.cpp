@@ -378,14 +378,13 @@ void FixBackmap::warn()
   if (!given.sampler.script.empty() && universe->nworlds == 1) found = diagnose_weights(weights);
   BlockRule rule;
   rule.fixed = given.blocks;
-  if (!given.sampler.script.empty() && universe->nworlds == 1)
-    for (const auto &d : diagnose_states(sampler->observables(), weights.estimates(rule)))
-      found.push_back(d);
-  if (!given.sampler.script.empty() && universe->nworlds > 1)
-    found = diagnose_free_energies(run_uncertain, run_frames, given.sampler.samples);
   const auto append = [&](const Diagnoses &more) {
     found.insert(found.end(), more.begin(), more.end());
   };
+  if (!given.sampler.script.empty() && universe->nworlds == 1)
+    append(diagnose_states(sampler->observables(), weights.estimates(rule)));
+  if (!given.sampler.script.empty() && universe->nworlds > 1)
+    found = diagnose_free_energies(run_uncertain, run_frames, given.sampler.samples);
   append(diagnose_range(outside, looked));
   append(diagnose_ensemble({record.temperature}, {record.fluctuation}, spec.temperature));
   for (const auto &d : found) error->warning(FLERR, "{}: {}", what, d.text);

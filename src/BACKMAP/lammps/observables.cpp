@@ -286,13 +286,12 @@ void check_observable(LAMMPS *lmp, const Observable &o, double energy, double be
                        "do; ") +
                expected);
 
-  bool virial = false, past = false;
+  const bool virial = virial_used(lmp);
+  bool past = false;
   for (int i = 0; i < lmp->modify->ncompute; i++) {
     const Compute *c = lmp->modify->compute[i];
-    if (!used(c, lmp->update->ntimestep)) continue;
-    if (c->pressflag || c->pressatomflag) virial = true;
     // without velocities in the data file it is always 0
-    if (utils::strmatch(c->style, "^vacf")) past = true;
+    if (used(c, lmp->update->ntimestep) && utils::strmatch(c->style, "^vacf")) past = true;
   }
   for (int seed = 1; seed <= 2; seed++) {
     state.heat(seed, energy);
