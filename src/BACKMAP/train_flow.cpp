@@ -13,6 +13,7 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
+#include "lammps/fine_engine.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "lammps/sampler.h"
@@ -20,12 +21,16 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 #include "training/flow_data.h"
 #include "training/flow_energy.h"
 #include "training/frames.h"
+#include "training/refresh.h"
 
 #include "fmt/format.h"
 #include "force.h"
 #include "update.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <random>
 #include <stdexcept>
 
 using namespace LAMMPS_NS;
@@ -96,16 +101,14 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("samples", energy.samples, 2)
       .integer("frames", count, 10)
       .real("likelihood", options.likelihood, 0.0, 1.0)
+      .integer("proposals", proposals, 0)
+      .integer("control", control, 0)
+      .integer("delay", delay, 0)
       .real("reverse", energy.reverse, 0.0, 1.0)
       .pairs("var", variables);
   parse(narg, arg);
   design.seed = energy.seed = options.seed;
-  if (!tuning()) return;
-  if (init.empty())
-    backmap_error(
-        lmp,
-        "train_flow: keyword energy, expected init MODEL beside it: fine-tuning starts from "
-        "a flow that maximum likelihood has trained");
+  if (!tuning() || init.empty()) return;
   if (!keywords.given("rate")) options.rate = 3.0e-4;
   if (!keywords.given("ema")) options.ema = 0.995;
   options.clip = 2.0;
@@ -137,7 +140,10 @@ void TrainFlow::train(int narg, char **arg)
   // the second LAMMPS instance is one of every rank, its checks are collective
 
   std::unique_ptr<BackmapSampler> sampler;
-  if (tuning()) {
+  std::unique_ptr<FineEngine> engine;
+  if (tuning() && init.empty())
+    engine = std::make_unique<FineEngine>(script, FineEngine::Role::Silent, variables, lmp);
+  if (tuning() && !init.empty()) {
     SamplerOptions o;
     o.what = "train_flow";
     o.script = script;
@@ -173,7 +179,8 @@ void TrainFlow::train(int narg, char **arg)
     figures.add("warnings", warnings);
 
     if (init.empty())
-      fit_new(spec, data, figures);
+      fit_new(
+          spec, data, figures, [&](const double *x, double *f) { (void) f; return engine->evaluate(x, nullptr); });
     else if (tuning())
       fit_energy(
           spec, [&](const double *x, double *f) { return sampler->energy(x, f); }, figures);
@@ -215,15 +222,77 @@ void TrainFlow::fit_likelihood(FlowSpec &spec, const FlowFrames &train, const Fl
       .add("epochs", e.epoch);
 }
 
-void TrainFlow::fit_new(FlowSpec &spec, const FlowData &data, TrainingFigures &figures)
+void TrainFlow::fit_new(FlowSpec &spec, const FlowData &data, TrainingFigures &figures,
+                        const EnergyFunction &function)
 {
+  const std::size_t stride = 3 * (std::size_t) spec.natoms;
+  std::vector<double> pool, check;
+  if (tuning()) {
+    for (const auto i : data.train.frame)
+      pool.insert(pool.end(), &trajectory.frames().x[i * stride], &trajectory.frames().x[(i + 1) * stride]);
+    for (const auto i : data.valid.frame)
+      check.insert(check.end(), &trajectory.frames().x[i * stride], &trajectory.frames().x[(i + 1) * stride]);
+    check = spread_frames(check, stride, 400);
+  }
   trajectory.frames() = BackmapTrajectory::Frames();
   for (const auto &note : data.notes) line("  " + note);
   tell_frames(data.train.n, data.valid.n,
               "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
               "ones, not every step)");
   figures.add("notes", data.notes);
-  fit_likelihood(spec, data.train, data.valid, figures);
+  if (!tuning()) {
+    fit_likelihood(spec, data.train, data.valid, figures);
+    return;
+  }
+  FlowTrainer trainer(net_shape(spec), options, data.train, data.valid);
+  FlowSpec now = spec;
+  now.temperature = temperature;
+  now.units = update->unit_style;
+  const double kt = force->boltz * temperature;
+  FrameRefresh::Options o;
+  o.proposals = proposals;
+  o.seed = options.seed;
+  o.threads = options.threads;
+  FrameRefresh refresh(kt, function, o);
+  const FlowEnergy judge(spec, kt, function, energy);
+  const int64_t n = pool.size() / stride;
+  std::vector<int64_t> order(n);
+  int64_t at = n;
+  double took = 0.0;
+  FlowQuality quality;
+  Table table;
+  table.head = fmt::format("{:>14} {:>12} {:>12} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}", "train (nats)", "validation", "best", "moved", "ess","took","cond","10%","forw");
+  table.columns = [&](const Epoch &e) {
+    set_weights(now, trainer.average());
+    if (e.epoch % 5 == 0) quality = judge.quality(now, check.size() / stride, check.data(), 100);
+    return fmt::format("{:14.4f} {:12.4f} {:12.4f} {:8.3f} {:8.3f} {:8.1f} {:8.3f} {:8.3f} {:8.3f}", e.train, e.valid, e.best, refresh.moved(), refresh.ess(), took, quality.conditional, quality.conditional_q10, quality.forward);
+  };
+  table.before = [&](int done) {
+    if (done < delay) return;
+    if (proposals == 0) return;
+    const auto start = std::chrono::steady_clock::now();
+    if (at + count > n) {
+      for (int64_t i = 0; i < n; i++) order[i] = i;
+      std::mt19937_64 gen(options.seed * 7919 + done);
+      std::shuffle(order.begin(), order.end(), gen);
+      at = 0;
+    }
+    const int64_t m = std::min<int64_t>(count, n);
+    const std::vector<int64_t> which(order.begin() + at, order.begin() + at + m);
+    at += m;
+    set_weights(now, trainer.average());
+    FlowFrames next = refresh(now, which, done, pool);
+    if (!control) {
+      std::vector<double> x;
+      for (const auto i : which) x.insert(x.end(), &pool[i * stride], &pool[(i + 1) * stride]);
+      next = flow_variables(spec, m, x.data());
+    }
+    trainer.set_training(next);
+    took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const Epoch e = run_epochs(trainer, table);
+  set_weights(spec, trainer.best());
+  figures.add("frames", data.train.n).add("validation_nats", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch);
 }
 
 void TrainFlow::fit_further(FlowSpec &spec, TrainingFigures &figures)

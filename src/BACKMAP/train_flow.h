@@ -38,7 +38,7 @@ class TrainFlow : public TrainCommand {
   void tell(const BACKMAP_NS::Diagnoses &found, std::size_t told);
 
   // three ways to a model: from nothing, further by likelihood, and on the energy
-  void fit_new(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowData &, BACKMAP_NS::TrainingFigures &);
+  void fit_new(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowData &, BACKMAP_NS::TrainingFigures &, const BACKMAP_NS::EnergyFunction &);
   void fit_further(BACKMAP_NS::FlowSpec &, BACKMAP_NS::TrainingFigures &);
   void fit_energy(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::EnergyFunction &,
                   BACKMAP_NS::TrainingFigures &);
@@ -50,6 +50,7 @@ class TrainFlow : public TrainCommand {
   BACKMAP_NS::FlowDesign design;
   BACKMAP_NS::FlowTrainOptions options;
   BACKMAP_NS::FlowEnergy::Options energy;
+  int proposals = 4, delay = 1, control = 1;
   int count = 20000;    // frames for each epoch on the energy
 };
 

@@ -77,7 +77,7 @@ NetworkWeights torch_flow_path_gradient(const FlowNetShape &shape, const Network
 
 struct FlowTrainer::Networks : Trainer::Engine {
   FlowNet net;
-  Tensor tl, tc, tf, tscore, tweight, tpath, vl, vc, vf;
+  Tensor tl, tc, tf, tscore, tweight, tpath, tlogq, tshare, vl, vc, vf;
   double likelihood;
   double tgeo = 0.0, vgeo = 0.0;    // mean geometry and constant terms
   int64_t ntrain = 0, nvalid;
@@ -121,6 +121,12 @@ struct FlowTrainer::Networks : Trainer::Engine {
       tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
       tpath = rows(train.path, train.n, 1, "path").squeeze(1);
     }
+    tlogq = tshare = Tensor();
+    if (!train.logq.empty()) {
+      tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
+      tlogq = rows(train.logq, train.n, 1, "logq").squeeze(1);
+      tshare = rows(train.share, train.n, 1, "share").squeeze(1);
+    }
     tgeo = offset(train);
   }
 
@@ -146,6 +152,12 @@ struct FlowTrainer::Networks : Trainer::Engine {
                                 tpath.index_select(0, which) * ((1.0 - likelihood) / options.batch),
                                 w * (likelihood / options.batch));
       loss = -(lp * w).mean();
+    } else if (tlogq.defined()) {
+      const Tensor w = tweight.index_select(0, which);
+      const Tensor lp = net.log_prob(l, c, f);
+      const Tensor ratio = torch::exp(torch::clamp_max(lp - tlogq.index_select(0, which), 4.0));
+      loss = -(lp * w).mean();
+      (loss + (ratio * tshare.index_select(0, which)).mean()).backward();
     } else {
       loss = -net.log_prob(l, c, f).mean();
       loss.backward();

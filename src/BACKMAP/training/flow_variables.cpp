@@ -53,6 +53,7 @@ FlowFrames flow_variables(const FlowSpec &spec, int64_t n, const double *x,
     out.c.insert(out.c.end(), c.begin(), c.end());
     out.f.insert(out.f.end(), f.begin(), f.end());
     out.geometry.push_back((float) geometry);
+    out.frame.push_back(i);
     out.n++;
   }
   return out;

@@ -26,7 +26,9 @@ struct FlowFrames {
   int64_t n = 0;
   std::vector<float> l, c, f;
   std::vector<float> geometry;
+  std::vector<int64_t> frame;    // which of the given frames each row is
   std::vector<float> score, weight, path;
+  std::vector<float> logq, share;
   double constant = 0.0;
 };
 

@@ -1,0 +1,57 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#ifndef BACKMAP_TRAINING_REFRESH_H
+#define BACKMAP_TRAINING_REFRESH_H
+
+// New atoms for the beads of training frames. Plain C++: the energy comes through a function.
+
+#include "flow/flow_spec.h"
+#include "training/flow_energy.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/** Each frame is the state of a Markov chain at fixed beads whose stationary distribution is the Boltzmann
+    distribution of the other atoms, exactly, whatever the flow is: one step draws structures from the flow and
+    takes one of them or the present one, with the probability of their weights exp(-U/kT)/q (iterated sampling
+    importance resampling: Andrieu, Lee, Vihola, Bernoulli 24, 842 (2018)). So frames never wear out, and a frame in a
+    mode that the flow misses stays where it is until the flow has learned it: no mode can be lost. */
+class FrameRefresh {
+ public:
+  struct Options {
+    int proposals = 4;    // of the flow for each frame and step
+    std::int64_t seed = 1;
+    int threads = 1;      // that draw; the energies have one
+    std::string backend = "serial";
+  };
+
+  /** kt in units of the model. */
+  FrameRefresh(double kt, EnergyFunction energy, const Options &options);
+
+  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch).
+      Returned are frames and proposals as training data: weight */
+  FlowFrames operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
+                  std::vector<double> &x);
+
+  /** Of the last step: share of the frames that have new atoms. */
+  double moved() const { return moved_; }
+  /** Of the last step: mean effective sample size of the proposals, as part of their number. */
+  double ess() const { return ess_; }
+
+ private:
+  const double kt;
+  const EnergyFunction energy;
+  const Options options;
+  double moved_ = 0.0, ess_ = 0.0;
+};
+
+}    // namespace BACKMAP_NS
+
+#endif
