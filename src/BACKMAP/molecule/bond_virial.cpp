@@ -41,7 +41,7 @@ std::vector<std::array<int, 2>> bead_bonds(const MoleculeSpec &molecule)
   topology.types = molecule.types;
   topology.charges = molecule.charges;
   topology.masses = molecule.masses;
-  return Mapping{molecule.molecule, molecule.beads}.bead_bonds(topology);
+  return Mapping{molecule.molecule, molecule.beads, {}}.bead_bonds(topology);
 }
 
 }    // namespace BACKMAP_NS

@@ -71,6 +71,49 @@ std::vector<int> Mapping::bead_of_atom(int natoms) const
   return out;
 }
 
+/* ----------------------------------------------------------------------
+   the list of fragments; bead: number of the bead of each atom, -1 for those that fragments must
+   have
+------------------------------------------------------------------------- */
+
+static std::vector<Mapping::Group>
+parse_fragments(const nlohmann::json &list, const std::vector<int> &bead, const std::string &origin)
+{
+  const int natoms = (int) bead.size();
+  std::vector<Mapping::Group> out;
+  std::vector<int> used(natoms, -1);
+  for (size_t k = 0; k < list.size(); k++) {
+    const std::string where = origin + ": fragment " + std::to_string(k + 1);
+    JsonObject o(list[k], where);
+    Mapping::Group group;
+    group.name = o.text("name");
+    if (group.name.empty()) o.fail("name", "a name");
+    group.atoms = o.integers("atoms", 1, natoms);
+    if (group.atoms.empty()) o.fail("atoms", "at least one atom ID");
+    o.finish();
+    for (int &a : group.atoms) {
+      a--;
+      const std::string atom = where + " (" + group.name + "): atom " + std::to_string(a + 1);
+      if (bead[a] >= 0)
+        throw std::runtime_error(atom + " is in bead " + std::to_string(bead[a] + 1) +
+                                 ", expected atoms that are in no bead");
+      if (used[a] >= 0)
+        throw std::runtime_error(atom + " is already in fragment " + std::to_string(used[a] + 1) +
+                                 ", expected each atom once");
+      used[a] = (int) k;
+    }
+    out.push_back(group);
+  }
+  std::string missing;
+  for (int a = 0; a < natoms; a++)
+    if (bead[a] < 0 && used[a] < 0) missing += " " + std::to_string(a + 1);
+  if (!missing.empty())
+    throw std::runtime_error(
+        origin + ": fragments: expected every atom that is in no bead, got none of atoms" +
+        missing);
+  return out;
+}
+
 Mapping Mapping::parse(const std::string &text, const Topology &topology, const std::string &origin)
 {
   const auto json = JsonObject::parse(text, origin);
@@ -79,6 +122,9 @@ Mapping Mapping::parse(const std::string &text, const Topology &topology, const 
   map.molecule = top.text("molecule");
   const auto &list = top.value("beads");
   if (!list.is_array() || list.empty()) top.fail("beads", "a list of beads");
+  const bool grouped = top.has("fragments");
+  if (grouped && (!top.value("fragments").is_array() || top.value("fragments").empty()))
+    top.fail("fragments", "a list of fragments");
   top.finish();
   std::vector<int> used(topology.natoms, -1);
   for (size_t k = 0; k < list.size(); k++) {
@@ -110,6 +156,7 @@ Mapping Mapping::parse(const std::string &text, const Topology &topology, const 
     o.finish();
     map.beads.push_back(bead);
   }
+  if (grouped) map.fragments = parse_fragments(json["fragments"], used, origin);
   return map;
 }
 

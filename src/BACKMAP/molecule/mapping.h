@@ -34,11 +34,21 @@ struct Topology {
       {"molecule":"alanine dipeptide","beads":[{"name":"C","atoms":[5]}, ...]}
 
     atom IDs as in the data file (from 1), "weights" optional (centre of mass if left out).
-    In memory atoms count from 0 and the weights of a bead add up to 1. */
+    In memory atoms count from 0 and the weights of a bead add up to 1.
+    Optional are the groups in which the other atoms are drawn (see Fragments),
+
+      "fragments":[{"name":"LEU","atoms":[8,10,12]}, ...]
+
+    every atom that is in no bead being in one of them. */
 struct Mapping {
   using Bead = MoleculeSpec::Bead;
+  struct Group {
+    std::string name;
+    std::vector<int> atoms;
+  };
   std::string molecule;
   std::vector<Bead> beads;
+  std::vector<Group> fragments;    // empty if the map names none
 
   int nbeads() const { return (int) beads.size(); }
   /** Every bead is one atom. */
@@ -48,7 +58,7 @@ struct Mapping {
 
   /** Parses the text of a map. origin names it in errors. Throws std::runtime_error for anything
       else than the form above: unknown fields, atoms outside 1..natoms or in two beads, weights
-      that are not positive. */
+      that are not positive, fragments that are not all other atoms once. */
   static Mapping parse(const std::string &text, const Topology &topology,
                        const std::string &origin);
 

@@ -1,0 +1,281 @@
+/* ----------------------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+#include "molecule/units.h"
+
+#include "molecule/canonical_order.h"
+#include "molecule/elements.h"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <numeric>
+#include <queue>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace BACKMAP_NS {
+
+std::string atom_label(const Topology &t, const std::vector<std::vector<int>> &near, int i)
+{
+  const double q = std::round(t.charges[i] * 1.0e4) / 1.0e4 + 0.0;    // never -0
+  char charge[40];
+  std::snprintf(charge, sizeof charge, "(%.4f)", q);
+  return element_of_mass(t.masses[i]) + std::to_string(near[i].size()) + charge;
+}
+
+std::vector<int> atom_classes(const Topology &t)
+{
+  const auto near = t.neighbors();
+  std::map<std::string, int> names;
+  for (int i = 0; i < t.natoms; i++) names[atom_label(t, near, i)] = 0;
+  int next = 0;
+  for (auto &n : names) n.second = next++;
+  std::vector<int> classes(t.natoms);
+  Links links(t.natoms);
+  for (int i = 0; i < t.natoms; i++) {
+    classes[i] = names[atom_label(t, near, i)];
+    for (const int j : near[i]) links[i].push_back({j, 1});
+  }
+  return refined_classes(classes, links);
+}
+
+namespace {
+
+// bonds from one atom to all others by way of those inside, -1 where no way leads
+std::vector<int> distances(const std::vector<std::vector<int>> &near,
+                           const std::vector<char> &inside, int from)
+{
+  std::vector<int> d(near.size(), -1);
+  std::queue<int> todo;
+  todo.push(from);
+  d[from] = 0;
+  while (!todo.empty()) {
+    const int a = todo.front();
+    todo.pop();
+    for (const int b : near[a])
+      if (inside[b] && d[b] < 0) {
+        d[b] = d[a] + 1;
+        todo.push(b);
+      }
+  }
+  return d;
+}
+
+}    // namespace
+
+int smallest_ring(const std::vector<std::vector<int>> &near, int a, int b, int largest)
+{
+  std::vector<int> d(near.size(), -1);
+  std::queue<int> todo;
+  todo.push(a);
+  d[a] = 0;
+  while (!todo.empty()) {
+    const int i = todo.front();
+    todo.pop();
+    if (d[i] + 2 > largest) continue;
+    for (const int j : near[i]) {
+      if (d[j] >= 0 || (i == a && j == b)) continue;
+      d[j] = d[i] + 1;
+      if (j == b) return d[j] + 1;
+      todo.push(j);
+    }
+  }
+  return 0;
+}
+
+std::vector<int> longest_path(const std::vector<std::vector<int>> &near,
+                              const std::vector<char> &inside, const std::vector<int> &rank)
+{
+  int from = -1, to = -1, length = -1;
+  for (int i = 0; i < (int) near.size(); i++) {
+    if (!inside[i]) continue;
+    const auto d = distances(near, inside, i);
+    for (int j = 0; j < (int) near.size(); j++)
+      if (d[j] > length ||
+          (d[j] == length && d[j] >= 0 &&
+           std::tie(rank[i], rank[j]) < std::tie(rank[from], rank[to]))) {
+        std::tie(from, to) = {i, j};
+        length = d[j];
+      }
+  }
+  std::vector<int> path;
+  if (from < 0) return path;
+  const auto d = distances(near, inside, to);
+  path.push_back(from);
+  while (path.back() != to) {
+    int next = -1;
+    for (const int j : near[path.back()])
+      if (inside[j] && d[j] == d[path.back()] - 1 && (next < 0 || rank[j] < rank[next])) next = j;
+    path.push_back(next);
+  }
+  return path;
+}
+
+namespace {
+
+class Cutter {
+ public:
+  Cutter(const Topology &topology, const Mapping &mapping, const UnitOptions &options) :
+      t(topology), o(options), near(t.neighbors()), bead(mapping.bead_of_atom(t.natoms)),
+      heavy(t.natoms), rank(t.natoms)
+  {
+    for (int i = 0; i < t.natoms; i++) heavy[i] = heavy_atom(t.masses[i]);
+    const auto classes = atom_classes(t);
+    std::vector<int> sorted(t.natoms);
+    std::iota(sorted.begin(), sorted.end(), 0);
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [&](int i, int j) { return classes[i] < classes[j]; });
+    for (int k = 0; k < t.natoms; k++) rank[sorted[k]] = k;
+    const auto path = longest_path(near, heavy, rank);
+    from_start =
+        distances(near, std::vector<char>(t.natoms, 1), path.empty() ? sorted[0] : path[0]);
+    for (int &d : from_start)
+      if (d < 0) d = INT_MAX;
+  }
+
+  std::vector<int> run()
+  {
+    cut_linkers();
+    pieces();
+    cut_long_pieces();
+    pieces();
+    join_small_pieces();
+    return unit;
+  }
+
+ private:
+  const Topology &t;
+  const UnitOptions &o;
+  const std::vector<std::vector<int>> near;
+  const std::vector<int> bead;
+  std::vector<char> heavy;
+  std::vector<int> rank, from_start, unit;
+  std::set<std::pair<int, int>> cuts;
+  int nunits = 0;
+
+  void cut(int a, int b) { cuts.insert({std::min(a, b), std::max(a, b)}); }
+  bool may_cut(int a, int b) const { return !smallest_ring(near, a, b, o.small_ring); }
+  std::tuple<int, int> place(int i) const { return {from_start[i], rank[i]}; }
+
+  void cut_linkers()
+  {
+    for (int i = 0; i < t.natoms; i++) {
+      const std::string e = element_of_mass(t.masses[i]);
+      if (e != "N" && e != "O" && e != "S") continue;
+      int best = -1, nheavy = 0;
+      for (const int j : near[i]) {
+        if (!heavy[j]) continue;
+        nheavy++;
+        if (may_cut(i, j) &&
+            (best < 0 ||
+             std::make_tuple(near[j].size(), place(j)) <
+                 std::make_tuple(near[best].size(), place(best))))
+          best = j;
+      }
+      if (nheavy > 1 && best >= 0) cut(i, best);
+    }
+  }
+
+  // connected parts between the cuts, numbered along the molecule
+  void pieces()
+  {
+    std::vector<std::vector<int>> parts;
+    std::vector<char> done(t.natoms, 0);
+    for (int i = 0; i < t.natoms; i++) {
+      if (done[i]) continue;
+      parts.push_back({i});
+      done[i] = 1;
+      for (std::size_t k = 0; k < parts.back().size(); k++) {
+        const int a = parts.back()[k];
+        for (const int b : near[a])
+          if (!done[b] && !cuts.count({std::min(a, b), std::max(a, b)})) {
+            done[b] = 1;
+            parts.back().push_back(b);
+          }
+      }
+    }
+    number(parts);
+  }
+
+  void number(std::vector<std::vector<int>> &parts)
+  {
+    const auto first = [&](const std::vector<int> &p) {
+      return place(
+          *std::min_element(p.begin(), p.end(), [&](int i, int j) { return place(i) < place(j); }));
+    };
+    std::sort(parts.begin(), parts.end(),
+              [&](const auto &p, const auto &q) { return first(p) < first(q); });
+    unit.assign(t.natoms, 0);
+    nunits = (int) parts.size();
+    for (int k = 0; k < nunits; k++)
+      for (const int i : parts[k]) unit[i] = k;
+  }
+
+  void cut_long_pieces()
+  {
+    for (int u = 0; u < nunits; u++) {
+      std::vector<char> inside(t.natoms, 0);
+      int size = 0;
+      for (int i = 0; i < t.natoms; i++)
+        if (unit[i] == u) {
+          inside[i] = heavy[i];
+          size++;
+        }
+      if (size <= o.largest) continue;
+      auto path = longest_path(near, inside, rank);
+      if (place(path.back()) < place(path.front())) std::reverse(path.begin(), path.end());
+      int k = 2;
+      while (k * size < o.monomer * (int) path.size()) k += 2;
+      int since = 1;
+      for (std::size_t p = 1; p < path.size(); p++)
+        if (since >= k && may_cut(path[p - 1], path[p])) {
+          cut(path[p - 1], path[p]);
+          since = 1;
+        } else
+          since++;
+    }
+  }
+
+  void join_small_pieces()
+  {
+    for (;;) {
+      std::vector<int> size(nunits, 0), beads(nunits, 0);
+      std::vector<std::set<int>> beside(nunits);
+      for (int i = 0; i < t.natoms; i++) {
+        size[unit[i]]++;
+        beads[unit[i]] += bead[i] >= 0;
+        for (const int j : near[i])
+          if (unit[j] != unit[i]) beside[unit[i]].insert(unit[j]);
+      }
+      int join = -1;
+      for (int u = 0; u < nunits; u++)
+        if ((!beads[u] || size[u] < o.smallest) && !beside[u].empty() &&
+            (join < 0 || size[u] < size[join]))
+          join = u;
+      if (join < 0) return;
+      const int into = *std::min_element(beside[join].begin(), beside[join].end(),
+                                         [&](int u, int v) { return size[u] < size[v]; });
+      std::vector<std::vector<int>> parts(nunits);
+      for (int i = 0; i < t.natoms; i++) parts[unit[i] == join ? into : unit[i]].push_back(i);
+      parts.erase(parts.begin() + join);
+      number(parts);
+    }
+  }
+};
+
+}    // namespace
+
+std::vector<int> molecular_units(const Topology &topology, const Mapping &mapping,
+                                 const UnitOptions &options)
+{
+  return Cutter(topology, mapping, options).run();
+}
+
+}    // namespace BACKMAP_NS
