@@ -45,7 +45,10 @@ void BackmapValidate::command(int narg, char **arg)
     MoleculeSpec::apply(spec.beads, &x[i * stride], frames[i].z.data());
   }
 
+  sampler.find_schedule(frames);
+  write_schedule(sampler.schedule());
   HeldOutFrames held_out(force->boltz * spec.temperature);
+  WeightSet starts;    // of the flow alone, if its samples are annealed
   const int portion = std::max(1, 100000 / options.samples);
   for (int at = 0; at < wanted; at += portion) {
     const int m = std::min(portion, wanted - at);
@@ -59,6 +62,8 @@ void BackmapValidate::command(int narg, char **arg)
         for (int i = 0; i < m; i++) {
           const std::size_t first = static_cast<std::size_t>(i) * options.samples;
           held_out.add_frame(options.samples, &batch.u[first], &batch.logq[first], u[i], logq[i]);
+          if (!batch.start.empty())
+            starts.add_frame({at + i, 0, 1}, options.samples, &batch.start[first], nullptr);
         }
       } catch (const std::exception &e) {
         trouble = fmt::format("{}: {}", what, e.what());
@@ -66,7 +71,7 @@ void BackmapValidate::command(int narg, char **arg)
     }
     backmap_agree(lmp, trouble);
   }
-  report(held_out, sampler.seconds_flow() + sampler.seconds_energy(), sampler.probe().energies);
+  report(held_out, starts, sampler, sampler.probe().energies);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -81,16 +86,20 @@ void BackmapValidate::read_arguments(int narg, char **arg)
   options.stream = random_stream(0, "backmap_validate");
   BackmapKeywords keywords(lmp, what);
   sampler_keywords(lmp, keywords, options);
+  anneal_keyword(lmp, keywords, options);
   options.samples = 500;
   keywords.integer("samples", options.samples, 2)
       .integer("frames", wanted, 1)
       .real("temp", temperature, 1.0e-3, 1.0e6)
       .text("json", json)
-      .text("name", name);
+      .text("name", name)
+      .text("schedule", schedule_file);
   for (int iarg = 2; iarg < narg;) {
     const int used = trajectory.keyword(narg, arg, iarg);
     iarg += used ? used : keywords.take(narg, arg, iarg);
   }
+  if (!schedule_file.empty() && !options.annealed())
+    backmap_error(lmp, "{}: keyword schedule, expected anneal K beside it", what);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -145,36 +154,59 @@ std::vector<double> BackmapValidate::read_frames(const FlowSpec &spec)
 
 /* ---------------------------------------------------------------------- */
 
-void BackmapValidate::report(const HeldOutFrames &held_out, double seconds,
-                             const std::vector<double> &probe)
+void BackmapValidate::write_schedule(const AnnealingSchedule &schedule)
+{
+  if (schedule_file.empty()) return;
+  backmap_write_file(lmp, schedule_file,
+                     "# schedule of annealing, of " + what + "\n# flow " + flow_sum +
+                         "\n# anneal " + schedule.text() + "\n",
+                     what);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BackmapValidate::report(const HeldOutFrames &held_out, const WeightSet &starts,
+                             const BackmapSampler &sampler, const std::vector<double> &probe)
 {
   Summary summary;
   if (comm->me == 0) {
-    const WeightSet &weights = held_out.weights();
-    const double median = held_out.conditional_ess(), low = held_out.conditional_ess(0.1),
-                 smallest = held_out.conditional_ess(0.0), forward = held_out.forward_ess();
+    const WeightSet &weights = held_out.weights(), &flow = options.annealed() ? starts : weights;
+    const double forward = held_out.forward_ess();
     summary.set("flow", flow_sum);
     summary.set("script", options.script);
     summary.set_list("probe_energies", probe);
-    const std::string key = fmt::format("conditional_ess_{}_m{}", name, options.samples);
-    summary.set(key, median);
-    summary.set(key + "_q10", low);
-    summary.set(key + "_min", smallest);
+    const auto set = [&](const WeightSet &w, const std::string &how) {
+      const std::string key = fmt::format("conditional_ess_{}_m{}{}", name, options.samples, how);
+      summary.set(key, w.conditional_ess());
+      summary.set(key + "_q10", w.conditional_ess(0.1));
+      summary.set(key + "_min", w.conditional_ess(0.0));
+      return fmt::format("median {:.4f}, 10 % quantile {:.4f}, smallest {:.4f}",
+                         w.conditional_ess(), w.conditional_ess(0.1), w.conditional_ess(0.0));
+    };
+    const std::string figures = set(flow, "");
     summary.set("forward_ess_" + name, forward);
     summary.set("frames_" + name, static_cast<std::int64_t>(wanted));
     std::vector<std::string> warnings;
-    for (const auto &d : diagnose_flow(held_out.log_forward(), median)) {
+    for (const auto &d : diagnose_flow(held_out.log_forward(), flow.conditional_ess())) {
       warnings.push_back(d.text);
       error->warning(FLERR, "{}: {}", what, d.text);
     }
     summary.set_warnings(warnings);
     utils::logmesg(lmp,
-                   "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS "
-                   "median {:.4f}, 10 % quantile {:.4f}, smallest {:.4f}; forward ESS {:.4f}; "
+                   "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS {}; "
+                   "forward ESS {:.4f}; "
                    "weight zero {}, energy NaN {}; {:.0f} samples/s and core\n",
-                   wanted, options.samples, median, low, smallest, forward, weights.zero_weights(),
+                   wanted, options.samples, figures, forward, weights.zero_weights(),
                    weights.nan_energies(),
-                   static_cast<double>(weights.samples()) / comm->nprocs / seconds);
+                   static_cast<double>(weights.samples()) / comm->nprocs /
+                       (sampler.seconds_flow() + sampler.seconds_energy()));
+    if (options.annealed())
+      utils::logmesg(lmp, "BACKMAP validation: annealed in {} steps: conditional ESS {}\n",
+                     sampler.schedule().steps(),
+                     set(weights, fmt::format("_anneal{}", sampler.schedule().steps())));
+    for (const auto &d : diagnose_annealing(flow.conditional_ess(), weights.conditional_ess(),
+                                            sampler.energies_per_sample(), options.samples))
+      utils::logmesg(lmp, "BACKMAP validation: {}\n", d.text);
   }
   if (!json.empty()) backmap_write_file(lmp, json, summary.json(), what);
 }

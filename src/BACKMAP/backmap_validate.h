@@ -36,12 +36,14 @@ class BackmapValidate : public Command {
   BackmapTrajectory trajectory;
   int wanted = 200;    // frames
   double temperature = 0.0;
-  std::string json, name = "fg", flow_sum;
+  std::string json, name = "fg", flow_sum, schedule_file;
 
   void read_arguments(int narg, char **arg);
   BACKMAP_NS::FlowSpec read_flow(const std::string &file);
   std::vector<double> read_frames(const BACKMAP_NS::FlowSpec &);
-  void report(const BACKMAP_NS::HeldOutFrames &, double seconds, const std::vector<double> &probe);
+  void report(const BACKMAP_NS::HeldOutFrames &, const BACKMAP_NS::WeightSet &starts,
+              const BACKMAP_NS::BackmapSampler &, const std::vector<double> &probe);
+  void write_schedule(const BACKMAP_NS::AnnealingSchedule &);
 };
 
 }    // namespace LAMMPS_NS

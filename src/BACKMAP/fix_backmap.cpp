@@ -472,6 +472,10 @@ void FixBackmap::evaluate()
 void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch &result)
 {
   frame_values.clear();
+  if (fp_table && table.provenance.anneal != sampler->schedule_text()) {
+    table.provenance.anneal = sampler->schedule_text();    // found just now
+    fputs(table.anneal_line().c_str(), fp_table);
+  }
   std::vector<double> logw(given.sampler.samples);
   for (std::size_t i = 0; i < frames.size(); i++) {
     if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
@@ -517,6 +521,9 @@ void FixBackmap::weigh(const CoarseFrame &frame, const SampleBatch &result, std:
   if (!given.sampler.script.empty())
     weights.add_frame({frame.step, universe->iworld, frame.molecule}, static_cast<int>(m),
                       logw.data(), &result.obs[i * m * nobs]);
+  if (!result.start.empty())
+    starts.add_frame({frame.step, universe->iworld, frame.molecule}, static_cast<int>(m),
+                     &result.start[i * m], nullptr);
 }
 
 /* ----------------------------------------------------------------------
@@ -589,6 +596,7 @@ void FixBackmap::open_files()
   if (!given.table.empty() && !fp_table) {
     table.provenance.coarse = coarse->potential();
     table.provenance.script = given.sampler.script;
+    table.provenance.anneal = sampler->schedule_text();
     table.provenance.probe = probe.energies;
     table.provenance.probe_observables = probe.observables;
     table.partition = universe->iworld;

@@ -54,6 +54,7 @@ template <class S> class FlowBackend : public Flow {
   explicit FlowBackend(const FlowSpec &spec);
   void sample(const FlowRequest &request, double *x, double *logq) override;
   void log_prob(int n, const double *x, double *logq) override;
+  std::vector<bool> circular() const override;
   int natoms() const override { return tables_natoms; }
   int nbeads() const override { return features.nbeads; }
 

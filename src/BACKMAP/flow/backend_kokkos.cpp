@@ -99,12 +99,15 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     const auto inputs = upload(b.features, n * view.nf);
     const auto x = sampling ? array<double>("backmap:x", total * n3) : upload(b.x, total * n3);
     const auto logq = array<double>("backmap:logq", total);
-    Array<double> z;
+    Array<double> z, latent, drawn;
     Array<std::int64_t> timestep, molecule;
     if (sampling) {
       z = upload(b.z, n * 3 * g.nbeads);
       timestep = upload(b.timestep, n);
       molecule = upload(b.molecule, n);
+      const std::size_t points = total * (g.nl + g.nc);
+      if (b.latent) latent = upload(b.latent, points);
+      if (b.drawn) drawn = array<double>("backmap:latent", points);
     }
 
     FlowBatch<S> device = b;
@@ -116,11 +119,14 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     device.z = z.data();
     device.timestep = timestep.data();
     device.molecule = molecule.data();
+    device.latent = latent.data();
+    device.drawn = drawn.data();
     launch(device, b.nframes, FRAME);
     launch(device, b.total, sampling ? SAMPLE : LOG_PROB);
     Kokkos::fence();
     download(logq, b.logq);
     if (sampling) download(x, b.x);
+    if (b.drawn) download(drawn, b.drawn);
   }
 
  private:

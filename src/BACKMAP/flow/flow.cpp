@@ -172,7 +172,7 @@ template <class S> void FlowBackend<S>::sample(const FlowRequest &request, doubl
 {
   if (request.samples < 1 || request.nframes < 0 || request.first_sample < 0)
     throw std::runtime_error("flow: samples, frames and first sample must not be negative");
-  const int nb3 = 3 * features.nbeads, n3 = 3 * tables_natoms;
+  const int nb3 = 3 * features.nbeads, n3 = 3 * tables_natoms, nu = this->nlatent();
   const int step = (int) std::max(1L, std::min<long>(MAX_FRAMES, MAX_SAMPLES / request.samples));
   for (int i = 0; i < request.nframes; i += step) {
     const int n = std::min(step, request.nframes - i);
@@ -189,10 +189,22 @@ template <class S> void FlowBackend<S>::sample(const FlowRequest &request, doubl
     const std::size_t done = (std::size_t) i * request.samples;
     b.x = x + done * n3;
     b.logq = logq + done;
+    b.latent = request.latent ? request.latent + done * nu : nullptr;
+    b.drawn = request.drawn ? request.drawn + done * nu : nullptr;
     standardise(n, b.z);
     b.features = standardised.data();
     execute(b, true);
   }
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <class S> std::vector<bool> FlowBackend<S>::circular() const
+{
+  const InternalView g = parameters.tables.view();
+  std::vector<bool> list(g.nl, false);
+  list.resize(g.nl + g.nc, true);
+  return list;
 }
 
 /* ---------------------------------------------------------------------- */

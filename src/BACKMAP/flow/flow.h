@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace BACKMAP_NS {
 
@@ -26,6 +27,11 @@ struct FlowRequest {
   const std::int64_t *timestep = nullptr;    // [nframes]
   const std::int64_t *molecule = nullptr;    // [nframes]
   int first_sample = 0;
+
+  // points of the base distribution, [nframes*samples][nlatent]; what circular() tells is in [-pi, pi)
+  const double *latent =
+      nullptr;                // these are mapped; of the random numbers only labels are drawn
+  double *drawn = nullptr;    // gets those that were mapped
 };
 
 /// Evaluates a conditional flow q(x_R|z). Lengths in the units of the model; q is a density in the
@@ -49,6 +55,11 @@ class Flow {
 
   /// log q(x_R|z) with z the beads in x [n][natoms][3]; -infinity where q is zero.
   virtual void log_prob(int n, const double *x, double *logq) = 0;
+
+  /// One entry a variable of the base distribution: true where it is uniform on the circle, false where it is
+  /// standard normal.
+  virtual std::vector<bool> circular() const = 0;
+  int nlatent() const { return (int) circular().size(); }
 
   virtual int natoms() const = 0;
   virtual int nbeads() const = 0;

@@ -50,8 +50,10 @@ template <class S> struct FlowBatch {
   const std::int64_t *timestep, *molecule;
   std::uint64_t seed, stream;
   int first_sample;
-  double *x;       // [total][natoms][3]
-  double *logq;    // [total]
+  double *x;               // [total][natoms][3]
+  double *logq;            // [total]
+  const double *latent;    // [total][nl+nc] given points of the base, or null
+  double *drawn;           // [total][nl+nc] gets the points, or null
 };
 
 /// S: numbers of the networks. W: lanes of their packs. N: packs that one dense block works on.
@@ -178,7 +180,7 @@ template <class S, int W, int N> struct FlowKernel {
   }
 
   /* ----------------------------------------------------------------------
-     random numbers of every lane -> l, c, label shifts, logarithm of their density
+     random numbers (or given points) of every lane -> l, c, label shifts, logarithm of their density
   ------------------------------------------------------------------------- */
 
   template <class Member>
@@ -188,10 +190,11 @@ template <class S, int W, int N> struct FlowKernel {
     const InternalView &g = f.geometry;
     const int lanes = np * W, pairs = (g.nl + 1) / 2;
     const int calls = (2 * pairs + g.nc + g.nrotors + 3) / 4;
+    const int before = b.latent ? (2 * pairs + g.nc) / 4 : 0;    // labels are the last numbers
     double *u = s.y;    // y and x lie one after the other and are not in use yet
 
-    for (int item = member.rank(); item < calls * lanes; item += member.size()) {
-      const int lane = item % lanes, call = item / lanes;
+    for (int item = member.rank(); item < (calls - before) * lanes; item += member.size()) {
+      const int lane = item % lanes, call = before + item / lanes;
       const long i = lane_sample(b, first, lane), frame = i / b.samples;
       const RandomBits bits = random_bits(b.seed, b.stream, (std::uint64_t) b.timestep[frame],
                                           (std::uint64_t) b.molecule[frame],
@@ -202,7 +205,7 @@ template <class S, int W, int N> struct FlowKernel {
 
     const int npd = lanes / WD;
     D *ud = packs(u, 0);
-    for (int item = member.rank(); item < pairs * npd; item += member.size()) {
+    for (int item = member.rank(); !b.latent && item < pairs * npd; item += member.size()) {
       D *a = ud + 2 * (item / npd) * npd + item % npd, *second = a + npd;
       random_normals(D(*a), D(*second), *a, *second);
     }
@@ -212,15 +215,24 @@ template <class S, int W, int N> struct FlowKernel {
     const double turn = 2.0 * BACKMAP_PI;
     const double base = -0.5 * g.nl * std::log(turn) - g.nc * std::log(turn);
     for (int lane = member.rank(); lane < lanes; lane += member.size()) s.logq[lane] = base;
+    // a point given has the bits of one drawn
+    const int nu = g.nl + g.nc;
+    const auto point = [&](int i, int lane) {
+      const double value = b.latent ? b.latent[lane_sample(b, first, lane) * nu + i]
+          : i < g.nl                ? u[i * lanes + lane]
+                                    : turn * (uc[(i - g.nl) * lanes + lane] - 0.5);
+      if (b.drawn && first + lane < b.total) b.drawn[(first + lane) * nu + i] = value;
+      return (S) value;
+    };
     for (int i = 0; i < g.nl; i++)
       for (int lane = member.rank(); lane < lanes; lane += member.size()) {
-        const S value = (S) u[i * lanes + lane];
+        const S value = point(i, lane);
         s.l[i * lanes + lane] = value;
         s.logq[lane] -= 0.5 * (double) value * (double) value;
       }
     for (int i = 0; i < g.nc; i++)
       for (int lane = member.rank(); lane < lanes; lane += member.size())
-        s.c[i * lanes + lane] = (S) (turn * (uc[i * lanes + lane] - 0.5));
+        s.c[i * lanes + lane] = point(g.nl + i, lane);
     for (int q = 0; q < g.nrotors; q++) {
       const int m = g.rotor[q * InternalView::ROTOR_INTS];
       for (int lane = member.rank(); lane < lanes; lane += member.size())

@@ -11,6 +11,7 @@
 
 #include "atom.h"
 #include "lammps.h"
+#include "universe.h"
 #include "utils.h"
 
 #include <cstring>
@@ -27,6 +28,13 @@ static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
 {
   if (o.sampler.script.empty() && !o.observables.empty())
     backmap_error(lmp, "{}: observables need a fine script, got NONE", what);
+  if (o.sampler.script.empty() && o.sampler.annealed())
+    backmap_error(lmp, "{}: anneal needs energies, expected a fine script, got NONE", what);
+  if (o.sampler.anneal > 0 && lmp->universe->nworlds > 1)
+    backmap_error(lmp,
+                  "{}: anneal with several partitions, expected a file with the schedule for all "
+                  "(schedule FILE of backmap_validate, or a sample table), got {} steps",
+                  what, o.sampler.anneal);
   if (!o.thermostat.empty() && o.temperature > 0.0)
     backmap_error(lmp, "{}: thermostat and temp exclude each other", what);
   if (!o.sampler.script.empty() && o.thermostat.empty() && !(o.temperature > 0.0))
@@ -56,6 +64,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
 
   sampler_keywords(lmp, keywords, o.sampler);
+  anneal_keyword(lmp, keywords, o.sampler);
   keywords.text("thermostat", o.thermostat)
       .real("temp", o.temperature, 0.0, 1.0e6)
       .text("table", o.table)

@@ -132,4 +132,22 @@ void backmap_agree(LAMMPS *lmp, const std::string &message)
   backmap_error(lmp, text);
 }
 
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> backmap_gather(MPI_Comm world, const std::vector<double> &mine)
+{
+  int me, nprocs;
+  MPI_Comm_rank(world, &me);
+  MPI_Comm_size(world, &nprocs);
+  if (nprocs == 1) return mine;
+  int n = static_cast<int>(mine.size());
+  std::vector<int> count(nprocs), offset(nprocs + 1, 0);
+  MPI_Gather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, 0, world);
+  for (int p = 0; p < nprocs; p++) offset[p + 1] = offset[p] + count[p];
+  std::vector<double> all(me == 0 ? offset[nprocs] : 0);
+  MPI_Gatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, 0,
+              world);
+  return all;
+}
+
 }    // namespace BACKMAP_NS

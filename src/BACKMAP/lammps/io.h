@@ -10,7 +10,11 @@
 #ifndef BACKMAP_LAMMPS_IO_H
 #define BACKMAP_LAMMPS_IO_H
 
+#include <mpi.h>
+
+#include <exception>
 #include <string>
+#include <vector>
 
 namespace LAMMPS_NS {
 class LAMMPS;
@@ -44,6 +48,24 @@ void backmap_write_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const s
    error->all with the message of the lowest such rank.
 */
 void backmap_agree(LAMMPS_NS::LAMMPS *lmp, const std::string &message);
+
+/**
+   Text of what a call throws, with who called before it; empty if nothing. To be agreed on by all ranks before
+   any goes on.
+*/
+template <class F> std::string backmap_attempt(const std::string &what, F &&f)
+{
+  try {
+    f();
+  } catch (const std::exception &e) {
+    const std::string text = e.what();
+    return what + ": " + (text.empty() ? "unknown error" : text);
+  }
+  return "";
+}
+
+/** Collective over world. Doubles of all ranks to rank 0, in the order of ranks. */
+std::vector<double> backmap_gather(MPI_Comm world, const std::vector<double> &mine);
 
 }    // namespace BACKMAP_NS
 

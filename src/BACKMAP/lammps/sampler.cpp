@@ -9,6 +9,7 @@
 #include "lammps/io.h"
 
 #include "comm.h"
+#include "force.h"
 
 #include <algorithm>
 #include <cmath>
@@ -32,37 +33,6 @@ double processor_seconds()
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
-/* text of what a call throws, empty if nothing: to be agreed on by all ranks before anybody goes on */
-
-template <class F> std::string attempt(const std::string &what, F &&f)
-{
-  try {
-    f();
-  } catch (const std::exception &e) {
-    const std::string text = e.what();
-    return what + ": " + (text.empty() ? "unknown error" : text);
-  }
-  return "";
-}
-
-/* doubles of all ranks to rank 0, in the order of ranks */
-
-std::vector<double> gather(MPI_Comm world, const std::vector<double> &mine)
-{
-  int me, nprocs;
-  MPI_Comm_rank(world, &me);
-  MPI_Comm_size(world, &nprocs);
-  if (nprocs == 1) return mine;
-  int n = static_cast<int>(mine.size());
-  std::vector<int> count(nprocs), offset(nprocs + 1, 0);
-  MPI_Gather(&n, 1, MPI_INT, count.data(), 1, MPI_INT, 0, world);
-  for (int p = 0; p < nprocs; p++) offset[p + 1] = offset[p] + count[p];
-  std::vector<double> all(me == 0 ? offset[nprocs] : 0);
-  MPI_Gatherv(mine.data(), n, MPI_DOUBLE, all.data(), count.data(), offset.data(), MPI_DOUBLE, 0,
-              world);
-  return all;
-}
-
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -82,20 +52,21 @@ void sampler_keywords(LAMMPS *lmp, BackmapKeywords &keywords, SamplerOptions &o)
 BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerOptions &options) :
     Pointers(lmp), spec_(spec), options_(options)
 {
-  backmap_agree(lmp, attempt(options_.what, [&] {
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   flow_ = Flow::create(spec_,
                                        options_.precision == "single" ? Flow::Precision::Single
                                                                       : Flow::Precision::Double,
                                        options_.backend);
                 }));
+  read_schedule();
   if (options_.script.empty()) return;
-  backmap_agree(lmp, attempt(options_.what, [&] {
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent,
                                                          options_.variables, this->lmp);
                   check_engine();
                 }));
   // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
-  backmap_agree(lmp, attempt(options_.what, [&] {
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   if (comm->me == 0 && engine_->has_output())
                     writer_ = std::make_unique<FineEngine>(
                         options_.script, FineEngine::Role::Writer, options_.variables, this->lmp);
@@ -142,7 +113,7 @@ void BackmapSampler::check_engine() const
 int BackmapSampler::request(const std::string &observable)
 {
   int column = -1;
-  backmap_agree(lmp, attempt(options_.what, [&] {
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   if (!engine_)
                     throw std::runtime_error("observable " + observable +
                                              " needs a fine script, got NONE");
@@ -153,39 +124,43 @@ int BackmapSampler::request(const std::string &observable)
 }
 
 /* ----------------------------------------------------------------------
-   samples first..last-1 of the batch; frames cut by the division over ranks need calls of their own
+   frames cut by the division over ranks need calls of their own
 ------------------------------------------------------------------------- */
 
-void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t first,
-                          std::int64_t last, double *x, double *logq)
+void BackmapSampler::draw(const Portion &p, const double *latent, double *drawn, double *x,
+                          double *logq)
 {
-  const std::int64_t m = options_.samples;
-  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms);
-  for (std::int64_t at = first; at < last;) {
+  const std::int64_t m = p.samples;
+  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms),
+                    nu = latent || drawn ? flow_->nlatent() : 0;
+  for (std::int64_t at = p.first; at < p.last;) {
     FlowRequest request;
     const std::int64_t frame = at / m;
     request.first_sample = static_cast<int>(at % m);
-    if (request.first_sample == 0 && last - at >= m) {
-      request.nframes = static_cast<int>((last - at) / m);
+    if (request.first_sample == 0 && p.last - at >= m) {
+      request.nframes = static_cast<int>((p.last - at) / m);
       request.samples = static_cast<int>(m);
     } else {
       request.nframes = 1;
-      request.samples = static_cast<int>(std::min(m - request.first_sample, last - at));
+      request.samples = static_cast<int>(std::min(m - request.first_sample, p.last - at));
     }
     std::vector<double> z;
     std::vector<std::int64_t> step, molecule;
     for (int i = 0; i < request.nframes; i++) {
-      const CoarseFrame &f = frames[frame + i];
+      const CoarseFrame &f = p.frames[frame + i];
       z.insert(z.end(), f.z.begin(), f.z.end());
       step.push_back(f.step);
       molecule.push_back(f.molecule);
     }
     request.z = z.data();
     request.seed = static_cast<std::uint64_t>(options_.seed);
-    request.stream = options_.stream;
+    request.stream = p.stream;
     request.timestep = step.data();
     request.molecule = molecule.data();
-    flow_->sample(request, x + (at - first) * stride, logq + (at - first));
+    const std::size_t done = at - p.first;
+    request.latent = latent ? latent + done * nu : nullptr;
+    request.drawn = drawn ? drawn + done * nu : nullptr;
+    flow_->sample(request, x + done * stride, logq + done);
     at += static_cast<std::int64_t>(request.nframes) * request.samples;
   }
 }
@@ -194,22 +169,24 @@ void BackmapSampler::draw(const std::vector<CoarseFrame> &frames, std::int64_t f
    +inf and NaN are results, -inf is an error: some pair has no repulsive core
 ------------------------------------------------------------------------- */
 
-void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n,
-                              const double *x, const double *logq, double *u, double *obs)
+void BackmapSampler::energies(const Portion &p, const double *x, const double *logq, double *u,
+                              double *obs)
 {
-  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms), nobs = observables_.size();
-  for (int i = 0; i < n; i++) {
+  const double t0 = processor_seconds();
+  const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms),
+                    nobs = obs ? observables_.size() : 0;
+  for (int i = 0; i < p.size(); i++) {
     std::fill(obs + i * nobs, obs + (i + 1) * nobs, NOT_A_NUMBER);
     u[i] = logq[i] == INF ? INF : NOT_A_NUMBER;
     if (!engine_ || logq[i] == INF) continue;
     const auto where = [&] {
-      const std::int64_t at = first + i;
-      const CoarseFrame &f = frames[at / options_.samples];
+      const std::int64_t at = p.first + i;
+      const CoarseFrame &f = p.frames[at / p.samples];
       return "step " + std::to_string(f.step) + ", molecule " + std::to_string(f.molecule) +
-          ", sample " + std::to_string(at % options_.samples);
+          ", sample " + std::to_string(at % p.samples);
     };
     try {
-      u[i] = engine_->evaluate(x + i * stride, obs + i * nobs);
+      u[i] = engine_->evaluate(x + i * stride, nobs ? obs + i * nobs : nullptr);
     } catch (const std::exception &e) {
       throw std::runtime_error(where() + ": " + e.what());
     }
@@ -219,6 +196,14 @@ void BackmapSampler::energies(const std::vector<CoarseFrame> &frames, std::int64
           ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
     if (!rotors_checked_ && std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
   }
+  seconds_energy_ += processor_seconds() - t0;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double BackmapSampler::log_weight(double u, double logq) const
+{
+  return logq == INF || u == INF ? -INF : -u / (force->boltz * spec_.temperature) - logq;
 }
 
 /* ----------------------------------------------------------------------
@@ -294,25 +279,29 @@ BackmapSampler::Probe BackmapSampler::probe()
 void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_x,
                               SampleBatch &batch)
 {
+  find_schedule(frames);
   const std::int64_t total = static_cast<std::int64_t>(frames.size()) * options_.samples;
-  const std::int64_t first = total * comm->me / comm->nprocs,
-                     last = total * (comm->me + 1) / comm->nprocs;
-  const auto n = static_cast<std::size_t>(last - first);
-  std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n), obs(n * observables_.size());
+  const Portion mine{frames, options_.samples, options_.stream, total * comm->me / comm->nprocs,
+                     total * (comm->me + 1) / comm->nprocs};
+  const auto n = static_cast<std::size_t>(mine.size());
+  std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n), obs(n * observables_.size()),
+      start(options_.annealed() ? n : 0);
 
-  backmap_agree(lmp, attempt(options_.what, [&] {
-                  const double t0 = processor_seconds();
-                  draw(frames, first, last, x.data(), logq.data());
-                  const double t1 = processor_seconds();
-                  energies(frames, first, static_cast<int>(n), x.data(), logq.data(), u.data(),
-                           obs.data());
-                  seconds_flow_ += t1 - t0;
-                  seconds_energy_ += processor_seconds() - t1;
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] {
+                  const double before = processor_seconds() - seconds_energy_;
+                  if (options_.annealed())
+                    anneal(mine, x.data(), logq.data(), u.data(), start.data(), obs.data());
+                  else {
+                    draw(mine, nullptr, nullptr, x.data(), logq.data());
+                    energies(mine, x.data(), logq.data(), u.data(), obs.data());
+                  }
+                  seconds_flow_ += processor_seconds() - seconds_energy_ - before;
                 }));
-  batch.u = gather(world, u);
-  batch.logq = gather(world, logq);
-  batch.obs = gather(world, obs);
-  if (want_x) batch.x = gather(world, x);
+  if (options_.annealed()) batch.start = backmap_gather(world, start);
+  batch.u = backmap_gather(world, u);
+  batch.logq = backmap_gather(world, logq);
+  batch.obs = backmap_gather(world, obs);
+  if (want_x) batch.x = backmap_gather(world, x);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 
 #include "pointers.h"
 
+#include "flow/annealing.h"
 #include "flow/flow.h"
 #include "flow/flow_spec.h"
 #include "lammps/fine_engine.h"
@@ -39,18 +40,28 @@ struct SamplerOptions {
   int samples = 1;
   std::int64_t seed = 1;
   std::uint64_t stream = 0;
+  int anneal = 0;             ///< steps from the flow to the Boltzmann weight, 0: none
+  std::string anneal_file;    ///< or the file that has their schedule
+
+  bool annealed() const { return anneal > 0 || !anneal_file.empty(); }
 };
 
 /// The keywords samples, seed, precision, backend and var. The backend is set to the one that this LAMMPS suggests.
 void sampler_keywords(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::BackmapKeywords &keywords,
                       SamplerOptions &options);
 
+/// The keyword anneal K|FILE.
+void anneal_keyword(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::BackmapKeywords &keywords,
+                    SamplerOptions &options);
+
 /// What rank 0 gets of a batch, in the order of (frame, sample).
 struct SampleBatch {
   std::vector<double> u,
-      logq;                   ///< [n]; u NaN without a fine script, +inf where there is no geometry
+      logq;    ///< [n]; u NaN without a fine script, +inf where there is no geometry; the weight is exp(-u/kT - logq)
   std::vector<double> obs;    ///< [n][nobs], NaN where the energy is not finite
   std::vector<double> x;      ///< [n][natoms][3] if asked for
+  std::vector<double>
+      start;    ///< [n] log-weight of the sample of the flow that was annealed; empty if none was
 };
 
 /// All methods are collective over world unless said otherwise; errors of any rank stop all ranks through error->all.
@@ -67,6 +78,15 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   bool has_engine() const { return engine_ != nullptr; }
 
   void evaluate(const std::vector<CoarseFrame> &frames, bool want_x, SampleBatch &batch);
+
+  /// How samples are annealed: as the file says, as was set, or as a pilot on some of these frames finds; evaluate() asks
+  /// for one on its first frames if there is none yet. Fixed from then on, the same on all ranks and any number of them.
+  const AnnealingSchedule &schedule() const { return schedule_; }
+  void set_schedule(const AnnealingSchedule &schedule) { schedule_ = schedule; }
+  std::string schedule_text() const { return schedule_.steps() ? schedule_.text() : ""; }
+  void find_schedule(const std::vector<CoarseFrame> &frames);
+  /// All-atom energies of one sample.
+  int energies_per_sample() const;
 
   /// Rank 0 only, throws std::runtime_error: one sample to the output of the fine script.
   void write(std::int64_t row, const double *x, const SampleLabel &label);
@@ -95,15 +115,34 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   std::unique_ptr<Flow> flow_;
   std::unique_ptr<FineEngine> engine_, writer_;
   std::vector<std::string> observables_;
+  AnnealingSchedule schedule_;
   bool rotors_checked_ = false;
   double seconds_flow_ = 0.0, seconds_energy_ = 0.0;
 
   void check_engine() const;
   void check_rotors(const double *x, double energy);
-  void draw(const std::vector<CoarseFrame> &frames, std::int64_t first, std::int64_t last,
-            double *x, double *logq);
-  void energies(const std::vector<CoarseFrame> &frames, std::int64_t first, int n, const double *x,
-                const double *logq, double *u, double *obs);
+
+  /// Samples first..last-1 of frames with so many samples each, and with random numbers of a stream.
+  struct Portion {
+    const std::vector<CoarseFrame> &frames;
+    int samples;
+    std::uint64_t stream;
+    std::int64_t first, last;
+    int size() const { return static_cast<int>(last - first); }
+  };
+  /// latent, drawn: see FlowRequest
+  void draw(const Portion &portion, const double *latent, double *drawn, double *x, double *logq);
+  /// obs may be null
+  void energies(const Portion &portion, const double *x, const double *logq, double *u,
+                double *obs);
+  double log_weight(double u, double logq) const;
+
+  // sampler_annealing.cpp
+
+  class Structures;
+  void read_schedule();
+  void anneal(const Portion &portion, double *x, double *logq, double *u, double *start,
+              double *obs);
 };
 
 }    // namespace BACKMAP_NS

@@ -332,4 +332,25 @@ Diagnoses diagnose_flow(const std::vector<double> &logv, double conditional)
             forward, conditional, logv.size(), none, low, Limits::MISSED_RATIO)}};
 }
 
+/* ---------------------------------------------------------------------- */
+
+Diagnoses diagnose_annealing(double alone, double annealed, int energies, int m)
+{
+  if (!(alone * m >= Limits::ANNEAL_SAMPLES)) return {};
+  if (energies > 1) {
+    const double cost = annealed / energies;
+    return {
+        {"anneal",
+         text("annealing %s: %.3g effective samples an energy, %.3g without (conditional ESS "
+              "%.3g and %.3g, M = %d; %d energies a sample)",
+              cost > alone ? "pays" : "does not pay", cost, alone, annealed, alone, m, energies)}};
+  }
+  if (alone < Limits::ANNEAL_ESS)
+    return {{"anneal",
+             text("conditional ESS %.3g (M = %d): annealing may give more effective samples an "
+                  "energy (keyword anneal K)",
+                  alone, m)}};
+  return {};
+}
+
 }    // namespace BACKMAP_NS

@@ -72,6 +72,8 @@ std::string Provenance::difference(const Provenance &o) const
     return differ("observables of these names (their values at two fixed structures)",
                   numbers(probe_observables) + " of " + script,
                   numbers(o.probe_observables) + " of " + o.script);
+  if (anneal != o.anneal)
+    return differ("annealing (steps, then lambda and size of moves of each)", anneal, o.anneal);
   return "";
 }
 
@@ -90,11 +92,19 @@ std::string SampleTable::header() const
   add("script", provenance.script);
   add("probe_energies", numbers(provenance.probe));
   add("probe_observables", numbers(provenance.probe_observables));
+  text += anneal_line();
   if (partitions > 1)
     add("partition", std::to_string(partition) + " " + std::to_string(partitions));
   text += COLUMNS;
   for (const auto &o : observables) text += " " + o;
   return text + "\n";
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::string SampleTable::anneal_line() const
+{
+  return provenance.anneal.empty() ? "" : "# anneal " + provenance.anneal + "\n";
 }
 
 /* ---------------------------------------------------------------------- */
@@ -242,6 +252,8 @@ void Reader::read_provenance(const std::string &key, const std::string &value)
     p.probe = read_numbers(value, 2);
   else if (key == "probe_observables")
     p.probe_observables = read_numbers(value, 0);
+  else if (key == "anneal")
+    p.anneal = value;
 }
 
 /* ---------------------------------------------------------------------- */

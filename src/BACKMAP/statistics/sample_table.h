@@ -27,8 +27,9 @@ struct Provenance {
   std::vector<double> probe;                ///< energies of the fine script at two fixed structures
   std::vector<double> probe_observables;    ///< all observables at the first, then at the second
   std::string script;                       ///< name of the fine script, for people
+  std::string anneal;    ///< number of steps and schedule of annealing, see AnnealingSchedule; empty: none
 
-  /// What must agree for samples to be merged and does not (flow, coarse, probe, observables), with both values; empty if it does.
+  /// What must agree for samples to be merged and does not (flow, coarse, probe, observables, anneal), with both values; empty if it does.
   std::string difference(const Provenance &other) const;
 };
 
@@ -47,9 +48,10 @@ struct FrameRecord {
 };
 
 /// Header: "# backmap sample table 1", then one line "# key value" each for units, temperature (K), kT (energy units),
-/// samples (a frame), molecule, flow, coarse, script, probe_energies, probe_observables, partition (N OF), and a last line "# step molecule sample
+/// samples (a frame), molecule, flow, coarse, script, probe_energies, probe_observables, anneal, partition (N OF), and a last line "# step molecule sample
 /// logweight U U_CG logq observables...".  Rows in that order; energies in the units; -inf is weight zero, nan an energy
-/// that is not a number. Comment lines among the rows: "# constant C" of the histogram weights; "# seconds S", the
+/// that is not a number; log q is -U/kT + U_CG/kT - log-weight, which is the density of the flow unless samples were
+/// annealed. Comment lines among the rows: "# constant C" of the histogram weights; "# seconds S", the
 /// processor time of all ranks, and "# outside N OF", which add up; "# dynamics TEXT"; "# start TORSIONS" (degrees) of each molecule; "# configurational_temperature
 /// VALUE ERROR DOF FRAMES" (K) and "# energy_fluctuation ...", of which the last counts; "# warning TEXT".
 struct SampleTable {
@@ -71,6 +73,8 @@ struct SampleTable {
 
   /// Text of the header, with the closing newline.
   std::string header() const;
+  /// The line of the header that tells how samples were annealed; it may come later, before the first row.
+  std::string anneal_line() const;
   /// Text of one row, with the closing newline; obs [observables].
   std::string line(const Row &row, const double *obs) const;
   /// Comment lines with what a record knows beside its provenance; seconds 0: no such line.
