@@ -13,13 +13,13 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
-#include "lammps/fine_engine.h"
+#include "lammps/fine_check.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
-#include "lammps/sampler.h"
 #include "libtorch/flow_trainer.h"
 #include "training/flow_data.h"
-#include "training/flow_energy.h"
+#include "training/flow_quality.h"
+#include "training/frame_pool.h"
 #include "training/frames.h"
 #include "training/refresh.h"
 
@@ -28,33 +28,13 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 #include "update.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <random>
 #include <stdexcept>
 
 using namespace LAMMPS_NS;
 using namespace BACKMAP_NS;
 
 namespace {
-
-/* frames that training may use and frames that it is judged by, in time order */
-
-struct Split {
-  std::vector<double> train, valid;
-};
-
-Split split(const BackmapTrajectory::Frames &fr, double share)
-{
-  Split s;
-  const auto tail = validation_tail(fr.block, fr.file, share);
-  const std::size_t m = 3 * (std::size_t) fr.natoms;
-  for (std::size_t i = 0; i < tail.size(); i++) {
-    auto &to = tail[i] ? s.valid : s.train;
-    to.insert(to.end(), fr.x.begin() + i * m, fr.x.begin() + (i + 1) * m);
-  }
-  return s;
-}
 
 /* ----------------------------------------------------------------------
    the model to go on from must be of this molecule, map and temperature
@@ -98,22 +78,13 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("couplings", design.couplings, 1)
       .integer("bins", design.bins, 2)
       .text("energy", script)
-      .integer("samples", energy.samples, 2)
+      .integer("samples", chains.proposals, 2)
       .integer("frames", count, 10)
-      .real("likelihood", options.likelihood, 0.0, 1.0)
-      .integer("proposals", proposals, 0)
-      .integer("control", control, 0)
-      .integer("delay", delay, 0)
-      .real("reverse", energy.reverse, 0.0, 1.0)
+      .yes("fragments", fragments)
       .pairs("var", variables);
   parse(narg, arg);
-  design.seed = energy.seed = options.seed;
-  if (!tuning() || init.empty()) return;
-  if (!keywords.given("rate")) options.rate = 3.0e-4;
-  if (!keywords.given("ema")) options.ema = 0.995;
-  options.clip = 2.0;
-  options.surprise = 2.0;
-  options.warmup = 100;
+  design.seed = chains.seed = options.seed;
+  chains.threads = options.threads;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -123,34 +94,23 @@ void TrainFlow::train(int narg, char **arg)
   read_arguments(narg, arg);
   const Topology topology = trajectory.topology();
   const std::string map_text = backmap_read_file(lmp, map_file, "train_flow: map");
-  const std::string start = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
+  const std::string model = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
   Mapping mapping;
-  FlowSpec spec;
+  FlowSpec start;
+  std::unique_ptr<FineEngine> engine;
   std::string problem;
   try {
     mapping = Mapping::parse(map_text, topology, map_file);
-    if (!init.empty())
-      spec = read_start(start, init, temperature, describe_molecule(topology, mapping),
-                        update->unit_style);
+    const MoleculeSpec molecule = describe_molecule(topology, mapping);
+    if (!init.empty()) start = read_start(model, init, temperature, molecule, update->unit_style);
+    if (!script.empty()) {
+      engine = std::make_unique<FineEngine>(script, FineEngine::Role::Silent, variables, lmp);
+      check_fine_engine(*engine, script, molecule, update->unit_style);
+    }
   } catch (const std::exception &err) {
     problem = std::string("train_flow: ") + err.what();
   }
   backmap_agree(lmp, problem);
-
-  // the second LAMMPS instance is one of every rank, its checks are collective
-
-  std::unique_ptr<BackmapSampler> sampler;
-  std::unique_ptr<FineEngine> engine;
-  if (tuning() && init.empty())
-    engine = std::make_unique<FineEngine>(script, FineEngine::Role::Silent, variables, lmp);
-  if (tuning() && !init.empty()) {
-    SamplerOptions o;
-    o.what = "train_flow";
-    o.script = script;
-    o.variables = variables;
-    o.backend = "serial";
-    sampler = std::make_unique<BackmapSampler>(lmp, spec, o);
-  }
   const auto reference = trajectory.positions();
   trajectory.read(false);
 
@@ -162,13 +122,8 @@ void TrainFlow::train(int narg, char **arg)
     check.isomers(topology, reference);
     const std::size_t isomers = check.found().size();
     tell(check.found(), 0);
-    FlowData data;
-    if (init.empty()) {
-      data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(),
-                          validation_tail(fr.block, fr.file, validation));
-      spec = data.spec;
-    }
-    check.torsions(spec);
+    FlowData data = prepare(topology, mapping, reference, start);
+    if (!data.spec.composed()) check.torsions(data.spec);
     tell(check.found(), isomers);
     if (check.found().empty())
       line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
@@ -178,19 +133,17 @@ void TrainFlow::train(int narg, char **arg)
     for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
     figures.add("warnings", warnings);
 
-    if (init.empty())
-      fit_new(
-          spec, data, figures, [&](const double *x, double *f) { (void) f; return engine->evaluate(x, nullptr); });
-    else if (tuning())
-      fit_energy(
-          spec, [&](const double *x, double *f) { return sampler->energy(x, f); }, figures);
-    else
-      fit_further(spec, figures);
-    spec.temperature = temperature;
-    spec.units = update->unit_style;
+    EnergyFunction energy;
+    if (engine) {
+      energy = [&](const double *x) { return engine->evaluate(x, nullptr); };
+      const double u = energy(fr.x.data());
+      if (std::isfinite(u))
+        check_equivalent_atoms(*engine, data.spec.equivalent_atoms(), fr.x.data(), u);
+    }
+    fit(data.spec, data, energy, figures);
     add_figures(figures, options);
-    spec.training = figures.json();
-    write_model(spec.to_model().serialize());
+    data.spec.training = figures.json();
+    write_model(data.spec.to_model().serialize());
   });
 }
 
@@ -200,187 +153,105 @@ void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 }
 
 /* ----------------------------------------------------------------------
-   maximum likelihood on frames in the variables of the flow
+   the flow and the frames that it can draw
 ------------------------------------------------------------------------- */
 
-void TrainFlow::fit_likelihood(FlowSpec &spec, const FlowFrames &train, const FlowFrames &valid,
-                               TrainingFigures &figures)
+FlowData TrainFlow::prepare(const Topology &topology, const Mapping &mapping,
+                            const std::vector<double> &reference, FlowSpec &start)
 {
-  FlowTrainer trainer(net_shape(spec), options, train, valid);
-  if (!init.empty()) trainer.start_from(get_weights(spec));
-  Table table;
-  table.head = fmt::format("{:>14} {:>12} {:>12}", "train (nats)", "validation", "best");
-  table.columns = [](const Epoch &e) {
-    return fmt::format("{:14.4f} {:12.4f} {:12.4f}", e.train, e.valid, e.best);
-  };
-  const Epoch e = run_epochs(trainer, table);
-  set_weights(spec, trainer.best());
-  figures.add("frames", train.n)
-      .add("validation_frames", valid.n)
-      .add("validation_nats", e.best)
-      .add("best_epoch", e.best_epoch)
-      .add("epochs", e.epoch);
-}
-
-void TrainFlow::fit_new(FlowSpec &spec, const FlowData &data, TrainingFigures &figures,
-                        const EnergyFunction &function)
-{
-  const std::size_t stride = 3 * (std::size_t) spec.natoms;
-  std::vector<double> pool, check;
-  if (tuning()) {
-    for (const auto i : data.train.frame)
-      pool.insert(pool.end(), &trajectory.frames().x[i * stride], &trajectory.frames().x[(i + 1) * stride]);
-    for (const auto i : data.valid.frame)
-      check.insert(check.end(), &trajectory.frames().x[i * stride], &trajectory.frames().x[(i + 1) * stride]);
-    check = spread_frames(check, stride, 400);
-  }
-  trajectory.frames() = BackmapTrajectory::Frames();
-  for (const auto &note : data.notes) line("  " + note);
-  tell_frames(data.train.n, data.valid.n,
-              "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
-              "ones, not every step)");
-  figures.add("notes", data.notes);
-  if (!tuning()) {
-    fit_likelihood(spec, data.train, data.valid, figures);
-    return;
-  }
-  FlowTrainer trainer(net_shape(spec), options, data.train, data.valid);
-  FlowSpec now = spec;
-  now.temperature = temperature;
-  now.units = update->unit_style;
-  const double kt = force->boltz * temperature;
-  FrameRefresh::Options o;
-  o.proposals = proposals;
-  o.seed = options.seed;
-  o.threads = options.threads;
-  FrameRefresh refresh(kt, function, o);
-  const FlowEnergy judge(spec, kt, function, energy);
-  const int64_t n = pool.size() / stride;
-  std::vector<int64_t> order(n);
-  int64_t at = n;
-  double took = 0.0;
-  FlowQuality quality;
-  Table table;
-  table.head = fmt::format("{:>14} {:>12} {:>12} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}", "train (nats)", "validation", "best", "moved", "ess","took","cond","10%","forw");
-  table.columns = [&](const Epoch &e) {
-    set_weights(now, trainer.average());
-    if (e.epoch % 5 == 0) quality = judge.quality(now, check.size() / stride, check.data(), 100);
-    return fmt::format("{:14.4f} {:12.4f} {:12.4f} {:8.3f} {:8.3f} {:8.1f} {:8.3f} {:8.3f} {:8.3f}", e.train, e.valid, e.best, refresh.moved(), refresh.ess(), took, quality.conditional, quality.conditional_q10, quality.forward);
-  };
-  table.before = [&](int done) {
-    if (done < delay) return;
-    if (proposals == 0) return;
-    const auto start = std::chrono::steady_clock::now();
-    if (at + count > n) {
-      for (int64_t i = 0; i < n; i++) order[i] = i;
-      std::mt19937_64 gen(options.seed * 7919 + done);
-      std::shuffle(order.begin(), order.end(), gen);
-      at = 0;
+  const auto &fr = trajectory.frames();
+  const auto valid = validation_tail(fr.block, fr.file, validation);
+  FlowData data;
+  if (!init.empty()) {
+    data.spec = start;
+    data.valid = valid;
+    data.train = opposite(valid);
+    if (!data.spec.range.known())
+      data.spec.range = feature_range(data.spec, fr.x.data(), marked(data.train), marked(valid));
+  } else if (fragments || !mapping.fragments.empty()) {
+    const Fragments parts = Fragments::derive(topology, mapping, reference);
+    data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(), valid, &parts);
+  } else
+    data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(), valid);
+  for (auto *spec : {&data.spec}) {
+    spec->temperature = temperature;
+    spec->units = update->unit_style;
+    for (auto &kind : spec->kinds) {
+      kind.temperature = temperature;
+      kind.units = update->unit_style;
     }
-    const int64_t m = std::min<int64_t>(count, n);
-    const std::vector<int64_t> which(order.begin() + at, order.begin() + at + m);
-    at += m;
-    set_weights(now, trainer.average());
-    FlowFrames next = refresh(now, which, done, pool);
-    if (!control) {
-      std::vector<double> x;
-      for (const auto i : which) x.insert(x.end(), &pool[i * stride], &pool[(i + 1) * stride]);
-      next = flow_variables(spec, m, x.data());
-    }
-    trainer.set_training(next);
-    took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-  const Epoch e = run_epochs(trainer, table);
-  set_weights(spec, trainer.best());
-  figures.add("frames", data.train.n).add("validation_nats", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch);
-}
-
-void TrainFlow::fit_further(FlowSpec &spec, TrainingFigures &figures)
-{
-  const Split frames = split(trajectory.frames(), validation);
-  trajectory.frames() = BackmapTrajectory::Frames();
-  const int64_t stride = int64_t{3} * spec.natoms;
-  const FlowFrames train = flow_variables(spec, frames.train.size() / stride, frames.train.data());
-  const FlowFrames valid = flow_variables(spec, frames.valid.size() / stride, frames.valid.data());
-  if (!spec.range.known()) spec.range = FeatureRange::build(train.f, valid.f, spec.nf());
-  fit_likelihood(spec, train, valid, figures);
+  }
+  return data;
 }
 
 /* ----------------------------------------------------------------------
-   on the energy: every epoch has new samples of the flow as it is; the best epoch is the one with
-   the highest conditional ESS among those whose forward ESS is not below that of the start
+   maximum likelihood on the frames; with the energy, from the second pass on the frames get new atoms
 ------------------------------------------------------------------------- */
 
-void TrainFlow::fit_energy(FlowSpec &spec, const EnergyFunction &function, TrainingFigures &figures)
+void TrainFlow::fit(FlowSpec &spec, FlowData &data, const EnergyFunction &energy,
+                    TrainingFigures &figures)
 {
-  static constexpr std::size_t CHECKED = 400;
-  static constexpr int CHECK_SAMPLES = 100;
-  const Split frames = split(trajectory.frames(), validation);
-  trajectory.frames() = BackmapTrajectory::Frames();
+  static constexpr int64_t ROWS = 50000;    // of an epoch, of the kind that has most
   const std::size_t stride = 3 * (std::size_t) spec.natoms;
-  const int64_t n = frames.train.size() / stride, drawn = std::min<int64_t>(count, n);
-  const auto check = spread_frames(frames.valid, stride, CHECKED);
-  const int64_t ncheck = check.size() / stride;
-  if (ncheck < 50)
-    throw std::runtime_error("validation frames, expected at least 50, got " +
-                             std::to_string(ncheck));
-  if (!spec.range.known())
-    spec.range = FeatureRange::build(
-        flow_variables(spec, n, frames.train.data()).f,
-        flow_variables(spec, frames.valid.size() / stride, frames.valid.data()).f, spec.nf());
+  auto &fr = trajectory.frames();
+  FramePool pool(spec.natoms, fr.x.data(), marked(data.train), options.seed);
+  FramePool held_back(spec.natoms, fr.x.data(), marked(data.valid), options.seed);
+  fr = BackmapTrajectory::Frames();
 
-  const FlowEnergy source(spec, force->boltz * spec.temperature, function, energy);
+  for (const auto &note : data.notes) line("  " + note);
+  tell_frames(pool.size(), held_back.size(),
+              "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
+              "ones, not every step)");
+  figures.add("notes", data.notes);
+
+  int copies = 1;
+  const auto shapes = net_shapes(spec);
+  for (const auto &s : shapes) copies = std::max(copies, s.copies);
+  const int64_t plain = count ? count : std::max<int64_t>(1, ROWS / copies),
+                chained = count ? count : std::max<int64_t>(1, plain / (chains.proposals + 1));
+
+  FlowTrainer trainer(shapes, options, flow_rows(spec, pool.x.data(), pool.next(plain)),
+                      flow_rows(spec, held_back.x.data(), held_back.next(ROWS / copies)));
+  if (!init.empty()) trainer.start_from(get_weights(spec));
+
+  const double kt = force->boltz * temperature;
+  FrameRefresh refresh(kt, energy, chains);
   FlowSpec now = spec;
-  const FlowQuality start = source.quality(now, ncheck, check.data(), CHECK_SAMPLES);
-  if (!(start.forward > 0.0))
-    throw std::runtime_error(
-        "the flow to start from has no density at one of the validation frames; "
-        "train it by maximum likelihood on such frames first");
-  FlowQuality quality = start;
-  const auto samples = [&](int epoch) {
-    return source.training(now, n, frames.train.data(), drawn, epoch);
-  };
-
-  FlowTrainer trainer(net_shape(spec), options, samples(0),
-                      flow_variables(spec, ncheck, check.data()));
-  trainer.start_from(get_weights(spec));
-  trainer.set_criterion(
-      [&](const NetworkWeights &weights) {
-        set_weights(now, weights);
-        quality = source.quality(now, ncheck, check.data(), CHECK_SAMPLES);
-        return Trainer::Verdict{-quality.conditional, quality.forward >= start.forward};
-      },
-      -start.conditional, 0.01);
-
   Table table;
-  table.head = fmt::format("{:>13} {:>13} {:>13} {:>13}", "conditional", "10 %", "forward", "best");
+  table.head = fmt::format("{:>14} {:>12} {:>12}", "train (nats)", "validation", "best");
+  if (energy) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
   table.columns = [&](const Epoch &e) {
-    return fmt::format("{:13.4f} {:13.4f} {:13.4f} {:13.4f}", quality.conditional,
-                       quality.conditional_q10, quality.forward, -e.best);
+    auto text = fmt::format("{:14.4f} {:12.4f} {:12.4f}", e.train, e.valid, e.best);
+    if (energy) text += fmt::format(" {:7.3f} {:7.3f}", refresh.moved(), refresh.ess());
+    return text;
   };
   table.before = [&](int done) {
-    if (done == 0) {
-      Epoch zero;
-      zero.best = -start.conditional;
-      line(row(table, zero));
-    } else {
-      set_weights(now, trainer.average());
-      trainer.set_training(samples(done));
+    if (done == 0) return;
+    if (!energy || (init.empty() && pool.passes() == 0 && done < 6)) {
+      trainer.set_training(flow_rows(spec, pool.x.data(), pool.next(plain)));
+      return;
     }
+    set_weights(now, trainer.average());
+    trainer.set_training(refresh(now, pool.next(chained), done, pool.x));
   };
   const Epoch e = run_epochs(trainer, table);
   set_weights(spec, trainer.best());
-  if (e.best_epoch == 0)
-    warn("no epoch was better than the flow to start from, which is kept. Remedy: a smaller "
-         "rate, more samples a frame, or more training frames");
-  figures.add("frames", n)
-      .add("tuned_conditional_ess", -e.best)
-      .add("tuned_best_epoch", e.best_epoch)
-      .add("start_conditional_ess", start.conditional)
-      .add("start_forward_ess", start.forward)
-      .add("tuned_epochs", e.epoch)
-      .add("samples", energy.samples)
-      .add("reverse", energy.reverse);
+  figures.add("frames", pool.size())
+      .add("validation_frames", held_back.size())
+      .add("validation_nats", e.best)
+      .add("best_epoch", e.best_epoch)
+      .add("epochs", e.epoch);
+  if (!energy) return;
+
+  const auto check = spread_frames(held_back.x, stride, 200);
+  const FlowQuality q =
+      flow_quality(spec, kt, energy, check.size() / stride, check.data(), 200, options.seed);
+  line(fmt::format("  {} held-back frames, 200 samples each: conditional ESS {:.3f} (10 % quantile "
+                   "{:.3f}), forward ESS {:.3f}",
+                   check.size() / stride, q.conditional, q.conditional_q10, q.forward));
+  figures.add("conditional_ess", q.conditional)
+      .add("conditional_ess_q10", q.conditional_q10)
+      .add("forward_ess", q.forward);
 }
 
 #endif

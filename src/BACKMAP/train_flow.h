@@ -17,7 +17,7 @@ CommandStyle(train_flow,TrainFlow);
 #include "libtorch/flow_trainer.h"
 #include "training/data_check.h"
 #include "training/flow_data.h"
-#include "training/flow_energy.h"
+#include "training/refresh.h"
 
 namespace LAMMPS_NS {
 
@@ -32,26 +32,22 @@ class TrainFlow : public TrainCommand {
 
  private:
   void read_arguments(int narg, char **arg);
-  bool tuning() const { return !script.empty(); }
 
   // what a look at the frames found, as warnings, but for the first ones that were told already
   void tell(const BACKMAP_NS::Diagnoses &found, std::size_t told);
 
-  // three ways to a model: from nothing, further by likelihood, and on the energy
-  void fit_new(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowData &, BACKMAP_NS::TrainingFigures &, const BACKMAP_NS::EnergyFunction &);
-  void fit_further(BACKMAP_NS::FlowSpec &, BACKMAP_NS::TrainingFigures &);
-  void fit_energy(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::EnergyFunction &,
-                  BACKMAP_NS::TrainingFigures &);
-  void fit_likelihood(BACKMAP_NS::FlowSpec &, const BACKMAP_NS::FlowFrames &train,
-                      const BACKMAP_NS::FlowFrames &valid, BACKMAP_NS::TrainingFigures &);
+  BACKMAP_NS::FlowData prepare(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &,
+                               const std::vector<double> &reference, BACKMAP_NS::FlowSpec &start);
+  void fit(BACKMAP_NS::FlowSpec &, BACKMAP_NS::FlowData &, const BACKMAP_NS::EnergyFunction &,
+           BACKMAP_NS::TrainingFigures &);
 
   std::string script;                    // of the energy; empty: maximum likelihood
   std::vector<std::string> variables;    // for the script
   BACKMAP_NS::FlowDesign design;
   BACKMAP_NS::FlowTrainOptions options;
-  BACKMAP_NS::FlowEnergy::Options energy;
-  int proposals = 4, delay = 1, control = 1;
-  int count = 20000;    // frames for each epoch on the energy
+  BACKMAP_NS::FrameRefresh::Options chains;
+  bool fragments = false;
+  int count = 0;    // frames for each epoch, 0: chosen
 };
 
 }    // namespace LAMMPS_NS

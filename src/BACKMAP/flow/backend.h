@@ -72,12 +72,16 @@ template <class S> class FlowBackend : public Flow {
   int tables_natoms;
   std::vector<S> standardised;
   std::vector<double> beads, values, points;
+  std::vector<std::int64_t> firsts;
 
   void standardise(int nframes, const double *z);
 };
 
 std::unique_ptr<Flow> create_serial_flow(const FlowSpec &spec, Flow::Precision precision);
 std::unique_ptr<Flow> create_kokkos_flow(const FlowSpec &spec, Flow::Precision precision);
+/// Of flows of one piece, for a spec that is composed.
+std::unique_ptr<Flow> create_fragment_flow(const FlowSpec &spec, Flow::Precision precision,
+                                           const std::string &backend);
 
 }    // namespace BACKMAP_NS
 

@@ -100,11 +100,12 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     const auto x = sampling ? array<double>("backmap:x", total * n3) : upload(b.x, total * n3);
     const auto logq = array<double>("backmap:logq", total);
     Array<double> z, latent, drawn;
-    Array<std::int64_t> timestep, molecule;
+    Array<std::int64_t> timestep, molecule, first_sample;
     if (sampling) {
       z = upload(b.z, n * 3 * g.nbeads);
       timestep = upload(b.timestep, n);
       molecule = upload(b.molecule, n);
+      first_sample = upload(b.first_sample, n);
       const std::size_t points = total * (g.nl + g.nc);
       if (b.latent) latent = upload(b.latent, points);
       if (b.drawn) drawn = array<double>("backmap:latent", points);
@@ -119,6 +120,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     device.z = z.data();
     device.timestep = timestep.data();
     device.molecule = molecule.data();
+    device.first_sample = first_sample.data();
     device.latent = latent.data();
     device.drawn = drawn.data();
     launch(device, b.nframes, FRAME);

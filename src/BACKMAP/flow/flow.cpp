@@ -185,7 +185,8 @@ template <class S> void FlowBackend<S>::sample(const FlowRequest &request, doubl
     b.molecule = request.molecule + i;
     b.seed = request.seed;
     b.stream = request.stream;
-    b.first_sample = request.first_sample;
+    if (!request.first) firsts.assign(n, request.first_sample);
+    b.first_sample = request.first ? request.first + i : firsts.data();
     const std::size_t done = (std::size_t) i * request.samples;
     b.x = x + done * n3;
     b.logq = logq + done;
@@ -241,6 +242,7 @@ std::unique_ptr<Flow> Flow::create(const FlowSpec &spec, Precision precision,
                                    const std::string &backend)
 {
   spec.validate("flow of " + spec.molecule);
+  if (spec.composed()) return create_fragment_flow(spec, precision, backend);
   if (backend == "serial") return create_serial_flow(spec, precision);
   if (backend == "kokkos") return create_kokkos_flow(spec, precision);
   throw std::runtime_error("flow: expected backend serial or kokkos, got " + backend);

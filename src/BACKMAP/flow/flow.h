@@ -17,7 +17,7 @@ namespace BACKMAP_NS {
 struct FlowSpec;
 
 /// Which samples to draw. Sample j of frame i is a function of z[i] and of
-/// (seed, stream, timestep[i], molecule[i], first_sample + j) alone.
+/// (seed, stream, timestep[i], molecule[i], first_sample + j) alone, or first[i] + j where first is given.
 struct FlowRequest {
   int nframes = 0;
   const double *z = nullptr;    // [nframes][nbeads][3] bead positions, whole molecules
@@ -27,6 +27,7 @@ struct FlowRequest {
   const std::int64_t *timestep = nullptr;    // [nframes]
   const std::int64_t *molecule = nullptr;    // [nframes]
   int first_sample = 0;
+  const std::int64_t *first = nullptr;    // [nframes] instead of first_sample
 
   // points of the base distribution, [nframes*samples][nlatent]; what circular() tells is in [-pi, pi)
   const double *latent =

@@ -32,10 +32,13 @@ std::vector<int> complement(const std::vector<int> &set, int n)
 
 struct FlowReader {
   const ModelFile &file;
-  const std::string &where;
+  const std::string where;
   JsonObject o;
   FlowSpec s;
   std::vector<std::string> names;    // of the tensors read
+  const std::string prefix;          // of the names of tensors
+
+  void read(const json &text);
 
   const json &list(const char *field)
   {
@@ -46,8 +49,8 @@ struct FlowReader {
 
   std::vector<double> tensor(const std::string &name, const std::vector<std::int64_t> &shape)
   {
-    names.push_back(name);
-    return file.tensor(name, shape);
+    names.push_back(prefix + name);
+    return file.tensor(prefix + name, shape);
   }
 
   FlowSpec::Layer layer(const std::string &name, int nout, int nin)
@@ -60,11 +63,41 @@ struct FlowReader {
     return l;
   }
 
+  void fragments();
   void variables();
   void couplings();
+  void feature_scales();
   void scales();
   void networks();
 };
+
+/* ----------------------------------------------------------------------
+   flows of kinds have names of their own, which begin alike
+------------------------------------------------------------------------- */
+
+const std::vector<std::string> FIELDS = {
+    "features", "zmatrix", "bodies",    "rotors",   "circular",  "linear",
+    "couplings", "flow",   "training",  "kinds",    "fragments", "signature"};
+
+void FlowReader::fragments()
+{
+  for (const auto &one : list("kinds")) {
+    const std::size_t k = s.kinds.size();
+    const std::string here = where + ", kind " + std::to_string(k);
+    FlowReader kind{file, here, {one, here}, {}, {}, FlowSpec::kind_name(k)};
+    if (kind.o.has("kinds")) o.fail("kinds", "flows of one piece");
+    kind.read(one);
+    s.kinds.push_back(std::move(kind.s));
+    names.insert(names.end(), kind.names.begin(), kind.names.end());
+  }
+  for (const auto &one : list("fragments")) {
+    JsonObject r(one, where + ", fragment " + std::to_string(s.fragments.size()));
+    s.fragments.push_back({r.integer("kind", 0, (int) s.kinds.size() - 1),
+                           r.integer("stage", 0, s.natoms), r.integers("points", 0, s.natoms - 1)});
+    r.finish();
+  }
+  if (s.fragments.empty()) o.fail("fragments", "at least one");
+}
 
 /* ----------------------------------------------------------------------
    Z-matrix, bodies, rotors, and which variables are linear or circular
@@ -124,19 +157,24 @@ void FlowReader::couplings()
 
 /* ---------------------------------------------------------------------- */
 
-void FlowReader::scales()
+void FlowReader::feature_scales()
 {
-  const int nl = s.nl(), nf = s.nf();
-  s.linear_mean = tensor("linear.mean", {nl});
-  s.linear_chol = tensor("linear.chol", {nl, nl});
+  const int nf = s.nf();
   s.feature_mean = tensor("features.mean", {nf});
   s.feature_std = tensor("features.std", {nf});
-  if (file.has("range.centres")) {
-    const auto shape = file.shape("range.centres");
+  if (file.has(prefix + "range.centres")) {
+    const auto shape = file.shape(prefix + "range.centres");
     s.range.dim = nf;
     s.range.centres = tensor("range.centres", {shape.empty() ? 0 : shape[0], nf});
     s.range.radius = tensor("range.radius", {1})[0];
   }
+}
+
+void FlowReader::scales()
+{
+  const int nl = s.nl();
+  s.linear_mean = tensor("linear.mean", {nl});
+  s.linear_chol = tensor("linear.chol", {nl, nl});
 }
 
 /* ----------------------------------------------------------------------
@@ -159,16 +197,117 @@ void FlowReader::networks()
   }
 }
 
-/* ---------------------------------------------------------------------- */
+/* ----------------------------------------------------------------------
+   one flow: of one piece or composed
+------------------------------------------------------------------------- */
 
-void write_layer(ModelFile &file, const std::string &name, const FlowSpec::Layer &l)
+void FlowReader::read(const json &text)
 {
-  file.add(name + ".weight", {l.nout, l.nin}, l.weight);
-  file.add(name + ".bias", {l.nout}, l.bias);
+  static_cast<MoleculeSpec &>(s) = MoleculeSpec::from_json(text.dump(), FIELDS, where);
+  s.features = FeatureSpec::from_json(o.value("features").dump(), s.nbeads(), where);
+  if (o.has("training")) s.training = o.value("training").dump();
+  if (o.has("signature")) s.signature = o.text("signature");
+  feature_scales();
+  if (o.has("fragments")) {
+    for (const char *field : {"zmatrix", "bodies", "rotors", "circular", "linear", "flow"})
+      if (o.has(field)) o.fail(field, "none beside fragments");
+    fragments();
+    return;
+  }
+  variables();
+  couplings();
+  scales();
+  networks();
 }
 
-const std::vector<std::string> FIELDS = {"features", "zmatrix",   "bodies", "rotors",  "circular",
-                                         "linear",   "couplings", "flow",   "training"};
+/* ----------------------------------------------------------------------
+   the inverse: JSON, and tensors into the file
+------------------------------------------------------------------------- */
+
+struct FlowWriter {
+  const FlowSpec &s;
+  ModelFile &file;
+  const std::string prefix;
+
+  void tensor(const std::string &name, const std::vector<std::int64_t> &shape,
+              const std::vector<double> &values, ModelFile::DType type = ModelFile::DType::F32)
+  {
+    file.add(prefix + name, shape, values, type);
+  }
+
+  void layer(const std::string &name, const FlowSpec::Layer &l)
+  {
+    tensor(name + ".weight", {l.nout, l.nin}, l.weight);
+    tensor(name + ".bias", {l.nout}, l.bias);
+  }
+
+  json write();
+  void fragments(json &j);
+  void piece(json &j);
+};
+
+json FlowWriter::write()
+{
+  const auto f64 = ModelFile::DType::F64;
+  json j = json::parse(s.MoleculeSpec::to_json());
+  j["features"] = json::parse(s.features.to_json());
+  j["training"] = JsonObject::parse(s.training, "training figures");
+  if (!s.signature.empty()) j["signature"] = s.signature;
+  tensor("features.mean", {s.nf()}, s.feature_mean, f64);
+  tensor("features.std", {s.nf()}, s.feature_std, f64);
+  if (s.range.known()) {
+    tensor("range.centres", {(std::int64_t) s.range.centres.size() / s.range.dim, s.range.dim},
+           s.range.centres);
+    tensor("range.radius", {1}, {s.range.radius}, f64);
+  }
+  if (s.composed())
+    fragments(j);
+  else
+    piece(j);
+  return j;
+}
+
+void FlowWriter::fragments(json &j)
+{
+  j["kinds"] = json::array();
+  for (std::size_t k = 0; k < s.kinds.size(); k++)
+    j["kinds"].push_back(FlowWriter{s.kinds[k], file, FlowSpec::kind_name(k)}.write());
+  j["fragments"] = json::array();
+  for (const auto &f : s.fragments)
+    j["fragments"].push_back({{"kind", f.kind}, {"stage", f.stage}, {"points", f.points}});
+}
+
+void FlowWriter::piece(json &j)
+{
+  const auto f64 = ModelFile::DType::F64;
+  j["zmatrix"] = s.zmatrix;
+  if (!s.bodies.empty()) j["bodies"] = json::array();    // absent where every bead is one atom
+  for (const auto &b : s.bodies)
+    j["bodies"].push_back({{"bead", b.bead}, {"row", b.row}, {"axis", b.axis}, {"spin", b.spin}});
+  j["rotors"] = json::array();
+  for (const auto &rotor : s.rotors)
+    j["rotors"].push_back({{"rows", rotor.rows}, {"sign", rotor.sign}});
+  j["circular"] = s.circular;
+  j["linear"] = s.linear;
+  j["flow"] = {{"hidden", s.hidden},
+               {"bins", s.bins},
+               {"circular_bins", s.circular_bins},
+               {"bound", s.bound}};
+  j["couplings"] = json::array();
+  for (const auto &c : s.couplings)
+    j["couplings"].push_back({{"linear_id", c.linear_id}, {"circular_id", c.circular_id}});
+  tensor("linear.mean", {s.nl()}, s.linear_mean, f64);
+  tensor("linear.chol", {s.nl(), s.nl()}, s.linear_chol, f64);
+  for (int k = 0; k < 3; k++) layer("affine." + std::to_string(k), s.affine[k]);
+  for (std::size_t k = 0; k < s.couplings.size(); k++) {
+    const auto &c = s.couplings[k];
+    const std::string p = FlowSpec::coupling_name(k);
+    layer(p + "in", c.in);
+    tensor(p + "cond.weight", {s.hidden, s.nf()}, c.cond);
+    layer(p + "hidden", c.hidden);
+    layer(p + "out", c.out);
+  }
+}
 
 }    // namespace
 
@@ -202,6 +341,34 @@ std::string FlowSpec::coupling_name(std::size_t k)
   return "coupling." + std::to_string(k) + ".";
 }
 
+std::string FlowSpec::kind_name(std::size_t k)
+{
+  return "kind." + std::to_string(k) + ".";
+}
+
+std::vector<std::vector<int>> FlowSpec::equivalent_atoms() const
+{
+  std::vector<std::vector<int>> groups;
+  for (const auto &rotor : rotors) {
+    groups.emplace_back();
+    for (const int k : rotor.rows) groups.back().push_back(zmatrix[k][0]);
+  }
+  for (const auto &f : fragments)
+    for (auto group : kinds[f.kind].equivalent_atoms()) {
+      for (int &atom : group) atom = f.points[atom];
+      groups.push_back(group);
+    }
+  return groups;
+}
+
+std::vector<char> FlowSpec::drawn_atoms() const
+{
+  std::vector<char> drawn(natoms, 1);
+  for (const auto &bead : beads)
+    if (bead.atoms.size() == 1) drawn[bead.atoms[0]] = 0;
+  return drawn;
+}
+
 int FlowSpec::outputs(const Coupling &c) const
 {
   return (nl() - (int) c.linear_id.size()) * linear_outputs() +
@@ -216,19 +383,11 @@ FlowSpec FlowSpec::from_model(const ModelFile &file)
   if (file.meta("format") != "backmap.flow")
     throw std::runtime_error(where + ": format: expected \"backmap.flow\", got \"" +
                              file.meta("format") + "\"");
-  const std::string &text = file.meta("spec");
-  const json j = JsonObject::parse(text, where);
-  FlowReader read{file, where, {j, where}, {}, {}};
-  FlowSpec &s = read.s;
-  static_cast<MoleculeSpec &>(s) = MoleculeSpec::from_json(text, FIELDS, where);
-  s.features = FeatureSpec::from_json(read.o.value("features").dump(), s.nbeads(), where);
-  read.variables();
-  if (read.o.has("training")) s.training = read.o.value("training").dump();
-  read.couplings();
-  read.scales();
-  read.networks();
+  const json j = JsonObject::parse(file.meta("spec"), where);
+  FlowReader read{file, where, {j, where}, {}, {}, ""};
+  read.read(j);
   file.require_names(read.names);
-  s.validate(where);
+  read.s.validate(where);
   return std::move(read.s);
 }
 
@@ -237,45 +396,9 @@ FlowSpec FlowSpec::from_model(const ModelFile &file)
 ModelFile FlowSpec::to_model() const
 {
   validate("flow of " + molecule);
-  json j = json::parse(MoleculeSpec::to_json());
-  j["features"] = json::parse(features.to_json());
-  j["zmatrix"] = zmatrix;
-  if (!bodies.empty()) j["bodies"] = json::array();    // absent where every bead is one atom
-  for (const auto &b : bodies)
-    j["bodies"].push_back({{"bead", b.bead}, {"row", b.row}, {"axis", b.axis}, {"spin", b.spin}});
-  j["rotors"] = json::array();
-  for (const auto &rotor : rotors)
-    j["rotors"].push_back({{"rows", rotor.rows}, {"sign", rotor.sign}});
-  j["circular"] = circular;
-  j["linear"] = linear;
-  j["flow"] = {
-      {"hidden", hidden}, {"bins", bins}, {"circular_bins", circular_bins}, {"bound", bound}};
-  j["couplings"] = json::array();
-  for (const auto &c : couplings)
-    j["couplings"].push_back({{"linear_id", c.linear_id}, {"circular_id", c.circular_id}});
-  j["training"] = JsonObject::parse(training, "training figures");
-
   ModelFile file;
   file.set_origin("flow of " + molecule);
   file.set_meta("format", "backmap.flow");
-  file.set_meta("spec", j.dump());
-  const auto f64 = ModelFile::DType::F64;
-  file.add("linear.mean", {nl()}, linear_mean, f64);
-  file.add("linear.chol", {nl(), nl()}, linear_chol, f64);
-  file.add("features.mean", {nf()}, feature_mean, f64);
-  file.add("features.std", {nf()}, feature_std, f64);
-  if (range.known()) {
-    file.add("range.centres", {(std::int64_t) range.centres.size() / range.dim, range.dim},
-             range.centres);
-    file.add("range.radius", {1}, {range.radius}, f64);
-  }
-  for (int k = 0; k < 3; k++) write_layer(file, "affine." + std::to_string(k), affine[k]);
-  for (std::size_t k = 0; k < couplings.size(); k++) {
-    const std::string p = coupling_name(k);
-    write_layer(file, p + "in", couplings[k].in);
-    file.add(p + "cond.weight", {hidden, nf()}, couplings[k].cond);
-    write_layer(file, p + "hidden", couplings[k].hidden);
-    write_layer(file, p + "out", couplings[k].out);
-  }
+  file.set_meta("spec", FlowWriter{*this, file, ""}.write().dump());
   return file;
 }

@@ -22,6 +22,11 @@ class ModelFile;
 
 /// Architecture and parameters of a conditional flow q(x_R|z), independent of how it is evaluated.
 ///
+/// A flow is of one of two sorts. One piece: the molecule has a Z-matrix, variables and networks. Or it
+/// is composed of `fragments`, each drawn by one of `kinds`, which are flows of one piece for a few
+/// atoms given the points near them; then it has no Z-matrix of its own, and the features are those of
+/// all beads, which tell whether a frame is like the training data.
+///
 /// Placed atoms: row k of the Z-matrix, n rows. Points are the atoms and, natoms + b, the positions
 /// of the beads b of several atoms. "Slots" number the raw internal variables:
 /// bond lengths 0..n-1, angles n..2n-1, torsions 2n..3n-1. Lengths in the model's units, angles in
@@ -61,7 +66,18 @@ struct FlowSpec : public MoleculeSpec {
     Layer out;                   // [noutputs][hidden]
   };
 
+  /// Atoms that are drawn by a flow of their own. `points` are the atoms of the molecule that are the
+  /// atoms of the kind, one by one: its own and, as the kind's beads, those that stand already: beads
+  /// of the molecule and atoms of fragments of earlier stages. Fragments of one stage are drawn at once.
+  struct Fragment {
+    int kind, stage;
+    std::vector<int> points;
+  };
+
   FeatureSpec features;
+  std::vector<Fragment> fragments;    // stages ascending; empty: a flow of one piece
+  std::vector<FlowSpec> kinds;
+  std::string signature;    // of a kind: what it is, whatever the molecule (molecule/fragments.h)
   std::vector<std::array<int, 4>> zmatrix;    // atom, bond, angle and torsion reference
   std::vector<Body> bodies;                   // one for each bead of several atoms, rows ascending
   std::vector<Rotor> rotors;
@@ -81,6 +97,7 @@ struct FlowSpec : public MoleculeSpec {
   std::vector<Coupling> couplings;
   std::string training = "{}";    // free JSON: figures of the training, for people
 
+  bool composed() const { return !fragments.empty(); }
   int nrows() const { return (int) zmatrix.size(); }
   int nl() const { return (int) linear.size(); }
   int nc() const { return (int) (rotors.size() + circular.size()); }
@@ -95,8 +112,13 @@ struct FlowSpec : public MoleculeSpec {
   int linear_outputs() const { return 3 * bins + 1; }               // shift, scale, W, H, D(K-1)
   int circular_outputs() const { return 3 * circular_bins + 1; }    // shift, W, H, D
   int outputs(const Coupling &c) const;
-  /// Names of the tensors of coupling k begin with this.
+  /// Names of the tensors of coupling k, of kind k, begin with this.
   static std::string coupling_name(std::size_t k);
+  static std::string kind_name(std::size_t k);
+  /// Atoms that are exchanged freely, each group in the order of its labels.
+  std::vector<std::vector<int>> equivalent_atoms() const;
+  /// True for the atoms of a kind that are drawn, false for its beads.
+  std::vector<char> drawn_atoms() const;
 
   /// Checks every index, size and value; throws std::runtime_error starting with `where`.
   void validate(const std::string &where) const;

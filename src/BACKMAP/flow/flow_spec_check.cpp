@@ -268,6 +268,70 @@ void check_variables(const FlowSpec &s, const Checker &c)
 }
 
 /* ----------------------------------------------------------------------
+   what is known of the beads
+------------------------------------------------------------------------- */
+
+void check_features(const FlowSpec &s, const Checker &c)
+{
+  const std::size_t nf = s.nf();
+  c.require(nf > 0, "features: there are none");
+  c.tensor("features.mean", s.feature_mean, nf);
+  c.tensor("features.std", s.feature_std, nf);
+  for (const double v : s.feature_std) c.require(v > 0.0, "features.std: must be positive");
+}
+
+/* ----------------------------------------------------------------------
+   every atom is a bead or drawn once, after the points that its fragment sees
+------------------------------------------------------------------------- */
+
+void check_fragments(const FlowSpec &s, const Checker &c)
+{
+  c.require(s.slicing(), "fragments: every bead must be one atom");
+  c.require(s.zmatrix.empty() && s.rotors.empty() && s.linear.empty() && s.couplings.empty(),
+            "fragments: expected no Z-matrix, variables or networks beside them");
+  std::set<std::string> signatures;
+  for (std::size_t k = 0; k < s.kinds.size(); k++) {
+    const FlowSpec &kind = s.kinds[k];
+    const std::string what = c.where + ", kind " + std::to_string(k) + " (" + kind.molecule + ")";
+    kind.validate(what);
+    const Checker here{what};
+    here.require(!kind.composed() && kind.slicing(),
+                 "expected a flow of one piece whose beads are single atoms");
+    here.require(kind.units == s.units && kind.temperature == s.temperature,
+                 "units and temperature must be those of the molecule");
+    here.require(!kind.signature.empty() && signatures.insert(kind.signature).second,
+                 "expected a signature that no other kind has");
+  }
+  std::vector<int> stage(s.natoms, -1);    // in which an atom is drawn; before all others: a bead
+  std::vector<char> stands(s.natoms, 0);
+  for (const auto &bead : s.beads) stands[bead.atoms[0]] = 1;
+  int last = 0;
+  for (std::size_t f = 0; f < s.fragments.size(); f++) {
+    const auto &fragment = s.fragments[f];
+    const std::string what = "fragment " + std::to_string(f);
+    c.range(what + ": kind", fragment.kind, 0, (double) s.kinds.size() - 1);
+    c.require(fragment.stage >= last, what + ": stages must be ascending");
+    last = fragment.stage;
+    const FlowSpec &kind = s.kinds[fragment.kind];
+    c.size(what + ": points", fragment.points.size(), kind.natoms);
+    const auto drawn = kind.drawn_atoms();
+    for (int i = 0; i < kind.natoms; i++) {
+      const int atom = fragment.points[i];
+      c.range(what + ": point", atom, 0, s.natoms - 1);
+      const std::string which = what + ": atom " + std::to_string(atom);
+      if (drawn[i]) {
+        c.require(!stands[atom], which + " is drawn twice");
+        stands[atom] = 1;
+        stage[atom] = fragment.stage;
+      } else
+        c.require(stands[atom] && stage[atom] < fragment.stage, which + " does not stand yet");
+    }
+  }
+  for (int i = 0; i < s.natoms; i++)
+    c.require(stands[i], "fragments: atom " + std::to_string(i) + " is never drawn");
+}
+
+/* ----------------------------------------------------------------------
    sizes of everything that is stored as a tensor
 ------------------------------------------------------------------------- */
 
@@ -288,10 +352,6 @@ void check_networks(const FlowSpec &s, const Checker &c)
     for (std::size_t j = i + 1; j < nl; j++)
       c.require(s.linear_chol[i * nl + j] == 0.0, "linear.chol: must be lower triangular");
   }
-  c.tensor("features.mean", s.feature_mean, nf);
-  c.tensor("features.std", s.feature_std, nf);
-  for (const double v : s.feature_std) c.require(v > 0.0, "features.std: must be positive");
-
   c.layer("affine.0", s.affine[0], h, (int) nf);
   c.layer("affine.1", s.affine[1], h, h);
   c.layer("affine.2", s.affine[2], 2 * (int) nl, h);
@@ -321,8 +381,13 @@ void FlowSpec::validate(const std::string &where) const
   c.require(nbeads() >= 3, "beads: at least 3 are needed as references of the first placed atom");
   c.require(features.nbeads == nbeads(), "features: made for another number of beads");
   features.validate(where + ": features");
-  c.require(nf() > 0, "features: there are none");
+  check_features(*this, c);
   range.validate(where, nf());
+  if (composed()) {
+    check_fragments(*this, c);
+    return;
+  }
+  c.require(kinds.empty(), "kinds: expected none without fragments");
   check_zmatrix(*this, c);
   check_variables(*this, c);
   check_networks(*this, c);

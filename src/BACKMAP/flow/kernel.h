@@ -49,7 +49,7 @@ template <class S> struct FlowBatch {
   const double *z;           // [nframes][nbeads][3] (sampling)
   const std::int64_t *timestep, *molecule;
   std::uint64_t seed, stream;
-  int first_sample;
+  const std::int64_t *first_sample;    // [nframes]
   double *x;               // [total][natoms][3]
   double *logq;            // [total]
   const double *latent;    // [total][nl+nc] given points of the base, or null
@@ -198,7 +198,7 @@ template <class S, int W, int N> struct FlowKernel {
       const long i = lane_sample(b, first, lane), frame = i / b.samples;
       const RandomBits bits = random_bits(b.seed, b.stream, (std::uint64_t) b.timestep[frame],
                                           (std::uint64_t) b.molecule[frame],
-                                          (std::uint64_t)(b.first_sample + i % b.samples), call);
+                                          (std::uint64_t)(b.first_sample[frame] + i % b.samples), call);
       for (int j = 0; j < 4; j++) u[(4 * call + j) * lanes + lane] = random_uniform(bits.v[j]);
     }
     member.barrier();

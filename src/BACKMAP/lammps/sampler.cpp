@@ -6,6 +6,7 @@
 
 #include "lammps/sampler.h"
 
+#include "lammps/fine_check.h"
 #include "lammps/io.h"
 
 #include "comm.h"
@@ -63,7 +64,7 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent,
                                                          options_.variables, this->lmp);
-                  check_engine();
+                  check_fine_engine(*engine_, options_.script, spec_, spec_.units);
                 }));
   // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
@@ -76,37 +77,6 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
 /* ---------------------------------------------------------------------- */
 
 BackmapSampler::~BackmapSampler() = default;
-
-/* ----------------------------------------------------------------------
-   the fine script must be about the molecule of the model
-------------------------------------------------------------------------- */
-
-void BackmapSampler::check_engine() const
-{
-  const auto fail = [&](const std::string &text) {
-    throw std::runtime_error("fine script " + options_.script + " and the model of " +
-                             spec_.molecule + ": " + text);
-  };
-  if (engine_->natoms() != spec_.natoms)
-    fail("number of atoms, expected " + std::to_string(spec_.natoms) + ", got " +
-         std::to_string(engine_->natoms()));
-  if (engine_->units() != spec_.units)
-    fail("units, expected " + spec_.units + ", got " + engine_->units());
-  const auto masses = engine_->masses();
-  for (int i = 0; i < spec_.natoms; i++)
-    if (std::fabs(masses[i] - spec_.masses[i]) > 0.005 * spec_.masses[i])
-      fail("mass of atom " + std::to_string(i + 1) + ", expected " +
-           std::to_string(spec_.masses[i]) + ", got " + std::to_string(masses[i]));
-  auto bonds = spec_.bonds;
-  for (auto &b : bonds)
-    if (b[0] > b[1]) std::swap(b[0], b[1]);
-  std::sort(bonds.begin(), bonds.end());
-  const auto found = engine_->bonds();
-  if (!found.empty() && !bonds.empty() && found != bonds)
-    fail("the bonds differ from those of the model (expected " + std::to_string(bonds.size()) +
-         " bonds, got " + std::to_string(found.size()) +
-         "); is it another molecule, or are its atoms in another order?");
-}
 
 /* ---------------------------------------------------------------------- */
 
@@ -194,7 +164,7 @@ void BackmapSampler::energies(const Portion &p, const double *x, const double *l
       throw std::runtime_error(
           "all-atom energy at " + where() +
           ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
-    if (!rotors_checked_ && std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
+    if (std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
   }
   seconds_energy_ += processor_seconds() - t0;
 }
@@ -206,31 +176,13 @@ double BackmapSampler::log_weight(double u, double logq) const
   return logq == INF || u == INF ? -INF : -u / (force->boltz * spec_.temperature) - logq;
 }
 
-/* ----------------------------------------------------------------------
-   the flow takes the atoms of a rotor as equal; the energy must do so too
-------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------- */
 
 void BackmapSampler::check_rotors(const double *x, double energy)
 {
+  if (rotors_checked_) return;
   rotors_checked_ = true;
-  for (const auto &rotor : spec_.rotors) {
-    std::vector<double> y(x, x + 3 * spec_.natoms);
-    const std::size_t m = rotor.rows.size();
-    std::string atoms;
-    for (std::size_t k = 0; k < m; k++) {
-      const int from = spec_.zmatrix[rotor.rows[k]][0],
-                to = spec_.zmatrix[rotor.rows[(k + 1) % m]][0];
-      for (int d = 0; d < 3; d++) y[3 * to + d] = x[3 * from + d];
-      atoms += " " + std::to_string(from + 1);
-    }
-    const double other = engine_->evaluate(y.data(), nullptr);
-    if (!(std::fabs(other - energy) <= 1e-6 * (1.0 + std::fabs(energy))))
-      throw std::runtime_error(
-          "atoms" + atoms +
-          " are equivalent in the model, but exchanging them changes the energy "
-          "of the fine script from " +
-          std::to_string(energy) + " to " + std::to_string(other));
-  }
+  check_equivalent_atoms(*engine_, spec_.equivalent_atoms(), x, energy);
 }
 
 /* ----------------------------------------------------------------------
@@ -320,7 +272,7 @@ double BackmapSampler::energy(const double *x, double *f)
 {
   const double u = engine_->evaluate(x, nullptr);
   engine_->forces(f);
-  if (!rotors_checked_ && std::isfinite(u)) check_rotors(x, u);
+  if (std::isfinite(u)) check_rotors(x, u);
   return u;
 }
 

@@ -119,7 +119,6 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   bool rotors_checked_ = false;
   double seconds_flow_ = 0.0, seconds_energy_ = 0.0;
 
-  void check_engine() const;
   void check_rotors(const double *x, double energy);
 
   /// Samples first..last-1 of frames with so many samples each, and with random numbers of a stream.

@@ -35,16 +35,13 @@ struct Trainer::Engine {
   virtual std::vector<TorchCheckpoint::Check> checks() const = 0;
 
   NetworkWeights named(const std::vector<Tensor> &set) const;
-  Verdict judge();
+  double judge();    // the averaged weights on the validation frames
 
   const char *what, *kind;    // for errors and for checkpoints
   const TrainOptions options;
   std::vector<std::string> names;    // of the parameters, in the model file
   TorchOptimizer optimizer;
   TorchSchedule schedule;
-  Criterion criterion;    // instead of the validation loss
-  double slack =
-      0.0;    // an epoch that is worse than the best by more goes back to the best weights
 };
 
 /** Copies weights into parameters of the same names and shapes, in the number type of these. Throws std::runtime_error. */

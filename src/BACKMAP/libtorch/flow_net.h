@@ -23,7 +23,6 @@ namespace BACKMAP_NS {
 
 using torch::Tensor;
 static constexpr double TORCH_PI = 3.14159265358979323846;
-static constexpr double PATH_LIMIT = 2.0;    // of d(log q - log p) a variable, root mean square
 
 /* ----------------------------------------------------------------------
  shift, scale and splines of one coupling, linear and circular variables together
@@ -186,7 +185,6 @@ struct FlowNet {
     int first;                  // index of in.weight in params
   };
   std::vector<Layer> layers;
-  Tensor turn;    // multiples of circular variables
 
   FlowNet(const FlowNetShape &s, torch::ScalarType t) : shape(s), dtype(t)
   {
@@ -233,7 +231,7 @@ struct FlowNet {
 
   void add(const std::string &name, std::vector<int64_t> size)
   {
-    names.push_back(name);
+    names.push_back(shape.prefix + name);
     params.push_back(torch::zeros(size, torch::dtype(dtype)));
   }
 
@@ -243,7 +241,7 @@ struct FlowNet {
     torch::NoGradGuard no_grad;
     auto gen = at::detail::createCPUGenerator(seed);
     for (size_t k = 0; k < params.size(); k++) {
-      const std::string &name = names[k];
+      const std::string name = names[k].substr(shape.prefix.size());
       const bool bias = params[k].dim() == 1;
       if (name.find(".out.weight") != std::string::npos)
         params[k].normal_(0.0, 1.0e-3, gen);
@@ -265,34 +263,21 @@ struct FlowNet {
     }
   }
 
-  /** The variables on their way to the base distribution: before the affine layer, before each
-      coupling, and at the end. slopes: of the variables that a layer transforms, by themselves (the
-      diagonal of its Jacobian, which is triangular), logarithms; linear ones first. */
-  struct Stages {
-    std::vector<Tensor> l, c;         // [number of couplings + 2][n][nl], [n][nc]
-    std::vector<Tensor> logslopes;    // [number of couplings + 1][n][transformed]
-    Tensor log_prob;                  // [n] log q_flow(l,c|f)
-  };
-
-  Stages normalise(const Tensor &l, const Tensor &c, const Tensor &f) const
+  // log q_flow(l,c|f) [n]
+  Tensor log_prob(const Tensor &l0, const Tensor &c0, const Tensor &f) const
   {
     using namespace torch;
-    Stages s;
-    s.l = {l};
-    s.c = {c, c};
     Tensor h = silu(addmm(params[1], f, params[0].t()));
     h = silu(addmm(params[3], h, params[2].t()));
     h = addmm(params[5], h, params[4].t());
-    Tensor mean = h.slice(1, 0, shape.nl), scale = h.slice(1, shape.nl, 2 * shape.nl);
-    s.l.push_back((l - mean) * exp(-scale));
-    s.logslopes = {-scale};
+    const Tensor mean = h.slice(1, 0, shape.nl), scale = h.slice(1, shape.nl, 2 * shape.nl);
+    Tensor l = (l0 - mean) * exp(-scale), c = c0;
     Tensor logdet = -scale.sum(1);
     for (const auto &layer : layers) {
       const auto *p = &params[layer.first];
-      const Tensor last_l = s.l.back(), last_c = s.c.back();
-      Tensor q = last_l.index_select(1, layer.lid);
+      Tensor q = l.index_select(1, layer.lid);
       if (layer.cid.size(0)) {
-        Tensor a = last_c.index_select(1, layer.cid).unsqueeze(2);
+        Tensor a = c.index_select(1, layer.cid).unsqueeze(2);
         a = cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1);
         q = cat({q, a}, 1);
       }
@@ -300,97 +285,15 @@ struct FlowNet {
       g = silu(addmm(g, q, p[0].t()));
       g = silu(addmm(p[4], g, p[3].t()));
       g = addmm(p[6], g, p[5].t());
-      auto out =
-          SplineFunction::apply(last_l.index_select(1, layer.lt), last_c.index_select(1, layer.ct),
-                                g, shape.bins, shape.circular_bins, shape.bound);
+      auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct), g,
+                                       shape.bins, shape.circular_bins, shape.bound);
       logdet = logdet + out[2].sum(1);
-      s.logslopes.push_back(out[2]);
-      s.l.push_back(layer.lt.size(0) ? last_l.index_copy(1, layer.lt, out[0]) : last_l);
-      s.c.push_back(layer.ct.size(0) ? last_c.index_copy(1, layer.ct, out[1]) : last_c);
+      if (layer.lt.size(0)) l = l.index_copy(1, layer.lt, out[0]);
+      if (layer.ct.size(0)) c = c.index_copy(1, layer.ct, out[1]);
     }
     const double base =
         -0.5 * shape.nl * std::log(2 * TORCH_PI) - shape.nc * std::log(2 * TORCH_PI);
-    const Tensor &end = s.l.back();
-    s.log_prob = logdet - 0.5 * (end * end).sum(1) + base;
-    return s;
-  }
-
-  // log q_flow(l,c|f) [n]
-  Tensor log_prob(const Tensor &l, const Tensor &c, const Tensor &f) const
-  {
-    return normalise(l, c, f).log_prob;
-  }
-
-  /** Adds to the gradients of the parameters that of sum_i weight_i KL-like terms whose path
-      derivative by the sample is g_i = d(log q - log p)/d(l,c):
-        sum_i weight_i g_i dT(u_i)/dparams,  T the generating direction, T(u_i) = (l_i,c_i).
-      With samples of p and weights 1/n this is the path gradient of the forward KL divergence,
-      with samples of q that of the reverse one; it vanishes sample by sample where q = p. Vaitl,
-      Nicoli, Nakajima, Kessel, Mach. Learn.: Sci. Technol. 3, 045006 (2022); recursion over the
-      layers without inverting them: Vaitl, Winkler, Richter, Kessel, ICLR 2024.
-      score [n][nl+nc] = d log p/d(l,c), weight [n]. Added is also the gradient of
-      -sum_i likelihood_i log q, which for samples of p has the same mean, and which sees what the
-      path derivative cannot: what leaks behind walls, and the jump of p where rotors exchange
-      labels. likelihood [n]. Returns log q_flow [n]. */
-  Tensor add_path_gradient(const Tensor &l0, const Tensor &c0, const Tensor &f, const Tensor &score,
-                           const Tensor &weight, const Tensor &likelihood)
-  {
-    using namespace torch;
-    const Tensor l = l0.detach().requires_grad_(true), c = c0.detach().requires_grad_(true);
-    const Stages s = normalise(l, c, f);
-    auto gradient = [](const std::vector<Tensor> &of, const std::vector<Tensor> &by,
-                       const std::vector<Tensor> &cotangent) {
-      return autograd::grad(of, by, cotangent, true, false, true);
-    };
-    const auto q = gradient({s.log_prob.sum()}, {l, c}, {});
-    // h: cotangent of the variables at the stage reached, weight (d log q - d log p) dT/d(stage)
-    Tensor hl = q[0] - score.slice(1, 0, shape.nl),
-           hc = shape.nc ? q[1] - score.slice(1, shape.nl, shape.nl + shape.nc)
-                         : torch::zeros_like(c);
-    // atoms in contact have forces without limit: such a sample pulls as hard as others, no harder
-    const Tensor size = sqrt((hl * hl).sum(1) + (hc * hc).sum(1));
-    const Tensor w =
-        (weight * clamp_max(PATH_LIMIT * std::sqrt(shape.nl + shape.nc) / size, 1.0)).unsqueeze(1);
-    hl = hl * w;
-    hc = hc * w;
-
-    auto add = [&](size_t first, const std::vector<Tensor> &grads, size_t at) {
-      NoGradGuard no_grad;
-      for (size_t k = 0; at + k < grads.size(); k++) {
-        auto &g = params[first + k].mutable_grad();
-        if (!grads[at + k].defined()) continue;
-        g = g.defined() ? g + grads[at + k] : grads[at + k];
-      }
-    };
-    add(0, gradient({-(s.log_prob * likelihood).sum()}, params, {}), 0);
-    hl = hl * exp(-s.logslopes[0].detach());
-    add(0, gradient({s.l[1]}, {params.begin(), params.begin() + 6}, {-hl}), 0);
-    for (size_t k = 0; k < layers.size(); k++) {
-      const Layer &layer = layers[k];
-      const int64_t ntl = layer.lt.size(0), ntc = layer.ct.size(0);
-      const Tensor stretch = exp(-s.logslopes[k + 1].detach());
-      std::vector<Tensor> of, cotangent, by = {s.l[k + 1], s.c[k + 1]};
-      Tensor tl, tc;    // cotangents of the transformed variables behind this layer
-      if (ntl) {
-        tl = hl.index_select(1, layer.lt) * stretch.slice(1, 0, ntl);
-        of.push_back(s.l[k + 2]);
-        cotangent.push_back(torch::zeros_like(hl).index_copy(1, layer.lt, -tl));
-      }
-      if (ntc) {
-        tc = hc.index_select(1, layer.ct) * stretch.slice(1, ntl, ntl + ntc);
-        of.push_back(s.c[k + 2]);
-        cotangent.push_back(torch::zeros_like(hc).index_copy(1, layer.ct, -tc));
-      }
-      by.insert(by.end(), params.begin() + layer.first, params.begin() + layer.first + 7);
-      const auto grads = gradient(of, by, cotangent);
-      add(layer.first, grads, 2);
-      // the identity set takes up what the transformed variables owe to it
-      if (grads[0].defined()) hl = hl + grads[0];
-      if (grads[1].defined()) hc = hc + grads[1];
-      if (ntl) hl = hl.index_copy(1, layer.lt, tl);
-      if (ntc) hc = hc.index_copy(1, layer.ct, tc);
-    }
-    return s.log_prob.detach();
+    return logdet - 0.5 * (l * l).sum(1) + base;
   }
 };
 

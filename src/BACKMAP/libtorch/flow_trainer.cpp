@@ -54,122 +54,83 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape, const Network
   return std::vector<double>(lp.data_ptr<double>(), lp.data_ptr<double>() + n);
 }
 
-/* ---------------------------------------------------------------------- */
+/* ----------------------------------------------------------------------
+   one kind: its networks and rows
+------------------------------------------------------------------------- */
 
-NetworkWeights torch_flow_path_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
-                                        int64_t n, const double *l, const double *c,
-                                        const double *f, const double *score, const double *weight)
-{
-  FlowNet net = given_net(shape, weights, torch::kDouble);
-  for (auto &p : net.params) p.set_requires_grad(true);
-  net.add_path_gradient(
-      given_rows(l, n, shape.nl, torch::kDouble), given_rows(c, n, shape.nc, torch::kDouble),
-      given_rows(f, n, shape.nf, torch::kDouble),
-      given_rows(score, n, shape.nl + shape.nc, torch::kDouble),
-      given_rows(weight, n, 1, torch::kDouble).squeeze(1), torch::zeros({n}, torch::kDouble));
-  std::vector<Tensor> gradients;
-  for (const auto &p : net.params)
-    gradients.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
-  return named_weights(net.names, gradients);
-}
+namespace {
 
-/* ---------------------------------------------------------------------- */
-
-struct FlowTrainer::Networks : Trainer::Engine {
+struct KindData {
   FlowNet net;
-  Tensor tl, tc, tf, tscore, tweight, tpath, tlogq, tshare, vl, vc, vf;
-  double likelihood;
+  Tensor tl, tc, tf, tweight, tshare, tlogq, vl, vc, vf;
   double tgeo = 0.0, vgeo = 0.0;    // mean geometry and constant terms
-  int64_t ntrain = 0, nvalid;
+  int64_t ntrain = 0, nvalid = 0;
   std::vector<int64_t> order;
   double sum = 0.0;    // of the losses of an epoch
+  int64_t count = 0;
 
-  Networks(const FlowNetShape &shape, const FlowTrainOptions &o, const FlowFrames &train,
-           const FlowFrames &valid) :
-      Engine("flow training", "train_flow", o),
-      net(shape, torch::kFloat), likelihood(o.likelihood), nvalid(valid.n)
-  {
-    if (valid.n < 1) throw std::runtime_error("flow training: no validation frames");
-    take_training(train);
-    vl = rows(valid.l, valid.n, shape.nl, "l");
-    vc = rows(valid.c, valid.n, shape.nc, "c");
-    vf = rows(valid.f, valid.n, shape.nf, "f");
-    vgeo = offset(valid);
-    net.initialise(o.seed);
-    names = net.names;
-    optimizer.start(net.params);
-  }
+  explicit KindData(const FlowNetShape &shape) : net(shape, torch::kFloat) {}
 
   static double offset(const FlowFrames &d)
   {
     return d.constant - std::accumulate(d.geometry.begin(), d.geometry.end(), 0.0) / d.n;
   }
 
-  void take_training(const FlowFrames &train)
+  void take_validation(const FlowFrames &valid)
   {
     const auto &shape = net.shape;
-    if (train.n < options.batch)
+    if (valid.n < 1) throw std::runtime_error("flow training: no validation frames");
+    nvalid = valid.n;
+    vl = rows(valid.l, valid.n, shape.nl, "l");
+    vc = rows(valid.c, valid.n, shape.nc, "c");
+    vf = rows(valid.f, valid.n, shape.nf, "f");
+    vgeo = offset(valid);
+  }
+
+  void take_training(const FlowFrames &train, int64_t batch)
+  {
+    const auto &shape = net.shape;
+    if (train.n < batch)
       throw std::runtime_error("flow training: fewer frames (" + std::to_string(train.n) +
-                               ") than a batch has (" + std::to_string(options.batch) + ")");
+                               ") than a batch has (" + std::to_string(batch) + ")");
     ntrain = train.n;
     tl = rows(train.l, train.n, shape.nl, "l");
     tc = rows(train.c, train.n, shape.nc, "c");
     tf = rows(train.f, train.n, shape.nf, "f");
-    tscore = tweight = tpath = Tensor();
-    if (!train.score.empty()) {
-      tscore = rows(train.score, train.n, shape.nl + shape.nc, "score");
+    tweight = tshare = tlogq = Tensor();
+    if (!train.weight.empty()) {
       tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
-      tpath = rows(train.path, train.n, 1, "path").squeeze(1);
-    }
-    tlogq = tshare = Tensor();
-    if (!train.logq.empty()) {
-      tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
-      tlogq = rows(train.logq, train.n, 1, "logq").squeeze(1);
       tshare = rows(train.share, train.n, 1, "share").squeeze(1);
+      tlogq = rows(train.logq, train.n, 1, "logq").squeeze(1);
     }
     tgeo = offset(train);
   }
 
-  int64_t begin(int epoch) override
-  {
-    order = torch_shuffle(ntrain, options.seed, epoch);
-    sum = 0.0;
-    return ntrain / options.batch;
-  }
+  // adds the gradients of a batch; false if the loss is not finite
 
-  // the loss is the mean negative log-likelihood
-  bool gradients(int64_t b) override
+  bool gradients(int64_t first, int64_t n)
   {
-    const Tensor which =
-        torch::from_blob(&order[b * options.batch], {options.batch}, torch::kInt64);
-    const Tensor l = tl.index_select(0, which), c = tc.index_select(0, which),
-                 f = tf.index_select(0, which);
-    Tensor loss;
-    if (tscore.defined()) {
-      const Tensor w = tweight.index_select(0, which);
-      const Tensor lp =
-          net.add_path_gradient(l, c, f, tscore.index_select(0, which),
-                                tpath.index_select(0, which) * ((1.0 - likelihood) / options.batch),
-                                w * (likelihood / options.batch));
-      loss = -(lp * w).mean();
-    } else if (tlogq.defined()) {
-      const Tensor w = tweight.index_select(0, which);
-      const Tensor lp = net.log_prob(l, c, f);
-      const Tensor ratio = torch::exp(torch::clamp_max(lp - tlogq.index_select(0, which), 4.0));
-      loss = -(lp * w).mean();
-      (loss + (ratio * tshare.index_select(0, which)).mean()).backward();
-    } else {
-      loss = -net.log_prob(l, c, f).mean();
-      loss.backward();
-    }
+    const Tensor which = torch::from_blob(&order[first], {n}, torch::kInt64);
+    const Tensor lp = net.log_prob(tl.index_select(0, which), tc.index_select(0, which),
+                                   tf.index_select(0, which));
+    Tensor loss, control;
+    if (tweight.defined()) {
+      loss = -(lp * tweight.index_select(0, which)).mean();
+      // a structure that has become much more probable is one of many that q' has not drawn
+      const Tensor ratio =
+          torch::exp(torch::clamp_max(lp - tlogq.index_select(0, which), LARGEST_RATIO));
+      control = (ratio * tshare.index_select(0, which)).mean();
+    } else
+      loss = -lp.mean();
     const double value = loss.item<double>();
-    if (std::isfinite(value)) sum += value;
-    return std::isfinite(value);
+    if (!std::isfinite(value)) return false;
+    (control.defined() ? loss + control : loss).backward();
+    sum += value;
+    count++;
+    return true;
   }
 
-  double training_loss(int64_t count) override { return sum / count - tgeo; }
-
-  double validation_loss() override
+  double validation_loss() const
   {
     double total = 0.0;
     for (int64_t i = 0; i < nvalid; i += 4096) {
@@ -182,10 +143,103 @@ struct FlowTrainer::Networks : Trainer::Engine {
     return -(total / nvalid) - vgeo;
   }
 
+  static constexpr double LARGEST_RATIO = 4.0;    // its logarithm
+};
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+struct FlowTrainer::Networks : Trainer::Engine {
+  std::vector<KindData> kinds;
+  std::vector<Tensor> params;    // of all kinds
+  std::vector<std::array<int64_t, 2>> batches;    // kind and first row, of an epoch
+
+  Networks(const std::vector<FlowNetShape> &shapes, const FlowTrainOptions &o, const FlowSet &train,
+           const FlowSet &valid) :
+      Engine("flow training", "train_flow", o)
+  {
+    if (valid.size() != shapes.size())
+      throw std::runtime_error("flow training: expected validation frames of " +
+                               std::to_string(shapes.size()) + " kinds, got " +
+                               std::to_string(valid.size()));
+    for (std::size_t k = 0; k < shapes.size(); k++) {
+      kinds.emplace_back(shapes[k]);
+      kinds[k].take_validation(valid[k]);
+      kinds[k].net.initialise(o.seed + (int64_t) k);
+      names.insert(names.end(), kinds[k].net.names.begin(), kinds[k].net.names.end());
+      params.insert(params.end(), kinds[k].net.params.begin(), kinds[k].net.params.end());
+    }
+    take_training(train);
+    optimizer.start(params);
+  }
+
+  void take_training(const FlowSet &train)
+  {
+    if (train.size() != kinds.size())
+      throw std::runtime_error("flow training: expected frames of " + std::to_string(kinds.size()) +
+                               " kinds, got " + std::to_string(train.size()));
+    for (std::size_t k = 0; k < kinds.size(); k++) kinds[k].take_training(train[k], options.batch);
+  }
+
+  int64_t begin(int epoch) override
+  {
+    link();
+    batches.clear();
+    for (std::size_t k = 0; k < kinds.size(); k++) {
+      kinds[k].order = torch_shuffle(kinds[k].ntrain, options.seed + (int64_t) k, epoch);
+      kinds[k].sum = 0.0;
+      kinds[k].count = 0;
+      for (int64_t i = 0; i + options.batch <= kinds[k].ntrain; i += options.batch)
+        batches.push_back({(int64_t) k, i});
+    }
+    if (kinds.size() > 1) {
+      const auto order = torch_shuffle((int64_t) batches.size(), options.seed, -1 - epoch);
+      auto mixed = batches;
+      for (std::size_t i = 0; i < order.size(); i++) mixed[i] = batches[order[i]];
+      batches.swap(mixed);
+    }
+    return (int64_t) batches.size();
+  }
+
+  bool gradients(int64_t b) override
+  {
+    return kinds[batches[b][0]].gradients(batches[b][1], options.batch);
+  }
+
+  // of the molecule: every kind as often as it has pieces
+
+  template <class Loss> double total(Loss &&loss) const
+  {
+    double sum = 0.0;
+    for (const auto &k : kinds) sum += k.net.shape.copies * loss(k);
+    return sum;
+  }
+
+  double training_loss(int64_t) override
+  {
+    return total([](const KindData &k) { return k.sum / (double) k.count - k.tgeo; });
+  }
+
+  double validation_loss() override
+  {
+    link();
+    return total([](const KindData &k) { return k.validation_loss(); });
+  }
+
+  // the optimizer swaps the tensors for their averages and back: the networks take those that are there
+
+  void link()
+  {
+    std::size_t at = 0;
+    for (auto &k : kinds)
+      for (auto &p : k.net.params) p = params[at++];
+  }
+
   std::vector<TorchCheckpoint::Check> checks() const override
   {
-    return {{"training frames", criterion ? 0 : ntrain},
-            {"validation frames", nvalid},
+    return {{"validation frames", kinds[0].nvalid},
+            {"kinds", (int64_t) kinds.size()},
             {"seed", options.seed},
             {"batch", options.batch}};
   }
@@ -193,9 +247,9 @@ struct FlowTrainer::Networks : Trainer::Engine {
 
 /* ---------------------------------------------------------------------- */
 
-FlowTrainer::FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &options,
-                         const FlowFrames &train, const FlowFrames &valid) :
-    Trainer(std::make_unique<Networks>(shape, options, train, valid))
+FlowTrainer::FlowTrainer(const std::vector<FlowNetShape> &shapes, const FlowTrainOptions &options,
+                         const FlowSet &train, const FlowSet &valid) :
+    Trainer(std::make_unique<Networks>(shapes, options, train, valid))
 {
 }
 
@@ -207,18 +261,11 @@ FlowTrainer::Networks &FlowTrainer::networks()
 void FlowTrainer::start_from(const NetworkWeights &weights)
 {
   auto &s = networks();
-  for (auto *set : {&s.net.params, &s.optimizer.average, &s.optimizer.best})
+  for (auto *set : {&s.params, &s.optimizer.average, &s.optimizer.best})
     load_weights("flow weights", weights, s.names, *set);
 }
 
-void FlowTrainer::set_criterion(Criterion criterion, double start, double slack)
-{
-  engine->slack = slack;
-  engine->criterion = std::move(criterion);
-  engine->schedule.best = start;
-}
-
-void FlowTrainer::set_training(const FlowFrames &train)
+void FlowTrainer::set_training(const FlowSet &train)
 {
   networks().take_training(train);
 }

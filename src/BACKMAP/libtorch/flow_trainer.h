@@ -21,7 +21,6 @@ namespace BACKMAP_NS {
 
 struct FlowTrainOptions : TrainOptions {
   FlowTrainOptions() { rate = 2.0e-3; }
-  double likelihood = 0.2;    // share of the plain gradient in that of frames with a score
 };
 
 /** log q_flow(l,c|f) of given weights, without the constant and geometry terms. Double or single
@@ -30,28 +29,22 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape, const Network
                                         int64_t n, const double *l, const double *c,
                                         const double *f, bool double_precision);
 
-/** Path gradient of sum_i weight_i (log q - log p)(l_i,c_i) by the weights, double arithmetic: see
- *  FlowNet::add_path_gradient. score [n][nl+nc] = d log p/d(l,c), weight [n]. */
-NetworkWeights torch_flow_path_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
-                                        int64_t n, const double *l, const double *c,
-                                        const double *f, const double *score, const double *weight);
-
 /** Losses are nats per frame of the Cartesian density of the placed atoms. */
 class FlowTrainer : public Trainer {
  public:
-  /** Throws std::runtime_error if frames or shape do not fit together. Frames with a score are
-   *  trained by the path gradient of the forward KL divergence, others by maximum likelihood. */
-  FlowTrainer(const FlowNetShape &shape, const FlowTrainOptions &options, const FlowFrames &train,
-              const FlowFrames &valid);
+  /** The networks of all kinds of a flow, trained at once, each on its rows. Throws std::runtime_error if frames
+   *  and shapes do not fit together. Plain frames are trained by maximum likelihood. The loss of structures with
+   *  weights is the generalised forward Kullback-Leibler divergence, the mean over frames of
+   *    sum_j weight_j (-log q_j) + sum_j share_j q_j/q'_j,
+   *  whose gradient is that of the likelihood of the weighted structures, less that of structures drawn from q',
+   *  which is zero on average: where q is right, it has little noise. */
+  FlowTrainer(const std::vector<FlowNetShape> &shapes, const FlowTrainOptions &options,
+              const FlowSet &train, const FlowSet &valid);
 
   /** Start from these weights instead of random ones; before the first epoch. */
   void start_from(const NetworkWeights &weights);
-  /** Replace the likelihood of the validation frames as what tells the best epoch. start: the figure of the
-   *  weights to start from, which stay the best until an epoch is better. After an epoch that is worse than
-   *  the best by more than `slack`, training goes on from the best weights at half the rate. */
-  void set_criterion(Criterion criterion, double start, double slack);
   /** Other frames for the epochs to come. */
-  void set_training(const FlowFrames &train);
+  void set_training(const FlowSet &train);
 
  private:
   struct Networks;

@@ -25,10 +25,9 @@ namespace BACKMAP_NS {
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), gradient clipping, a running
     average of the weights and the best averages so far. float parameters. The norm of the gradient is
-    limited to clip, and to `surprise` times its own running average (0: no such limit): gradients of
-    low variance would otherwise be drowned by one rare large one. */
+    limited to clip. */
 struct TorchOptimizer {
-  double ema = 0.999, decay = 0.0, clip = 20.0, surprise = 0.0, typical = 0.0;
+  double ema = 0.999, decay = 0.0, clip = 20.0;
   std::vector<torch::Tensor> *params = nullptr;
   std::vector<torch::Tensor> m1, m2, average, best;
   int64_t step = 0, skipped = 0;
@@ -69,12 +68,7 @@ struct TorchOptimizer {
       skipped++;
       return;
     }
-    double limit = clip;
-    if (surprise > 0.0) {
-      if (typical > 0.0) limit = std::min(clip, surprise * typical);
-      typical += (typical > 0.0 ? 0.02 : 1.0) * (std::min(norm, limit) - typical);
-    }
-    const float shrink = norm > limit ? limit / norm : 1.0;
+    const float shrink = norm > clip ? clip / norm : 1.0;
     const double c1 = 1.0 - std::pow(0.9, (double) step), c2 = 1.0 - std::pow(0.999, (double) step);
     const float size = rate / c1, root = 1.0 / std::sqrt(c2), keep = 1.0 - rate * decay;
     const float mix = 1.0 - std::min(ema, (1.0 + step) / (10.0 + step));
@@ -101,19 +95,6 @@ struct TorchOptimizer {
     for (size_t k = 0; k < best.size(); k++) best[k].copy_(average[k]);
   }
 
-  // go on from the best averages as from a start
-  void return_to_best()
-  {
-    torch::NoGradGuard no_grad;
-    for (size_t k = 0; k < best.size(); k++) {
-      (*params)[k].copy_(best[k]);
-      average[k].copy_(best[k]);
-      m1[k].zero_();
-      m2[k].zero_();
-    }
-    step = 0;
-  }
-
   // evaluate with the averaged weights: call before and after
   void swap_average() { params->swap(average); }
 };
@@ -124,7 +105,6 @@ struct TorchSchedule {
   double minutes = 0.0, rate = 1.0e-3;
   int epoch = 0, best_epoch = 0;
   double best = INFINITY, used = 0.0, started = 0.0;
-  double scale = 1.0;    // of the rate
 
   static double now()
   {
@@ -141,7 +121,7 @@ struct TorchSchedule {
     if (minutes > 0.0) part = std::max(part, elapsed() / (60.0 * minutes));
     part = std::min(part, 1.0);
     const double ramp = std::min(1.0, (step + 1.0) / warmup);
-    return rate * scale * ramp *
+    return rate * ramp *
         std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
   }
 
@@ -202,7 +182,7 @@ class TorchCheckpoint {
 
   static std::string magic(const std::string &kind)
   {
-    return "backmap checkpoint 2 " + kind + "\n";
+    return "backmap checkpoint 3 " + kind + "\n";
   }
 
   void item(void *p, size_t n, bool out)
@@ -232,12 +212,10 @@ class TorchCheckpoint {
     for (const auto &p : *opt.params) same("size of the networks", p.numel());
     item(&opt.step, sizeof(opt.step), out);
     item(&opt.skipped, sizeof(opt.skipped), out);
-    item(&opt.typical, sizeof(opt.typical), out);
     item(&s.epoch, sizeof(s.epoch), out);
     item(&s.best_epoch, sizeof(s.best_epoch), out);
     item(&s.best, sizeof(s.best), out);
     item(&s.used, sizeof(s.used), out);
-    item(&s.scale, sizeof(s.scale), out);
     torch::NoGradGuard no_grad;
     for (auto *set : {opt.params, &opt.m1, &opt.m2, &opt.average, &opt.best})
       for (auto &t : *set) item(t.data_ptr<float>(), t.numel() * sizeof(float), out);

@@ -54,7 +54,6 @@ Trainer::Engine::Engine(const char *w, const char *k, const TrainOptions &o) :
   optimizer.ema = o.ema;
   optimizer.decay = o.decay;
   optimizer.clip = o.clip;
-  optimizer.surprise = o.surprise;
   schedule.epochs = o.epochs;
   schedule.warmup = o.warmup;
   schedule.patience = o.patience;
@@ -67,14 +66,13 @@ NetworkWeights Trainer::Engine::named(const std::vector<Tensor> &set) const
   return named_weights(names, set);
 }
 
-Trainer::Verdict Trainer::Engine::judge()
+double Trainer::Engine::judge()
 {
-  if (criterion) return criterion(named(optimizer.average));
   torch::NoGradGuard no_grad;
   optimizer.swap_average();
   const double loss = validation_loss();
   optimizer.swap_average();
-  return {loss, true};
+  return loss;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -117,15 +115,11 @@ Epoch Trainer::epoch()
 
   r.epoch = ++plan.epoch;
   r.train = s.training_loss(count);
-  const Verdict verdict = s.judge();
-  r.valid = verdict.figure;
-  if (verdict.acceptable && r.valid < plan.best) {
+  r.valid = s.judge();
+  if (r.valid < plan.best) {
     plan.best = r.valid;
     plan.best_epoch = plan.epoch;
     s.optimizer.keep_best();
-  } else if (s.criterion && !(r.valid < plan.best + s.slack)) {
-    s.optimizer.return_to_best();
-    plan.scale *= 0.5;
   }
   plan.used = plan.elapsed();
   r.best = plan.best;

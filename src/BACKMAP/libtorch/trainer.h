@@ -28,14 +28,13 @@ struct TrainOptions {
   double ema = 0.999;       // decay of the averaged weights per step
   double decay = 0.0;       // decoupled weight decay
   double clip = 20.0;       // largest norm of the gradient
-  double surprise = 0.0;    // and its largest multiple of the usual norm, 0 = no limit
   int warmup = 200;         // steps of linear increase of the rate
   int patience = 0;         // stop after that many epochs without improvement, 0 = never
   int threads = 2;
 };
 
-/** What one epoch did. train and valid are mean losses in the units of the trainer; valid is what the
-    criterion gives, if there is one, and best its smallest acceptable value so far. */
+/** What one epoch did. train and valid are mean losses in the units of the trainer, best is the smallest
+    valid so far. */
 struct Epoch {
   int epoch = 0;
   double train = 0.0, valid = 0.0, best = 0.0;
@@ -47,13 +46,6 @@ struct Epoch {
 
 class Trainer {
  public:
-  /** How good averaged weights are: the figure is to become small, but only acceptable weights are kept. */
-  struct Verdict {
-    double figure;
-    bool acceptable;
-  };
-  using Criterion = std::function<Verdict(const NetworkWeights &)>;
-
   virtual ~Trainer();
   Trainer(const Trainer &) = delete;
   Trainer &operator=(const Trainer &) = delete;

@@ -11,6 +11,7 @@
 // torsions, means, covariance) and the frames in the variables of the flow. No Torch, no LAMMPS.
 
 #include "flow/flow_spec.h"
+#include "molecule/fragments.h"
 #include "molecule/mapping.h"
 #include "training/flow_networks.h"
 #include "training/flow_variables.h"
@@ -27,20 +28,25 @@ struct FlowDesign {
   int64_t seed = 1;
 };
 
-/** One training and one validation set in the variables of the flow, and the flow they belong to
-    (networks still empty). */
+/** A flow whose networks are still empty, and the frames that it can draw. */
 struct FlowData {
   FlowSpec spec;
-  FlowFrames train, valid;
+  std::vector<char> train, valid;    // marks of the frames
   std::vector<std::string> notes;    // for people: rotors, outliers left out, ...
 };
 
 /** x [n][natoms*3]; valid[i] != 0 marks the frames held back for validation; all statistics come from
-    the others. Frames whose narrow torsions lie outside the common branch (a cis peptide bond, say)
-    are left out of both and counted in notes. Throws std::runtime_error if the molecule or the frames
-    do not allow a flow: fewer than three beads, bonds of constant length, mirror images mixed. */
+    the others. With fragments the flow is composed of them, otherwise of one piece. Frames whose narrow torsions
+    lie outside the common branch (a cis peptide bond, say) are left out and counted in notes. Throws
+    std::runtime_error if the molecule or the frames do not allow a flow: fewer than three beads, bonds of constant
+    length, mirror images mixed. */
 FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const FlowDesign &design,
-                      int64_t n, const double *x, const std::vector<char> &valid);
+                      int64_t n, const double *x, const std::vector<char> &valid,
+                      const Fragments *fragments = nullptr);
+
+/** What the features of the beads are like in these frames. */
+FeatureRange feature_range(const FlowSpec &spec, const double *x, const std::vector<int64_t> &train,
+                           const std::vector<int64_t> &valid);
 
 }    // namespace BACKMAP_NS
 

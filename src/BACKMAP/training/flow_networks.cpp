@@ -6,6 +6,8 @@
 
 #include "training/flow_networks.h"
 
+#include "training/flow_pieces.h"
+
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -44,21 +46,30 @@ void choose_couplings(FlowSpec &spec, int couplings, int64_t seed)
 
 /* ---------------------------------------------------------------------- */
 
-FlowNetShape net_shape(const FlowSpec &spec)
+std::vector<FlowNetShape> net_shapes(const FlowSpec &spec)
 {
-  FlowNetShape s;
-  s.nl = spec.nl();
-  s.nc = spec.nc();
-  s.nf = spec.nf();
-  s.hidden = spec.hidden;
-  s.bins = spec.bins;
-  s.circular_bins = spec.circular_bins;
-  s.bound = spec.bound;
-  for (const auto &c : spec.couplings) {
-    s.linear_id.push_back(c.linear_id);
-    s.circular_id.push_back(c.circular_id);
+  std::vector<FlowNetShape> out(flow_kinds(spec));
+  for (std::size_t k = 0; k < out.size(); k++) {
+    const FlowSpec &flow = piece_flow(spec, (int) k);
+    FlowNetShape &s = out[k];
+    if (spec.composed()) {
+      s.prefix = FlowSpec::kind_name(k);
+      s.copies = 0;
+      for (const auto &f : spec.fragments) s.copies += f.kind == (int) k;
+    }
+    s.nl = flow.nl();
+    s.nc = flow.nc();
+    s.nf = flow.nf();
+    s.hidden = flow.hidden;
+    s.bins = flow.bins;
+    s.circular_bins = flow.circular_bins;
+    s.bound = flow.bound;
+    for (const auto &c : flow.couplings) {
+      s.linear_id.push_back(c.linear_id);
+      s.circular_id.push_back(c.circular_id);
+    }
   }
-  return s;
+  return out;
 }
 
 /* ----------------------------------------------------------------------
@@ -69,36 +80,49 @@ template <class Spec, class Visit> static void visit_layers(Spec &spec, const Vi
 {
   for (int k = 0; k < 3; k++) visit("affine." + std::to_string(k), spec.affine[k]);
   for (size_t k = 0; k < spec.couplings.size(); k++) {
-    const std::string p = "coupling." + std::to_string(k) + ".";
+    const std::string p = FlowSpec::coupling_name(k);
     visit(p + "in", spec.couplings[k].in);
     visit(p + "hidden", spec.couplings[k].hidden);
     visit(p + "out", spec.couplings[k].out);
   }
 }
 
+static std::string prefix_of(const FlowSpec &spec, int kind)
+{
+  return spec.composed() ? FlowSpec::kind_name(kind) : "";
+}
+
 void set_weights(FlowSpec &spec, const NetworkWeights &weights)
 {
-  visit_layers(spec, [&](const std::string &name, FlowSpec::Layer &layer) {
-    const auto &w = weights.at(name + ".weight");
-    layer.nout = w.shape.at(0);
-    layer.nin = w.shape.at(1);
-    layer.weight = w.data;
-    layer.bias = weights.at(name + ".bias").data;
-  });
-  for (size_t k = 0; k < spec.couplings.size(); k++)
-    spec.couplings[k].cond = weights.at("coupling." + std::to_string(k) + ".cond.weight").data;
+  for (int kind = 0; kind < flow_kinds(spec); kind++) {
+    FlowSpec &flow = piece_flow(spec, kind);
+    const std::string p = prefix_of(spec, kind);
+    visit_layers(flow, [&](const std::string &name, FlowSpec::Layer &layer) {
+      const auto &w = weights.at(p + name + ".weight");
+      layer.nout = (int) w.shape.at(0);
+      layer.nin = (int) w.shape.at(1);
+      layer.weight = w.data;
+      layer.bias = weights.at(p + name + ".bias").data;
+    });
+    for (size_t k = 0; k < flow.couplings.size(); k++)
+      flow.couplings[k].cond = weights.at(p + FlowSpec::coupling_name(k) + "cond.weight").data;
+  }
 }
 
 NetworkWeights get_weights(const FlowSpec &spec)
 {
   NetworkWeights out;
-  visit_layers(spec, [&](const std::string &name, const FlowSpec::Layer &layer) {
-    out[name + ".weight"] = {{layer.nout, layer.nin}, layer.weight};
-    out[name + ".bias"] = {{layer.nout}, layer.bias};
-  });
-  for (size_t k = 0; k < spec.couplings.size(); k++)
-    out["coupling." + std::to_string(k) + ".cond.weight"] = {{spec.hidden, spec.nf()},
-                                                             spec.couplings[k].cond};
+  for (int kind = 0; kind < flow_kinds(spec); kind++) {
+    const FlowSpec &flow = piece_flow(spec, kind);
+    const std::string p = prefix_of(spec, kind);
+    visit_layers(flow, [&](const std::string &name, const FlowSpec::Layer &layer) {
+      out[p + name + ".weight"] = {{layer.nout, layer.nin}, layer.weight};
+      out[p + name + ".bias"] = {{layer.nout}, layer.bias};
+    });
+    for (size_t k = 0; k < flow.couplings.size(); k++)
+      out[p + FlowSpec::coupling_name(k) + "cond.weight"] = {{flow.hidden, flow.nf()},
+                                                            flow.couplings[k].cond};
+  }
   return out;
 }
 

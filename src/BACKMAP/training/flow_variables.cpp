@@ -7,6 +7,7 @@
 #include "training/flow_variables.h"
 
 #include "flow/internal_coords.h"
+#include "training/flow_pieces.h"
 
 namespace BACKMAP_NS {
 
@@ -32,31 +33,70 @@ std::vector<double> standard_features(const FlowSpec &spec, const double *z)
   return f;
 }
 
+std::vector<int64_t> marked(const std::vector<char> &marks)
+{
+  std::vector<int64_t> out;
+  for (std::size_t i = 0; i < marks.size(); i++)
+    if (marks[i]) out.push_back((int64_t) i);
+  return out;
+}
+
 /* ---------------------------------------------------------------------- */
 
-FlowFrames flow_variables(const FlowSpec &spec, int64_t n, const double *x,
-                          const std::vector<char> *take)
-{
-  const InternalCoords coords(spec);
-  FlowFrames out;
-  std::vector<double> l(spec.nl()), c(spec.nc()), z(3 * spec.nbeads());
-  out.constant = -coords.view().log_chol;
-  for (int64_t i = 0; i < n; i++) {
-    if (take && !(*take)[i]) continue;
-    const double *at = x + 3 * i * spec.natoms;
-    double geometry;
-    if (!coords.to_internal(at, l.data(), c.data(), &geometry)) continue;
-    coords.whiten(l.data());
-    MoleculeSpec::apply(spec.beads, at, z.data());
-    const auto f = standard_features(spec, z.data());
-    out.l.insert(out.l.end(), l.begin(), l.end());
-    out.c.insert(out.c.end(), c.begin(), c.end());
-    out.f.insert(out.f.end(), f.begin(), f.end());
-    out.geometry.push_back((float) geometry);
-    out.frame.push_back(i);
-    out.n++;
+struct FlowRows::Work {
+  explicit Work(const FlowSpec &spec) :
+      coords(spec), l(spec.nl()), c(spec.nc()), z(3 * spec.nbeads())
+  {
   }
-  return out;
+  InternalCoords coords;
+  std::vector<double> l, c, z, f;
+};
+
+FlowRows::FlowRows(const FlowSpec &s) : spec(s), work(std::make_unique<Work>(s)) {}
+
+FlowRows::~FlowRows() = default;
+
+double FlowRows::constant() const
+{
+  return -work->coords.view().log_chol;
+}
+
+void FlowRows::set_beads(const double *x)
+{
+  MoleculeSpec::apply(spec.beads, x, work->z.data());
+  work->f = standard_features(spec, work->z.data());
+}
+
+bool FlowRows::add(const double *x, FlowFrames &to)
+{
+  Work &w = *work;
+  if (!w.coords.to_internal(x, w.l.data(), w.c.data(), &geometry_)) return false;
+  w.coords.whiten(w.l.data());
+  to.l.insert(to.l.end(), w.l.begin(), w.l.end());
+  to.c.insert(to.c.end(), w.c.begin(), w.c.end());
+  to.f.insert(to.f.end(), w.f.begin(), w.f.end());
+  to.geometry.push_back((float) geometry_);
+  to.constant = constant();
+  to.n++;
+  return true;
+}
+
+/* ---------------------------------------------------------------------- */
+
+FlowSet flow_rows(const FlowSpec &spec, const double *x, const std::vector<int64_t> &which)
+{
+  FlowSet set(flow_kinds(spec));
+  const std::size_t stride = 3 * (std::size_t) spec.natoms;
+  for (const auto &piece : flow_pieces(spec)) {
+    FlowRows rows(piece_flow(spec, piece.kind));
+    std::vector<double> local(piece.stride());
+    for (const int64_t i : which) {
+      piece.take(x + i * stride, local.data());
+      rows.set_beads(local.data());
+      rows.add(local.data(), set[piece.kind]);
+    }
+  }
+  return set;
 }
 
 }    // namespace BACKMAP_NS

@@ -12,34 +12,58 @@
 #include "flow/flow_spec.h"
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace BACKMAP_NS {
 
-/** Frames in the variables of the flow: l whitened [n][nl], c in [-pi,pi) [n][nc], f standardised
+/** Frames in the variables of a flow of one piece: l whitened [n][nl], c in [-pi,pi) [n][nc], f standardised
  *  features [n][nf]. constant is added to every log-density (-log|det L|), geometry [n] is the
  *  log|dx/dy| of each frame: log q = log q_flow(l,c|f) + constant - geometry.
- *  For training on the energy: score [n][nl+nc] = d log p/d(l,c) of the Boltzmann density p of
- *  these variables; weight [n] (mean 1) makes the frames samples of p, path [n] (mean 1) is that of the
- *  path gradient, which may count samples of the flow for themselves; all empty for maximum likelihood. */
+ *  Frames and structures that a flow q' has drawn, see training/refresh.h: weight [n] makes them samples of
+ *  the Boltzmann distribution; share [n] is their part in those of q', and logq [n] the log q'_flow of
+ *  these. Means over the rows are means over frames. All empty for plain frames. */
 struct FlowFrames {
   int64_t n = 0;
   std::vector<float> l, c, f;
   std::vector<float> geometry;
-  std::vector<int64_t> frame;    // which of the given frames each row is
-  std::vector<float> score, weight, path;
-  std::vector<float> logq, share;
+  std::vector<float> weight, share, logq;
   double constant = 0.0;
 };
+
+/** For each kind of a flow (see training/flow_pieces.h) the rows of all pieces of this kind. */
+using FlowSet = std::vector<FlowFrames>;
 
 /** The molecule and the Z-matrix of a flow with all internal coordinates as they are, in the order of their slots: no
     rotors, nothing circular. */
 FlowSpec raw_variables(const FlowSpec &spec);
 
-/** Frames x [n][natoms][3] in the variables of the flow, without scores; those of zero density are left out, and
-    those with take[i] = 0 where take is given. The networks of the flow do not matter. */
-FlowFrames flow_variables(const FlowSpec &spec, int64_t n, const double *x,
-                          const std::vector<char> *take = nullptr);
+/** Turns structures [natoms][3] of a flow of one piece into rows. The networks of the flow do not matter. */
+class FlowRows {
+ public:
+  explicit FlowRows(const FlowSpec &spec);
+  ~FlowRows();
+
+  /** Standardised features of the structures to come, of the beads in x. */
+  void set_beads(const double *x);
+  /** Adds the row of a structure with the beads set; false, and nothing, where the density is zero. */
+  bool add(const double *x, FlowFrames &to);
+  /** log|dx/dy| of the structure added last. */
+  double geometry() const { return geometry_; }
+  double constant() const;
+
+ private:
+  struct Work;
+  const FlowSpec &spec;
+  std::unique_ptr<Work> work;
+  double geometry_ = 0.0;
+};
+
+/** Frames `which` of x [..][natoms][3] in the variables of all pieces; pieces of zero density are left out. */
+FlowSet flow_rows(const FlowSpec &spec, const double *x, const std::vector<int64_t> &which);
+
+/** Numbers of the marked frames. */
+std::vector<int64_t> marked(const std::vector<char> &marks);
 
 /** Standardised features [nf] of the beads z [nbeads][3]. */
 std::vector<double> standard_features(const FlowSpec &spec, const double *z);

@@ -8,7 +8,6 @@
 
 #include "core/rng.h"
 #include "flow/flow.h"
-#include "flow/internal_coords.h"
 #include "statistics/weights.h"
 
 #include <algorithm>
@@ -19,24 +18,24 @@
 namespace BACKMAP_NS {
 
 static constexpr double INF = std::numeric_limits<double>::infinity();
-static constexpr std::size_t CHUNK = 4096;    // frames, so that memory stays small
+static constexpr std::size_t CHUNK = 1024;    // frames for each thread: the structures stay few
 
 namespace {
 
-/* proposals for the beads of n frames and log q of the frames themselves */
+/* structures for the beads of n frames of a piece and log q of the frames themselves */
 
 struct Proposals {
   std::vector<double> x, logq, own;
 };
 
-Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, std::size_t n,
-                  const std::int64_t *which, int epoch, const double *frames)
+Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int piece, int epoch,
+                  std::size_t n, const std::int64_t *which, const double *frames)
 {
   const std::size_t nz = 3 * (std::size_t) flow.nbeads(), stride = 3 * (std::size_t) flow.natoms;
-  Proposals p;
   std::vector<double> z(n * nz);
-  for (std::size_t i = 0; i < n; i++) MoleculeSpec::apply(flow.beads, frames + i * stride, &z[i * nz]);
-  const std::vector<std::int64_t> step(n, epoch);
+  for (std::size_t i = 0; i < n; i++)
+    MoleculeSpec::apply(flow.beads, frames + i * stride, &z[i * nz]);
+  const std::vector<std::int64_t> step(n, epoch), first(n, (std::int64_t) piece << 32);
   FlowRequest request;
   request.nframes = (int) n;
   request.z = z.data();
@@ -45,6 +44,8 @@ Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, std::siz
   request.stream = random_stream(0, "refresh");
   request.timestep = step.data();
   request.molecule = which;
+  request.first = first.data();
+  Proposals p;
   p.x.resize(n * o.proposals * stride);
   p.logq.resize(n * o.proposals);
   p.own.resize(n);
@@ -56,6 +57,84 @@ Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, std::siz
 
 }    // namespace
 
+/* ----------------------------------------------------------------------
+   one piece of some frames: weights, rows, choice
+------------------------------------------------------------------------- */
+
+struct FrameRefresh::Step {
+  const FrameRefresh &refresh;
+  const FlowPiece &piece;
+  const int number, epoch;
+  FlowRows rows;
+  FlowFrames &out;
+  std::size_t moved = 0;
+  double ess = 0.0;
+
+  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, FlowFrames &o) :
+      refresh(r), piece(p), number(k), epoch(e), rows(flow), out(o)
+  {
+  }
+
+  /* proposals y, logq [m] for the frame `id` with coordinates x, energy u and density own */
+
+  void operator()(std::int64_t id, const double *y, const double *logq, double own, double *x,
+                  double &u)
+  {
+    const int m = refresh.options.proposals;
+    const std::size_t stride = piece.stride();
+    std::vector<double> logw(m + 1), energies(m), local(stride), whole(x, x + natoms3);
+    for (int j = 0; j < m; j++) {
+      energies[j] = INF;
+      if (logq[j] < INF) {
+        piece.give(y + j * stride, whole.data());
+        energies[j] = refresh.energy(whole.data());
+      }
+      logw[j] = std::isfinite(energies[j]) ? -energies[j] / refresh.kt - logq[j] : -INF;
+    }
+    add_ess(logw);
+    // a frame that the flow cannot draw at all has an infinite weight: it stays, and teaches nothing here
+    if (!(own > -INF) || !std::isfinite(u)) return;
+    logw[m] = -u / refresh.kt - own;
+    const double all = log_sum_exp(logw.data(), m + 1);
+    piece.take(x, local.data());
+    rows.set_beads(local.data());
+    for (int j = 0; j < m; j++)
+      if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
+    add(local.data(), std::exp(logw[m] - all), 0.0, own);
+
+    const auto bits = random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
+    double left = random_uniform(bits.v[0]);
+    for (int j = 0; j < m; j++) {
+      left -= std::exp(logw[j] - all);
+      if (left >= 0.0) continue;
+      piece.give(y + j * stride, x);
+      u = energies[j];
+      moved++;
+      return;
+    }
+  }
+
+  std::size_t natoms3 = 0;
+
+ private:
+  void add_ess(const std::vector<double> &logw)
+  {
+    const int m = (int) logw.size() - 1;
+    const double norm = log_sum_exp(logw.data(), m);
+    double squares = 0.0;
+    for (int j = 0; j < m && norm > -INF; j++) squares += std::exp(2.0 * (logw[j] - norm));
+    if (squares > 0.0) ess += 1.0 / (m * squares);
+  }
+
+  void add(const double *local, double weight, double share, double logq)
+  {
+    if (!rows.add(local, out)) return;
+    out.weight.push_back((float) weight);
+    out.share.push_back((float) share);
+    out.logq.push_back((float) (logq - rows.constant() + rows.geometry()));
+  }
+};
+
 /* ---------------------------------------------------------------------- */
 
 FrameRefresh::FrameRefresh(double temperature, EnergyFunction e, const Options &o) :
@@ -65,94 +144,52 @@ FrameRefresh::FrameRefresh(double temperature, EnergyFunction e, const Options &
 
 /* ---------------------------------------------------------------------- */
 
-FlowFrames FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which,
-                              int epoch, std::vector<double> &x)
+FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which,
+                                 int epoch, std::vector<double> &x)
 {
-  const std::size_t stride = 3 * (std::size_t) flow.natoms;
-  const int m = options.proposals;
-  std::vector<double> logw(m + 1), force(stride);
-  const std::uint64_t stream = random_stream(0, "refresh choice");
+  const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
+  const auto pieces = flow_pieces(flow);
+  FlowSet out(flow_kinds(flow));
+  std::vector<double> frames(out.size(), 0.0);
   std::size_t moved = 0;
-  const InternalCoords coords(flow);
-  FlowFrames out;
-  out.constant = -coords.view().log_chol;
-  std::vector<double> l(flow.nl()), c(flow.nc()), z(3 * flow.nbeads());
   double ess = 0.0;
 
-  for (std::size_t begin = 0; begin < which.size(); begin += CHUNK * options.threads) {
-    const std::size_t end = std::min(which.size(), begin + CHUNK * options.threads);
-    std::vector<std::future<Proposals>> parts;
-    std::vector<std::vector<double>> frames;
-    const std::size_t share = (end - begin + options.threads - 1) / options.threads;
-    std::vector<std::size_t> first;
-    for (std::size_t at = begin; at < end; at += share) {
-      const std::size_t n = std::min(share, end - at);
-      std::vector<double> own(n * stride);
-      for (std::size_t i = 0; i < n; i++)
-        std::copy_n(&x[which[at + i] * stride], stride, &own[i * stride]);
-      frames.push_back(std::move(own));
-      first.push_back(at);
-    }
-    for (std::size_t t = 0; t < frames.size(); t++)
-      parts.push_back(std::async(std::launch::async, propose, std::cref(flow), std::cref(options),
-                                 frames[t].size() / stride, &which[first[t]], epoch,
-                                 frames[t].data()));
-    for (std::size_t t = 0; t < parts.size(); t++) {
-      const Proposals p = parts[t].get();
-      for (std::size_t i = 0; i < p.own.size(); i++) {
-        const std::int64_t frame = which[first[t] + i];
-        double *now = &x[frame * stride];
-        for (int j = 0; j < m; j++) {
-          const std::size_t s = i * m + j;
-          const double u = p.logq[s] < INF ? energy(&p.x[s * stride], force.data()) : INF;
-          logw[j] = std::isfinite(u) ? -u / kt - p.logq[s] : -INF;
-        }
-        // a frame that the flow cannot draw at all has an infinite weight: it stays
-        const double u = energy(now, force.data());
-        logw[m] = p.own[i] > -INF && std::isfinite(u) ? -u / kt - p.own[i] : INF;
-        const double norm = log_sum_exp(logw.data(), m);
-        double squares = 0.0;
-        for (int j = 0; j < m && norm > -INF; j++) squares += std::exp(2.0 * (logw[j] - norm));
-        if (squares > 0.0) ess += 1.0 / (m * squares);
-        if (!(logw[m] < INF)) continue;
-        const double all = log_sum_exp(logw.data(), m + 1);
-        MoleculeSpec::apply(flow.beads, now, z.data());
-        const auto f = standard_features(flow, z.data());
-        for (int j = 0; j <= m; j++) {
-          const double *at = j < m ? &p.x[(i * m + j) * stride] : now;
-          if (j < m && !(p.logq[i * m + j] < INF)) continue;
-          double geometry;
-          if (!coords.to_internal(at, l.data(), c.data(), &geometry)) continue;
-          coords.whiten(l.data());
-          out.l.insert(out.l.end(), l.begin(), l.end());
-          out.c.insert(out.c.end(), c.begin(), c.end());
-          out.f.insert(out.f.end(), f.begin(), f.end());
-          out.geometry.push_back((float) geometry);
-          out.weight.push_back((float) std::exp(logw[j] - all));
-          out.share.push_back(j < m ? 1.0f / m : 0.0f);
-          out.logq.push_back((float) ((j < m ? p.logq[i * m + j] : p.own[i]) - out.constant + geometry));
-          out.n++;
-        }
-        double left = random_uniform(
-            random_bits(options.seed, stream, epoch, frame, 0, 0).v[0]);
-        int taken = m;
-        for (int j = 0; j < m; j++) {
-          left -= std::exp(logw[j] - all);
-          if (left < 0.0) {
-            taken = j;
-            break;
-          }
-        }
-        if (taken == m) continue;
-        std::copy_n(&p.x[(i * m + taken) * stride], stride, now);
-        moved++;
+  for (std::size_t begin = 0; begin < which.size(); begin += CHUNK * threads) {
+    const std::size_t n = std::min(which.size() - begin, CHUNK * threads);
+    const std::int64_t *id = &which[begin];
+    std::vector<double> u(n);
+    for (std::size_t i = 0; i < n; i++) u[i] = energy(&x[id[i] * natoms3]);
+    for (std::size_t k = 0; k < pieces.size(); k++) {
+      const FlowPiece &piece = pieces[k];
+      const FlowSpec &kind = piece_flow(flow, piece.kind);
+      const std::size_t stride = piece.stride(), part = (n + threads - 1) / threads;
+      std::vector<double> local(n * stride);
+      for (std::size_t i = 0; i < n; i++) piece.take(&x[id[i] * natoms3], &local[i * stride]);
+      std::vector<std::future<Proposals>> drawing;
+      for (std::size_t at = 0; at < n; at += part)
+        drawing.push_back(std::async(std::launch::async, propose, std::cref(kind),
+                                     std::cref(options), (int) k, epoch, std::min(part, n - at),
+                                     id + at, &local[at * stride]));
+      Step step(*this, kind, piece, (int) k, epoch, out[piece.kind]);
+      step.natoms3 = natoms3;
+      for (std::size_t i = 0; i < n; i += part) {
+        const Proposals p = drawing[i / part].get();
+        const std::size_t m = options.proposals;
+        for (std::size_t j = 0; j < p.own.size(); j++)
+          step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j],
+               &x[id[i + j] * natoms3], u[i + j]);
       }
+      frames[piece.kind] += (double) n;
+      moved += step.moved;
+      ess += step.ess;
     }
   }
-  for (float &w : out.weight) w *= (float) out.n / which.size();
-  for (float &w : out.share) w *= (float) out.n / which.size();
-  moved_ = which.empty() ? 0.0 : (double) moved / which.size();
-  ess_ = which.empty() ? 0.0 : ess / which.size();
+  for (std::size_t k = 0; k < out.size(); k++)
+    for (auto *set : {&out[k].weight, &out[k].share})
+      for (float &w : *set) w *= (float) (out[k].n / frames[k]);
+  const double steps = std::max<double>(1.0, (double) (which.size() * pieces.size()));
+  moved_ = moved / steps;
+  ess_ = ess / steps;
   return out;
 }
 

@@ -10,39 +10,45 @@
 // New atoms for the beads of training frames. Plain C++: the energy comes through a function.
 
 #include "flow/flow_spec.h"
-#include "training/flow_energy.h"
+#include "training/flow_pieces.h"
+#include "training/flow_variables.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
 
-/** Each frame is the state of a Markov chain at fixed beads whose stationary distribution is the Boltzmann
+/** Energy (units of the model) of x [natoms][3]. +inf and NaN are allowed: weight zero. */
+using EnergyFunction = std::function<double(const double *x)>;
+
+/** Each frame is the state of a Markov chain at fixed beads. Its stationary distribution is the Boltzmann
     distribution of the other atoms, exactly, whatever the flow is: one step draws structures from the flow and
     takes one of them or the present one, with the probability of their weights exp(-U/kT)/q (iterated sampling
-    importance resampling: Andrieu, Lee, Vihola, Bernoulli 24, 842 (2018)). So frames never wear out, and a frame in a
-    mode that the flow misses stays where it is until the flow has learned it: no mode can be lost. */
+    importance resampling: Andrieu, Lee, Vihola, Bernoulli 24, 842 (2018)). With fragments, these are drawn
+    anew one after another, given all other atoms. So frames never wear out, and a frame in a mode that the flow
+    misses stays there until the flow has learned it: no mode can be lost. */
 class FrameRefresh {
  public:
   struct Options {
-    int proposals = 4;    // of the flow for each frame and step
+    int proposals = 8;    // of the flow for each piece of a frame and step
     std::int64_t seed = 1;
-    int threads = 1;      // that draw; the energies have one
+    int threads = 1;    // that draw; the energies have one
     std::string backend = "serial";
   };
 
   /** kt in units of the model. */
   FrameRefresh(double kt, EnergyFunction energy, const Options &options);
 
-  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch).
-      Returned are frames and proposals as training data: weight */
-  FlowFrames operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
-                  std::vector<double> &x);
+  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). Returned
+      are all structures that were looked at as training data, see FlowFrames. */
+  FlowSet operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
+                     std::vector<double> &x);
 
-  /** Of the last step: share of the frames that have new atoms. */
+  /** Of the last step: share of the pieces that have new atoms. */
   double moved() const { return moved_; }
-  /** Of the last step: mean effective sample size of the proposals, as part of their number. */
+  /** Of the last step: mean effective sample size of the proposals for a piece, as part of their number. */
   double ess() const { return ess_; }
 
  private:
@@ -50,6 +56,8 @@ class FrameRefresh {
   const EnergyFunction energy;
   const Options options;
   double moved_ = 0.0, ess_ = 0.0;
+
+  struct Step;
 };
 
 }    // namespace BACKMAP_NS
