@@ -68,10 +68,21 @@ void BackmapMap::read_arguments(int narg, char **arg)
 {
   if (narg < 1) backmap_error(lmp, "{}: expected backmap_map FILE keyword value ...", what);
   file = arg[0];
-  std::string centers;
   BackmapKeywords keywords(lmp, what);
   keywords.integer("every", rule.k, 1)
-      .text("centers", centers)
+      .add("centers",
+           [&](int, char **values) {
+             const std::string value = values[0];
+             if (value == "unit") {
+               rule.sort = MapRule::Units;
+               return 1;
+             }
+             rule.sort = MapRule::Centers;
+             if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos)
+               keywords.fail("centers", "unit or a number of heavy atoms", value);
+             rule.k = keywords.to_integer("centers", values[0], 1);
+             return 1;
+           })
       .text("name", name)
       .yes("fragments", fragments)
       .yes("overwrite", overwrite);
@@ -80,12 +91,8 @@ void BackmapMap::read_arguments(int narg, char **arg)
   if (keywords.given("every") && keywords.given("centers"))
     backmap_error(lmp, "{}: keywords every and centers, expected one rule", what);
   if (keywords.given("every")) rule.sort = MapRule::Every;
-  if (keywords.given("centers")) {
-    rule.sort = centers == "unit" ? MapRule::Units : MapRule::Centers;
-    if (rule.sort == MapRule::Centers) rule.k = keywords.to_integer("centers", centers.c_str(), 1);
-    if (fragments)
-      backmap_error(lmp, "{}: keyword fragments, expected beads of one atom, got centers", what);
-  }
+  if (keywords.given("centers") && fragments)
+    backmap_error(lmp, "{}: keyword fragments, expected beads of one atom, got centers", what);
 }
 
 /* ----------------------------------------------------------------------

@@ -96,15 +96,15 @@ class Proposer {
       for (int i = 0; i < t.natoms; i++)
         if (heavy[i]) ends.push_back(i);
     }
-    std::tuple<int, int, int, int> best;
+    std::tuple<int, int, int, int, int> best;
     for (const int from : ends)
       for (const int to : ends) {
         if (from != to && rank[from] > rank[to]) continue;
         const auto p = shortest_path(near, heavy, rank, from, to);
-        int score = 0;
+        int amides = 0, others = 0;
         for (std::size_t k = 1; k + 1 < p.size(); k++)
-          if (linker(p[k])) score += carbonyl(p[k - 1]) || carbonyl(p[k + 1]) ? 3 : 1;
-        const auto value = std::make_tuple(score, (int) p.size(), -rank[from], -rank[to]);
+          if (linker(p[k])) (carbonyl(p[k - 1]) || carbonyl(p[k + 1]) ? amides : others)++;
+        const auto value = std::make_tuple(amides, others, (int) p.size(), -rank[from], -rank[to]);
         if (path.empty() || value > best) {
           best = value;
           path = p;
