@@ -17,6 +17,7 @@
 #include "error.h"
 #include "fmt/format.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <vector>
@@ -45,8 +46,10 @@ void BackmapMap::command(int narg, char **arg)
     table = openings.table();
     advice = openings.advice();
     if (fragments)
-      for (const auto &f : Fragments::derive(topology, mapping, x).fragments)
+      for (const auto &f : Fragments::derive(topology, mapping, x).fragments) {
         mapping.fragments.push_back({f.name, f.atoms});
+        std::sort(mapping.fragments.back().atoms.begin(), mapping.fragments.back().atoms.end());
+      }
     text = map_text(mapping);
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
