@@ -91,7 +91,7 @@ std::set<std::string> signatures(const Fragments &f)
   return out;
 }
 
-Names atom_names(const Molecule &m, std::vector<int> atoms)
+Names atom_names(const Molecule &m, const std::vector<int> &atoms)
 {
   Names out;
   for (const int i : atoms) out.push_back(m.names[i]);

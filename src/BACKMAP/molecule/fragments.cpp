@@ -9,6 +9,7 @@
 #include "molecule/canonical_order.h"
 #include "molecule/elements.h"
 #include "molecule/geometry.h"
+#include "molecule/graph.h"
 
 #include <algorithm>
 #include <map>
@@ -22,32 +23,6 @@
 namespace BACKMAP_NS {
 
 namespace {
-
-// connected atoms without those in beads; the number of each atom's component, -1 for beads
-
-std::vector<int> components(const std::vector<std::vector<int>> &near, const std::vector<int> &bead,
-                            int &count)
-{
-  std::vector<int> out(near.size(), -1);
-  count = 0;
-  for (int i = 0; i < (int) near.size(); i++) {
-    if (bead[i] >= 0 || out[i] >= 0) continue;
-    std::queue<int> todo;
-    todo.push(i);
-    out[i] = count;
-    while (!todo.empty()) {
-      const int a = todo.front();
-      todo.pop();
-      for (const int b : near[a])
-        if (bead[b] < 0 && out[b] < 0) {
-          out[b] = count;
-          todo.push(b);
-        }
-    }
-    count++;
-  }
-  return out;
-}
 
 class Maker {
  public:
@@ -110,9 +85,10 @@ class Maker {
   {
     const auto unit = molecular_units(t, m, o.units);
     const int nunits = *std::max_element(unit.begin(), unit.end()) + 1;
-    int count = 0;
-    const auto component = components(near, bead, count);
-    std::vector<std::vector<int>> shared(count, std::vector<int>(nunits, 0));
+    std::vector<char> open(t.natoms);
+    for (int i = 0; i < t.natoms; i++) open[i] = bead[i] < 0;
+    const auto component = connected_parts(near, open);
+    std::vector<std::vector<int>> shared(t.natoms, std::vector<int>(nunits, 0));
     for (int i = 0; i < t.natoms; i++)
       if (component[i] >= 0) shared[component[i]][unit[i]] += heavy_atom(t.masses[i]) ? 1000 : 1;
     std::vector<std::vector<int>> atoms(nunits);
@@ -278,12 +254,12 @@ class Maker {
     // bonds, and numbers of bonds where the points between are not all here
     LocalGraph g;
     g.links.resize(n);
-    Links here(n);
+    Graph here(n);
     for (int a = 0; a < n; a++)
       for (int b = 0; b < n; b++)
-        if (dist[points[a]][points[b]] == 1) here[a].push_back({b, 1});
+        if (dist[points[a]][points[b]] == 1) here[a].push_back(b);
     for (int a = 0; a < n; a++) {
-      const auto within = distances_within(here, a);
+      const auto within = steps_from(here, std::vector<char>(n, 1), a);
       for (int b = 0; b < n; b++) {
         const int d = dist[points[a]][points[b]];
         if (d >= 1 && d <= reach && (d == 1 || within[b] < 0 || within[b] > d))
@@ -333,24 +309,6 @@ class Maker {
       f.kind++;
     }
     out.kinds.push_back(kind);
-  }
-
-  static std::vector<int> distances_within(const Links &links, int from)
-  {
-    std::vector<int> d(links.size(), -1);
-    std::queue<int> todo;
-    todo.push(from);
-    d[from] = 0;
-    while (!todo.empty()) {
-      const int a = todo.front();
-      todo.pop();
-      for (const auto &l : links[a])
-        if (d[l[0]] < 0) {
-          d[l[0]] = d[a] + 1;
-          todo.push(l[0]);
-        }
-    }
-    return d;
   }
 };
 

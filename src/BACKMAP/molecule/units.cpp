@@ -8,6 +8,7 @@
 
 #include "molecule/canonical_order.h"
 #include "molecule/elements.h"
+#include "molecule/graph.h"
 
 #include <algorithm>
 #include <climits>
@@ -15,7 +16,6 @@
 #include <cstdio>
 #include <map>
 #include <numeric>
-#include <queue>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -46,76 +46,15 @@ std::vector<int> atom_classes(const Topology &t)
   return refined_classes(classes, links);
 }
 
-namespace {
-
-// bonds from one atom to all others by way of those inside, -1 where no way leads
-std::vector<int> distances(const std::vector<std::vector<int>> &near,
-                           const std::vector<char> &inside, int from)
+std::vector<int> atom_ranks(const Topology &t)
 {
-  std::vector<int> d(near.size(), -1);
-  std::queue<int> todo;
-  todo.push(from);
-  d[from] = 0;
-  while (!todo.empty()) {
-    const int a = todo.front();
-    todo.pop();
-    for (const int b : near[a])
-      if (inside[b] && d[b] < 0) {
-        d[b] = d[a] + 1;
-        todo.push(b);
-      }
-  }
-  return d;
-}
-
-}    // namespace
-
-int smallest_ring(const std::vector<std::vector<int>> &near, int a, int b, int largest)
-{
-  std::vector<int> d(near.size(), -1);
-  std::queue<int> todo;
-  todo.push(a);
-  d[a] = 0;
-  while (!todo.empty()) {
-    const int i = todo.front();
-    todo.pop();
-    if (d[i] + 2 > largest) continue;
-    for (const int j : near[i]) {
-      if (d[j] >= 0 || (i == a && j == b)) continue;
-      d[j] = d[i] + 1;
-      if (j == b) return d[j] + 1;
-      todo.push(j);
-    }
-  }
-  return 0;
-}
-
-std::vector<int> longest_path(const std::vector<std::vector<int>> &near,
-                              const std::vector<char> &inside, const std::vector<int> &rank)
-{
-  int from = -1, to = -1, length = -1;
-  for (int i = 0; i < (int) near.size(); i++) {
-    if (!inside[i]) continue;
-    const auto d = distances(near, inside, i);
-    for (int j = 0; j < (int) near.size(); j++)
-      if (d[j] > length ||
-          (d[j] == length && d[j] >= 0 &&
-           std::tie(rank[i], rank[j]) < std::tie(rank[from], rank[to]))) {
-        std::tie(from, to) = {i, j};
-        length = d[j];
-      }
-  }
-  std::vector<int> path;
-  if (from < 0) return path;
-  const auto d = distances(near, inside, to);
-  path.push_back(from);
-  while (path.back() != to) {
-    int next = -1;
-    for (const int j : near[path.back()])
-      if (inside[j] && d[j] == d[path.back()] - 1 && (next < 0 || rank[j] < rank[next])) next = j;
-    path.push_back(next);
-  }
-  return path;
+  const auto classes = atom_classes(t);
+  std::vector<int> sorted(t.natoms), rank(t.natoms);
+  std::iota(sorted.begin(), sorted.end(), 0);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](int i, int j) { return classes[i] < classes[j]; });
+  for (int k = 0; k < t.natoms; k++) rank[sorted[k]] = k;
+  return rank;
 }
 
 namespace {
@@ -124,18 +63,13 @@ class Cutter {
  public:
   Cutter(const Topology &topology, const Mapping &mapping, const UnitOptions &options) :
       t(topology), o(options), near(t.neighbors()), bead(mapping.bead_of_atom(t.natoms)),
-      heavy(t.natoms), rank(t.natoms)
+      heavy(t.natoms), rank(atom_ranks(t))
   {
     for (int i = 0; i < t.natoms; i++) heavy[i] = heavy_atom(t.masses[i]);
-    const auto classes = atom_classes(t);
-    std::vector<int> sorted(t.natoms);
-    std::iota(sorted.begin(), sorted.end(), 0);
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [&](int i, int j) { return classes[i] < classes[j]; });
-    for (int k = 0; k < t.natoms; k++) rank[sorted[k]] = k;
     const auto path = longest_path(near, heavy, rank);
-    from_start =
-        distances(near, std::vector<char>(t.natoms, 1), path.empty() ? sorted[0] : path[0]);
+    const int start =
+        path.empty() ? (int) (std::min_element(rank.begin(), rank.end()) - rank.begin()) : path[0];
+    from_start = steps_from(near, std::vector<char>(t.natoms, 1), start);
     for (int &d : from_start)
       if (d < 0) d = INT_MAX;
   }
@@ -156,7 +90,8 @@ class Cutter {
   const std::vector<std::vector<int>> near;
   const std::vector<int> bead;
   std::vector<char> heavy;
-  std::vector<int> rank, from_start, unit;
+  const std::vector<int> rank;
+  std::vector<int> from_start, unit;
   std::set<std::pair<int, int>> cuts;
   int nunits = 0;
 
@@ -186,21 +121,16 @@ class Cutter {
   // connected parts between the cuts, numbered along the molecule
   void pieces()
   {
-    std::vector<std::vector<int>> parts;
-    std::vector<char> done(t.natoms, 0);
-    for (int i = 0; i < t.natoms; i++) {
-      if (done[i]) continue;
-      parts.push_back({i});
-      done[i] = 1;
-      for (std::size_t k = 0; k < parts.back().size(); k++) {
-        const int a = parts.back()[k];
-        for (const int b : near[a])
-          if (!done[b] && !cuts.count({std::min(a, b), std::max(a, b)})) {
-            done[b] = 1;
-            parts.back().push_back(b);
-          }
-      }
-    }
+    auto whole = near;
+    for (int i = 0; i < t.natoms; i++)
+      whole[i].erase(std::remove_if(whole[i].begin(), whole[i].end(),
+                                    [&](int j) {
+                                      return cuts.count({std::min(i, j), std::max(i, j)}) > 0;
+                                    }),
+                     whole[i].end());
+    const auto part = connected_parts(whole, std::vector<char>(t.natoms, 1));
+    std::vector<std::vector<int>> parts(*std::max_element(part.begin(), part.end()) + 1);
+    for (int i = 0; i < t.natoms; i++) parts[part[i]].push_back(i);
     number(parts);
   }
 

@@ -45,14 +45,8 @@ std::vector<int> atom_classes(const Topology &topology);
 std::string atom_label(const Topology &topology, const std::vector<std::vector<int>> &neighbors,
                        int atom);
 
-/** Size of the smallest ring through a bond, 0 if there is none of up to `largest` atoms. */
-int smallest_ring(const std::vector<std::vector<int>> &neighbors, int a, int b, int largest);
-
-/** A path between the two points of `inside` that are farthest apart, by way of points of it only
-    (the longest shortest path). Equal ones are decided by `rank`; the end of lower rank comes
-    first. */
-std::vector<int> longest_path(const std::vector<std::vector<int>> &neighbors,
-                              const std::vector<char> &inside, const std::vector<int> &rank);
+/** Atoms by their classes, equal ones by number: decides between equivalent atoms. [natoms] */
+std::vector<int> atom_ranks(const Topology &topology);
 
 }    // namespace BACKMAP_NS
 
