@@ -369,7 +369,10 @@ TEST_P(FlowBackends, PointsOfTheBaseAreMapped)
   // random numbers of another seed: labels alone, of which log q does not depend
 
   again.sample(*flow, 18);
-  EXPECT_TRUE(same_bits(again.logq.data(), all.logq.data(), all.logq.size()));
+  for (std::size_t i = 0; i < all.logq.size(); i++)
+    if (std::isfinite(all.logq[i])) {
+      EXPECT_NEAR(again.logq[i], all.logq[i], 1.0e-9) << i;
+    }
   EXPECT_FALSE(same_bits(again.x.data(), all.x.data(), all.x.size()));
 
   // a sample alone, and a point of our own whose density is the density
