@@ -27,6 +27,7 @@ struct Batch {
   int frames, samples;
   std::vector<double> z, x, logq;
   std::vector<std::int64_t> timestep, molecule;
+  std::vector<double> latent, drawn;    // given points of the base, if any; those that were mapped
 
   Batch(int nframes, int nsamples, int nbeads = 6) : frames(nframes), samples(nsamples)
   {
@@ -49,6 +50,9 @@ struct Batch {
     r.timestep = timestep.data();
     r.molecule = molecule.data();
     r.first_sample = first_sample;
+    r.latent = latent.empty() ? nullptr : latent.data();
+    drawn.assign((std::size_t) frames * samples * flow.nlatent(), 0.0);
+    r.drawn = drawn.data();
     x.assign((std::size_t) frames * samples * 3 * flow.natoms(), 0.0);
     logq.assign((std::size_t) frames * samples, 0.0);
     flow.sample(r, x.data(), logq.data());
@@ -337,6 +341,56 @@ TEST_P(FlowBackends, BitwiseTheSameInAnyBatch)
   Batch again(37, 23);
   again.sample(*flow);
   EXPECT_TRUE(same_bits(again.x.data(), all.x.data(), all.x.size()));
+}
+
+// what annealing needs: the points that were drawn give the same samples, others give others, labels stay random
+TEST_P(FlowBackends, PointsOfTheBaseAreMapped)
+{
+  const Precision precision = std::get<0>(GetParam());
+  const FlowSpec spec = random_flow(6, all_kinds());
+  const auto flow = make(spec, precision, std::get<1>(GetParam()));
+  ASSERT_EQ(flow->nlatent(), spec.nl() + spec.nc());
+  const auto circular = flow->circular();
+  for (int k = 0; k < flow->nlatent(); k++) EXPECT_EQ(circular[k], k >= spec.nl()) << k;
+
+  Batch all(37, 23);
+  all.sample(*flow);
+  const std::size_t nu = flow->nlatent(), n3 = 66;
+  for (std::size_t i = 0; i < all.drawn.size(); i++)
+    EXPECT_LE(std::fabs(all.drawn[i]), circular[i % nu] ? BACKMAP_PI : 7.0) << i;
+
+  Batch again(37, 23);
+  again.latent = all.drawn;
+  again.sample(*flow);
+  EXPECT_TRUE(same_bits(again.x.data(), all.x.data(), all.x.size()));
+  EXPECT_TRUE(same_bits(again.logq.data(), all.logq.data(), all.logq.size()));
+  EXPECT_EQ(again.drawn, all.drawn);
+
+  // random numbers of another seed: labels alone, of which log q does not depend
+
+  again.sample(*flow, 18);
+  for (std::size_t i = 0; i < all.logq.size(); i++)
+    if (std::isfinite(all.logq[i])) {
+      EXPECT_NEAR(again.logq[i], all.logq[i], 1.0e-9) << i;
+    }
+  EXPECT_FALSE(same_bits(again.x.data(), all.x.data(), all.x.size()));
+
+  // a sample alone, and a point of our own whose density is the density
+
+  Batch one(1, 1);
+  const std::size_t at = 5 * 23 + 7;
+  for (int i = 0; i < 18; i++) one.z[i] = all.z[18 * 5 + i];
+  one.timestep[0] = all.timestep[5];
+  one.molecule[0] = all.molecule[5];
+  one.latent.assign(all.drawn.begin() + at * nu, all.drawn.begin() + (at + 1) * nu);
+  one.sample(*flow, 17, 7);
+  EXPECT_TRUE(same_bits(one.x.data(), &all.x[n3 * at], n3));
+  for (std::size_t k = 0; k < nu; k++) one.latent[k] = 0.9 * one.latent[k] + 0.05;
+  one.sample(*flow, 17, 7);
+  EXPECT_FALSE(same_bits(one.x.data(), &all.x[n3 * at], n3));
+  double logq = 0.0;
+  flow->log_prob(1, one.x.data(), &logq);
+  EXPECT_NEAR(logq, one.logq[0], precision == Precision::Single ? 1.0e-2 : 1.0e-8);
 }
 
 TEST_P(FlowBackends, AgreesWithSerialDouble)
