@@ -13,7 +13,6 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
-#include "lammps/fine_check.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "libtorch/flow_trainer.h"
@@ -29,6 +28,7 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 using namespace LAMMPS_NS;
@@ -40,10 +40,8 @@ namespace {
    the model to go on from must be of this molecule, map and temperature
 ------------------------------------------------------------------------- */
 
-FlowSpec read_start(const std::string &bytes, const std::string &name, double temperature,
-                    const MoleculeSpec &molecule, const std::string &units)
+void check_start(const FlowSpec &spec, const std::string &name, const MoleculeSpec &molecule)
 {
-  FlowSpec spec = FlowSpec::from_model(ModelFile::parse(bytes, name));
   const auto differ = [&](bool same, const std::string &what) {
     if (!same)
       throw std::runtime_error("model " + name + ": " + what + " differ from those of this run");
@@ -55,14 +53,6 @@ FlowSpec read_start(const std::string &bytes, const std::string &name, double te
   for (int b = 0; b < spec.nbeads(); b++)
     differ(spec.beads[b].atoms == molecule.beads[b].atoms,
            "the atoms of bead " + std::to_string(b + 1));
-  if (std::fabs(spec.temperature - temperature) > 1.0e-6 * temperature)
-    throw std::runtime_error("model " + name + ": temperature, expected " +
-                             std::to_string(temperature) + ", got " +
-                             std::to_string(spec.temperature));
-  if (spec.units != units)
-    throw std::runtime_error("model " + name + ": units, expected " + units + ", got " +
-                             spec.units);
-  return spec;
 }
 
 }    // namespace
@@ -78,13 +68,38 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("couplings", design.couplings, 1)
       .integer("bins", design.bins, 2)
       .text("energy", script)
-      .integer("samples", chains.proposals, 2)
+      .integer("samples", chain_options.proposals, 2)
       .integer("frames", count, 10)
       .yes("fragments", fragments)
       .pairs("var", variables);
+  molecules.push_back(std::make_unique<Molecule>(lmp, trajectory));
+  keywords.add("molecule", [&](int left, char **values) {
+    if (left < 2) keywords.fail("molecule", "an all-atom script and a map", "nothing");
+    std::string problem;
+    int used = 2;
+    try {
+      auto one = std::make_unique<Molecule>(lmp, values[1], values[0], what);
+      while (used < left && strcmp(values[used], "dump") != 0) {
+        const int more = one->keyword(left, values, used);
+        if (more == 0) break;
+        used += more;
+      }
+      molecules.push_back(std::move(one));
+    } catch (const std::exception &err) {
+      problem = what + ": " + err.what();
+    }
+    backmap_agree(lmp, problem);
+    return used;
+  });
   parse(narg, arg);
-  design.seed = chains.seed = options.seed;
-  chains.threads = options.threads;
+  // the fields of the dumps, which come last, are those of all molecules
+  for (int i = 0; i < narg; i++)
+    if (strcmp(arg[i], "dump") == 0) {
+      for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->keyword(narg, arg, i);
+      break;
+    }
+  design.seed = chain_options.seed = options.seed;
+  chain_options.threads = options.threads;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -92,60 +107,61 @@ void TrainFlow::read_arguments(int narg, char **arg)
 void TrainFlow::train(int narg, char **arg)
 {
   read_arguments(narg, arg);
-  const Topology topology = trajectory.topology();
-  const std::string map_text = backmap_read_file(lmp, map_file, "train_flow: map");
-  const std::string model = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
-  Mapping mapping;
-  FlowSpec start;
-  std::unique_ptr<FineEngine> engine;
-  std::string problem;
-  try {
-    mapping = Mapping::parse(map_text, topology, map_file);
-    const MoleculeSpec molecule = describe_molecule(topology, mapping);
-    if (!init.empty()) start = read_start(model, init, temperature, molecule, update->unit_style);
-    if (!script.empty()) {
-      engine = std::make_unique<FineEngine>(script, FineEngine::Role::Silent, variables, lmp);
-      check_fine_engine(*engine, script, molecule, update->unit_style);
-    }
-  } catch (const std::exception &err) {
-    problem = std::string("train_flow: ") + err.what();
-  }
-  backmap_agree(lmp, problem);
-  const auto reference = trajectory.positions();
+  describe();
   trajectory.read(false);
-
   on_first_rank([&] {
-    auto &fr = trajectory.frames();
-    line(fmt::format("train_flow: {} frames read", fr.n));
-    TrainingFigures figures;
-    DataCheck check({fr.natoms, fr.n, fr.x.data(), fr.source, fr.names});
-    check.isomers(topology, reference);
-    const std::size_t isomers = check.found().size();
-    tell(check.found(), 0);
-    FlowData data = prepare(topology, mapping, reference, start);
-    if (!data.spec.composed()) check.torsions(data.spec);
-    tell(check.found(), isomers);
-    if (check.found().empty())
-      line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
-                       "torsion",
-                       fr.names.size()));
-    std::vector<std::string> warnings;
-    for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
-    figures.add("warnings", warnings);
-
-    EnergyFunction energy;
-    if (engine) {
-      energy = [&](const double *x) { return engine->evaluate(x, nullptr); };
-      const double u = energy(fr.x.data());
-      if (std::isfinite(u))
-        check_equivalent_atoms(*engine, data.spec.equivalent_atoms(), fr.x.data(), u);
-    }
-    fit(data.spec, data, energy, figures);
+    for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->read();
+    prepare();
+    fit();
     add_figures(figures, options);
-    data.spec.training = figures.json();
-    write_model(data.spec.to_model().serialize());
+    FlowSpec &spec = molecules[0]->data.spec;
+    spec.training = figures.json();
+    write_model(spec.to_model().serialize());
   });
 }
+
+/* ----------------------------------------------------------------------
+   topologies, maps, energies, the model to go on from
+------------------------------------------------------------------------- */
+
+void TrainFlow::describe()
+{
+  std::vector<std::string> maps;
+  for (const auto &m : molecules)
+    maps.push_back(
+        backmap_read_file(lmp, m->other() ? m->map_file : map_file, "train_flow: map"));
+  const std::string model = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
+  std::string problem;
+  try {
+    for (std::size_t m = 0; m < molecules.size(); m++) {
+      auto &one = *molecules[m];
+      one.describe(one.other() ? one.map_file : map_file, maps[m]);
+      if (!script.empty())
+        one.start_engine(one.other() ? one.script : script,
+                         one.other() ? std::vector<std::string>() : variables);
+      fragments = fragments || one.other() || !one.mapping.fragments.empty();
+    }
+    if (!init.empty()) {
+      start = std::make_unique<FlowSpec>(FlowSpec::from_model(ModelFile::parse(model, init)));
+      if (std::fabs(start->temperature - temperature) > 1.0e-6 * temperature)
+        throw std::runtime_error("model " + init + ": temperature, expected " +
+                                 std::to_string(temperature) + ", got " +
+                                 std::to_string(start->temperature));
+      if (start->units != update->unit_style)
+        throw std::runtime_error("model " + init + ": units, expected " + update->unit_style +
+                                 ", got " + start->units);
+      if (start->composed())
+        fragments = true;
+      else
+        check_start(*start, init, describe_molecule(molecules[0]->topology, molecules[0]->mapping));
+    }
+  } catch (const std::exception &err) {
+    problem = what + ": " + err.what();
+  }
+  backmap_agree(lmp, problem);
+}
+
+/* ---------------------------------------------------------------------- */
 
 void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 {
@@ -153,105 +169,193 @@ void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 }
 
 /* ----------------------------------------------------------------------
-   the flow and the frames that it can draw
+   flows and the frames that they can draw
 ------------------------------------------------------------------------- */
 
-FlowData TrainFlow::prepare(const Topology &topology, const Mapping &mapping,
-                            const std::vector<double> &reference, FlowSpec &start)
+void TrainFlow::prepare()
 {
-  const auto &fr = trajectory.frames();
-  const auto valid = validation_tail(fr.block, fr.file, validation);
-  FlowData data;
-  if (!init.empty()) {
-    data.spec = start;
-    data.valid = valid;
-    data.train = opposite(valid);
-    if (!data.spec.range.known())
-      data.spec.range = feature_range(data.spec, fr.x.data(), marked(data.train), marked(valid));
-  } else if (fragments || !mapping.fragments.empty()) {
-    const Fragments parts = Fragments::derive(topology, mapping, reference);
-    data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(), valid, &parts);
-  } else
-    data = prepare_flow(topology, mapping, design, fr.n, fr.x.data(), valid);
-  for (auto *spec : {&data.spec}) {
-    spec->temperature = temperature;
-    spec->units = update->unit_style;
-    for (auto &kind : spec->kinds) {
-      kind.temperature = temperature;
-      kind.units = update->unit_style;
-    }
+  std::vector<FlowSystem> systems;
+  std::vector<Fragments> parts;
+  std::vector<std::vector<char>> valid;
+  std::vector<std::string> warnings, notes;
+  for (const auto &m : molecules) {
+    const auto &fr = m->frames();
+    valid.push_back(validation_tail(fr.block, fr.file, validation));
+    if (fragments) parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference));
   }
-  return data;
+  for (std::size_t m = 0; m < molecules.size(); m++) {
+    const auto &one = *molecules[m];
+    const auto &fr = molecules[m]->frames();
+    systems.push_back({one.topology, one.mapping, fr.n, fr.x.data(), valid[m]});
+    line(fmt::format("train_flow: {} frames read{}", fr.n,
+                     one.other() ? " of " + one.mapping.molecule : ""));
+  }
+
+  std::vector<FlowData> data;
+  if (start)
+    for (std::size_t m = 0; m < molecules.size(); m++) {
+      const auto &s = systems[m];
+      FlowData one{start->composed() ? assemble_flow(s.topology, s.mapping, parts[m], {*start})
+                                     : *start,
+                   opposite(valid[m]), valid[m], {}};
+      if (!one.spec.range.known())
+        one.spec.range = feature_range(one.spec, s.x, marked(one.train), marked(one.valid));
+      data.push_back(one);
+    }
+  else if (fragments)
+    data = prepare_flows(systems, parts, design);
+  else
+    data.push_back(prepare_flow(systems[0], design));
+
+  for (std::size_t m = 0; m < molecules.size(); m++) {
+    auto &one = *molecules[m];
+    auto &fr = one.frames();
+    one.data = std::move(data[m]);
+    set_conditions(one.data.spec, temperature, update->unit_style);
+
+    DataCheck check({fr.natoms, fr.n, fr.x.data(), fr.source, fr.names});
+    check.isomers(one.topology, one.reference);
+    if (!one.data.spec.composed()) check.torsions(one.data.spec);
+    tell(check.found(), 0);
+    if (check.found().empty())
+      line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
+                       "torsion",
+                       fr.names.size()));
+    for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
+    for (const auto &note : one.data.notes) line("  " + note);
+    notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
+
+    if (!script.empty()) one.check_equivalent(one.data.spec.equivalent_atoms());
+    const auto pool = [&](const std::vector<char> &marks) {
+      return std::make_unique<FramePool>(fr.natoms, fr.x.data(), marked(marks), options.seed);
+    };
+    one.pool = pool(one.data.train);
+    one.held_back = pool(one.data.valid);
+    tell_frames(one.pool->size(), one.held_back->size(),
+                "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
+                "ones, not every step)");
+    fr = BackmapTrajectory::Frames();
+  }
+  figures.add("warnings", warnings).add("notes", notes);
 }
 
 /* ----------------------------------------------------------------------
-   maximum likelihood on the frames; with the energy, from the second pass on the frames get new atoms
+   an epoch has about as many rows, for the kind of piece that has most, whatever the molecules are
 ------------------------------------------------------------------------- */
 
-void TrainFlow::fit(FlowSpec &spec, FlowData &data, const EnergyFunction &energy,
-                    TrainingFigures &figures)
+int64_t TrainFlow::epoch_frames(bool chained) const
 {
-  static constexpr int64_t ROWS = 50000;    // of an epoch, of the kind that has most
-  const std::size_t stride = 3 * (std::size_t) spec.natoms;
-  auto &fr = trajectory.frames();
-  FramePool pool(spec.natoms, fr.x.data(), marked(data.train), options.seed);
-  FramePool held_back(spec.natoms, fr.x.data(), marked(data.valid), options.seed);
-  fr = BackmapTrajectory::Frames();
+  static constexpr int64_t ROWS = 50000;
+  if (count) return count;
+  int64_t copies = 1;
+  for (const auto &m : molecules)
+    for (const auto &s : net_shapes(m->data.spec)) copies = std::max<int64_t>(copies, s.copies);
+  copies *= (int64_t) molecules.size() * (chained ? chain_options.proposals + 1 : 1);
+  return std::max<int64_t>(1, ROWS / copies);
+}
 
-  for (const auto &note : data.notes) line("  " + note);
-  tell_frames(pool.size(), held_back.size(),
-              "the flow will fit noise. Remedy: a longer run, or more frames of it (independent "
-              "ones, not every step)");
-  figures.add("notes", data.notes);
+FlowSet TrainFlow::plain_frames(FramePool *(*of)(const Molecule &), int64_t n) const
+{
+  FlowSet all;
+  for (const auto &m : molecules) {
+    FramePool &pool = *of(*m);
+    append(all, flow_rows(m->data.spec, pool.x.data(), pool.next(n)));
+  }
+  return all;
+}
 
-  int copies = 1;
-  const auto shapes = net_shapes(spec);
-  for (const auto &s : shapes) copies = std::max(copies, s.copies);
-  const int64_t plain = count ? count : std::max<int64_t>(1, ROWS / copies),
-                chained = count ? count : std::max<int64_t>(1, plain / (chains.proposals + 1));
+FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
+{
+  static constexpr double GOOD = 0.6;
+  const bool good = molecules[0]->chains->ess() > GOOD;
+  FlowSet all;
+  for (const auto &m : molecules) {
+    set_weights(m->data.spec, weights);
+    append(all, (*m->chains)(m->data.spec, m->pool->next(epoch_frames(good)), epoch,
+                             good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames,
+                             m->pool->x));
+  }
+  return all;
+}
 
-  FlowTrainer trainer(shapes, options, flow_rows(spec, pool.x.data(), pool.next(plain)),
-                      flow_rows(spec, held_back.x.data(), held_back.next(ROWS / copies)));
-  if (!init.empty()) trainer.start_from(get_weights(spec));
+/* ----------------------------------------------------------------------
+   maximum likelihood on the frames; with the energy, frames get new atoms after some epochs
+------------------------------------------------------------------------- */
 
-  const double kt = force->boltz * temperature;
-  FrameRefresh refresh(kt, energy, chains);
-  FlowSpec now = spec;
+void TrainFlow::fit()
+{
+  static constexpr int LIKELIHOOD = 6;    // epochs at most before the chains begin
+  const bool chained = !script.empty();
+  const auto training = [](const Molecule &m) { return m.pool.get(); };
+  const auto validation = [](const Molecule &m) { return m.held_back.get(); };
+  for (auto &m : molecules)
+    m->chains = std::make_unique<FrameRefresh>(
+        force->boltz * temperature, [one = m.get()](const double *x) { return one->energy(x); },
+        chain_options);
+
+  auto shapes = net_shapes(molecules[0]->data.spec);
+  for (std::size_t m = 1; m < molecules.size(); m++) {
+    const auto more = net_shapes(molecules[m]->data.spec);
+    for (std::size_t k = 0; k < shapes.size(); k++) shapes[k].copies += more[k].copies;
+  }
+  FlowTrainer trainer(shapes, options, plain_frames(training, epoch_frames(false)),
+                      plain_frames(validation, epoch_frames(false)));
+  if (start) trainer.start_from(get_weights(molecules[0]->data.spec));
+
   Table table;
   table.head = fmt::format("{:>14} {:>12} {:>12}", "train (nats)", "validation", "best");
-  if (energy) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
+  if (chained) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
   table.columns = [&](const Epoch &e) {
     auto text = fmt::format("{:14.4f} {:12.4f} {:12.4f}", e.train, e.valid, e.best);
-    if (energy) text += fmt::format(" {:7.3f} {:7.3f}", refresh.moved(), refresh.ess());
+    const auto &chains = *molecules[0]->chains;
+    if (chained) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
     return text;
   };
   table.before = [&](int done) {
     if (done == 0) return;
-    if (!energy || (init.empty() && pool.passes() == 0 && done < 6)) {
-      trainer.set_training(flow_rows(spec, pool.x.data(), pool.next(plain)));
-      return;
-    }
-    set_weights(now, trainer.average());
-    trainer.set_training(refresh(now, pool.next(chained), done, pool.x));
+    const bool likelihood = !start && done < LIKELIHOOD && molecules[0]->pool->passes() == 0;
+    trainer.set_training(chained && !likelihood
+                             ? chained_frames(trainer.average(), done)
+                             : plain_frames(training, epoch_frames(false)));
   };
   const Epoch e = run_epochs(trainer, table);
-  set_weights(spec, trainer.best());
-  figures.add("frames", pool.size())
-      .add("validation_frames", held_back.size())
+  for (auto &m : molecules) set_weights(m->data.spec, trainer.best());
+  figures.add("frames", molecules[0]->pool->size())
+      .add("validation_frames", molecules[0]->held_back->size())
       .add("validation_nats", e.best)
       .add("best_epoch", e.best_epoch)
       .add("epochs", e.epoch);
-  if (!energy) return;
+  if (chained) judge();
+}
 
-  const auto check = spread_frames(held_back.x, stride, 200);
-  const FlowQuality q =
-      flow_quality(spec, kt, energy, check.size() / stride, check.data(), 200, options.seed);
-  line(fmt::format("  {} held-back frames, 200 samples each: conditional ESS {:.3f} (10 % quantile "
-                   "{:.3f}), forward ESS {:.3f}",
-                   check.size() / stride, q.conditional, q.conditional_q10, q.forward));
-  figures.add("conditional_ess", q.conditional)
-      .add("conditional_ess_q10", q.conditional_q10)
-      .add("forward_ess", q.forward);
+/* ---------------------------------------------------------------------- */
+
+void TrainFlow::judge()
+{
+  static constexpr std::size_t CHECKED = 200;
+  static constexpr int SAMPLES = 200;
+  for (const auto &m : molecules) {
+    const std::size_t stride = 3 * (std::size_t) m->data.spec.natoms;
+    const auto quality = [&](const FramePool &pool) {
+      const auto x = spread_frames(pool.x, stride, CHECKED);
+      const FlowQuality q = flow_quality(
+          m->data.spec, force->boltz * temperature,
+          [&](const double *y) { return m->energy(y); }, x.size() / stride, x.data(), SAMPLES,
+          options.seed);
+      line(fmt::format("  {}{} {} frames, {} samples each: conditional ESS {:.3f} (10 % quantile "
+                       "{:.3f}), forward ESS {:.3f}",
+                       molecules.size() > 1 ? m->mapping.molecule + ": " : "", x.size() / stride,
+                       &pool == m->pool.get() ? "training" : "held-back", SAMPLES, q.conditional,
+                       q.conditional_q10, q.forward));
+      return q;
+    };
+    quality(*m->pool);
+    const FlowQuality q = quality(*m->held_back);
+    if (m != molecules[0]) continue;
+    figures.add("conditional_ess", q.conditional)
+        .add("conditional_ess_q10", q.conditional_q10)
+        .add("forward_ess", q.forward);
+  }
 }
 
 #endif

@@ -14,9 +14,11 @@ CommandStyle(train_flow,TrainFlow);
 #define LMP_TRAIN_FLOW_H
 
 #include "lammps/train_command.h"
+#include "lammps/training_molecule.h"
 #include "libtorch/flow_trainer.h"
 #include "training/data_check.h"
 #include "training/flow_data.h"
+#include "training/frame_pool.h"
 #include "training/refresh.h"
 
 namespace LAMMPS_NS {
@@ -33,21 +35,37 @@ class TrainFlow : public TrainCommand {
  private:
   void read_arguments(int narg, char **arg);
 
+  // all molecules: what they are, and the flows and frames that they get
+  void describe();
+  void prepare();
+  void fit();
+
   // what a look at the frames found, as warnings, but for the first ones that were told already
   void tell(const BACKMAP_NS::Diagnoses &found, std::size_t told);
 
-  BACKMAP_NS::FlowData prepare(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &,
-                               const std::vector<double> &reference, BACKMAP_NS::FlowSpec &start);
-  void fit(BACKMAP_NS::FlowSpec &, BACKMAP_NS::FlowData &, const BACKMAP_NS::EnergyFunction &,
-           BACKMAP_NS::TrainingFigures &);
+  struct Molecule : BACKMAP_NS::TrainingMolecule {
+    using TrainingMolecule::TrainingMolecule;
+    BACKMAP_NS::FlowData data;
+    std::unique_ptr<BACKMAP_NS::FramePool> pool, held_back;
+    std::unique_ptr<BACKMAP_NS::FrameRefresh> chains;
+  };
+  std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
   std::string script;                    // of the energy; empty: maximum likelihood
   std::vector<std::string> variables;    // for the script
+  std::unique_ptr<BACKMAP_NS::FlowSpec> start;    // the model to go on from
   BACKMAP_NS::FlowDesign design;
   BACKMAP_NS::FlowTrainOptions options;
-  BACKMAP_NS::FrameRefresh::Options chains;
+  BACKMAP_NS::FrameRefresh::Options chain_options;
+  BACKMAP_NS::TrainingFigures figures;
   bool fragments = false;
   int count = 0;    // frames for each epoch, 0: chosen
+
+  // frames for one epoch of all molecules: plain ones, or with new atoms
+  int64_t epoch_frames(bool chained) const;
+  BACKMAP_NS::FlowSet plain_frames(BACKMAP_NS::FramePool *(*of)(const Molecule &), int64_t n) const;
+  BACKMAP_NS::FlowSet chained_frames(const BACKMAP_NS::NetworkWeights &weights, int epoch);
+  void judge();
 };
 
 }    // namespace LAMMPS_NS

@@ -121,6 +121,13 @@ FineEngine::FineEngine(const std::string &script, Role role,
 
 /* ---------------------------------------------------------------------- */
 
+void FineEngine::use(const std::function<void(LAMMPS *)> &f) const
+{
+  guarded([&] { f(lmp_); });
+}
+
+/* ---------------------------------------------------------------------- */
+
 FineEngine::~FineEngine()
 {
   close();

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class FineEngine {
   ~FineEngine();
   FineEngine(const FineEngine &) = delete;
   FineEngine &operator=(const FineEngine &) = delete;
+
+  /// Runs f on the instance; an error that LAMMPS reports there is thrown. f leaves the system as it is.
+  void use(const std::function<void(LAMMPS_NS::LAMMPS *)> &f) const;
 
   int natoms() const { return natoms_; }
   const std::string &units() const { return units_; }

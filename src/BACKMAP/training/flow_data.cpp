@@ -200,9 +200,14 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
   std::vector<double> covered;
   for (std::size_t i = 0; i < x.size(); i += m)
     if (covers(&x[i])) covered.insert(covered.end(), x.begin() + i, x.begin() + i + m);
-  if (covered.size() < 100 * m)
-    throw std::runtime_error("flow training: expected at least 100 frames in the common branch of all torsions, got " +
-                             std::to_string(covered.size() / m));
+  if (covered.size() < 100 * m) {
+    std::vector<std::string> why;
+    covers.tell((int64_t)(x.size() / m), "", why);
+    std::string text = "flow training: " + std::to_string(covered.size() / m) +
+        " frames that the flow can draw, expected at least 100";
+    for (const auto &w : why) text += "; " + w;
+    throw std::runtime_error(text);
+  }
   whitening(spec, p.classes, covered);
   bead_features(spec, mapping.bead_bonds(topology), covered);
   spec.hidden = design.hidden;
@@ -221,60 +226,98 @@ std::string sizes(const FlowSpec &spec)
 }
 
 /* ----------------------------------------------------------------------
-   frames of one kind: those of all its fragments, at equal distances
+   fragments as a flow names them, in the order of their stages; their kinds as numbers in `kinds`
 ------------------------------------------------------------------------- */
 
-std::vector<double> kind_frames(const std::vector<const FlowSpec::Fragment *> &fragments, int natoms,
-                                const double *x, const std::vector<int64_t> &which)
+std::vector<FlowSpec::Fragment> by_stage(const Fragments &parts, const std::vector<int> &kinds)
 {
-  std::vector<double> local;
-  const std::size_t step = 1 + which.size() * fragments.size() / STATISTICS;
-  for (const auto *f : fragments)
-    for (std::size_t i = 0; i < which.size(); i += step)
-      for (const int a : f->points) {
-        const double *from = x + 3 * (which[i] * natoms + a);
-        local.insert(local.end(), from, from + 3);
-      }
-  return local;
+  std::vector<FlowSpec::Fragment> out;
+  for (int stage = 0; stage < parts.nstages; stage++)
+    for (const auto &f : parts.fragments) {
+      if (f.stage != stage) continue;
+      FlowSpec::Fragment mine{kinds[f.kind], f.stage, f.atoms};
+      mine.points.insert(mine.points.end(), f.environment.begin(), f.environment.end());
+      out.push_back(mine);
+    }
+  return out;
 }
 
 /* ----------------------------------------------------------------------
-   fragments in the order of their stages, each with a flow for its kind
+   one kind, wherever it occurs
 ------------------------------------------------------------------------- */
 
-std::vector<Piece> prepare_kinds(FlowSpec &spec, const Topology &topology,
-                                 const Fragments &fragments, const FlowDesign &design,
-                                 const double *x, const std::vector<int64_t> &train)
+struct Kind {
+  std::string name, signature;
+  Topology topology;
+  Mapping mapping;
+  std::vector<std::array<int, 2>> places;    // molecule and fragment of its flow
+  std::vector<double> x;                     // frames for statistics
+};
+
+std::vector<int64_t> training_frames(const FlowSystem &system)
 {
-  for (int stage = 0; stage < fragments.nstages; stage++)
-    for (const auto &f : fragments.fragments) {
-      if (f.stage != stage) continue;
-      FlowSpec::Fragment mine{f.kind, f.stage, f.atoms};
-      mine.points.insert(mine.points.end(), f.environment.begin(), f.environment.end());
-      spec.fragments.push_back(mine);
+  if ((int64_t) system.valid.size() != system.n)
+    throw std::runtime_error("flow training: marks of the validation frames, expected " +
+                             std::to_string(system.n) + ", got " +
+                             std::to_string(system.valid.size()));
+  return marked(opposite(system.valid));
+}
+
+/* frames of some atoms at equal distances, those for training, `most` at most */
+
+void add_frames(const FlowSystem &system, const std::vector<int> &atoms, std::size_t most,
+                std::vector<double> &x)
+{
+  const auto which = training_frames(system);
+  const std::size_t step = 1 + which.size() / std::max<std::size_t>(most, 1);
+  for (std::size_t i = 0; i < which.size(); i += step)
+    for (const int a : atoms) {
+      const double *from = system.x + 3 * (which[i] * system.topology.natoms + a);
+      x.insert(x.end(), from, from + 3);
     }
-  std::vector<Piece> pieces;
-  for (int k = 0; k < (int) fragments.kinds.size(); k++) {
-    std::vector<const FlowSpec::Fragment *> of_kind;
-    for (const auto &f : spec.fragments)
-      if (f.kind == k) of_kind.push_back(&f);
-    const auto first = std::find_if(fragments.fragments.begin(), fragments.fragments.end(),
-                                    [&](const Fragments::Fragment &f) { return f.kind == k; });
-    const Topology local = Fragments::local(topology, *first);
-    Mapping mapping;
-    mapping.molecule = fragments.kinds[k].name;
-    const int own = fragments.kinds[k].natoms;
-    for (int e = 0; e < fragments.kinds[k].nenvironment; e++)
-      mapping.beads.push_back({"P" + std::to_string(e + 1), {own + e}, {1.0}});
-    try {
-      pieces.push_back(prepare_piece(local, mapping, design,
-                                     kind_frames(of_kind, topology.natoms, x, train)));
-    } catch (const std::exception &err) {
-      throw std::runtime_error("fragment " + mapping.molecule + ": " + err.what());
+}
+
+std::vector<int> all_atoms(const Topology &topology)
+{
+  std::vector<int> all(topology.natoms);
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+Kind new_kind(const Topology &topology, const Fragments &parts, int number)
+{
+  const auto &k = parts.kinds[number];
+  const auto first = std::find_if(parts.fragments.begin(), parts.fragments.end(),
+                                  [&](const auto &f) { return f.kind == number; });
+  Kind kind{k.name, k.signature, Fragments::local(topology, *first), {}, {}, {}};
+  kind.mapping.molecule = k.name;
+  for (int e = 0; e < k.nenvironment; e++)
+    kind.mapping.beads.push_back({"P" + std::to_string(e + 1), {k.natoms + e}, {1.0}});
+  return kind;
+}
+
+/* ----------------------------------------------------------------------
+   which frames the pieces of a flow can all have drawn
+------------------------------------------------------------------------- */
+
+void mark_frames(const FlowSystem &system, const std::vector<Piece> &kinds, FlowData &data)
+{
+  std::vector<char> covered(system.n, 1);
+  for (const auto &piece : flow_pieces(data.spec)) {
+    const FlowSpec &flow = piece_flow(data.spec, piece.kind);
+    Coverage covers(flow, kinds[piece.kind].classes);
+    std::vector<double> local(piece.stride());
+    for (int64_t i = 0; i < system.n; i++) {
+      piece.take(system.x + 3 * i * system.topology.natoms, local.data());
+      if (!covers(local.data())) covered[i] = 0;
     }
-    pieces.back().spec.signature = fragments.kinds[k].signature;
+    covers.tell(system.n, data.spec.composed() ? "fragment " + flow.molecule + ": " : "",
+                data.notes);
   }
-  return pieces;
+  data.train = data.valid = covered;
+  for (int64_t i = 0; i < system.n; i++) (system.valid[i] ? data.train : data.valid)[i] = 0;
+  data.spec.range =
+      feature_range(data.spec, system.x, marked(data.train), marked(data.valid));
 }
 
 }    // namespace
@@ -300,57 +343,104 @@ FeatureRange feature_range(const FlowSpec &spec, const double *x, const std::vec
 
 /* ---------------------------------------------------------------------- */
 
-FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const FlowDesign &design,
-                      int64_t n, const double *x, const std::vector<char> &valid,
-                      const Fragments *fragments)
+FlowData prepare_flow(const FlowSystem &system, const FlowDesign &design)
 {
+  std::vector<double> x;
+  add_frames(system, all_atoms(system.topology), STATISTICS, x);
+  const std::vector<Piece> piece = {prepare_piece(system.topology, system.mapping, design, x)};
   FlowData out;
-  FlowSpec &spec = out.spec;
-  if ((int64_t) valid.size() != n)
-    throw std::runtime_error("flow training: marks of the validation frames, expected " +
-                             std::to_string(n) + ", got " + std::to_string(valid.size()));
-  const auto train = marked(opposite(valid));
-  std::vector<int64_t> some;
-  for (std::size_t i = 0; i < train.size(); i += 1 + train.size() / STATISTICS)
-    some.push_back(train[i]);
-  std::vector<int> all(topology.natoms);
-  std::iota(all.begin(), all.end(), 0);
-  const FlowSpec::Fragment whole{0, 0, all};
-  const auto frames = kind_frames({&whole}, topology.natoms, x, some);
+  out.spec = piece[0].spec;
+  out.notes.push_back(sizes(out.spec));
+  mark_frames(system, piece, out);
+  return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<FlowData> prepare_flows(const std::vector<FlowSystem> &systems,
+                                    const std::vector<Fragments> &fragments,
+                                    const FlowDesign &design)
+{
+  std::vector<FlowData> out(systems.size());
+  std::vector<Kind> kinds;
+  for (std::size_t s = 0; s < systems.size(); s++) {
+    std::vector<int> number;
+    for (std::size_t k = 0; k < fragments[s].kinds.size(); k++) {
+      const auto known = std::find_if(kinds.begin(), kinds.end(), [&](const Kind &kind) {
+        return kind.signature == fragments[s].kinds[k].signature;
+      });
+      number.push_back((int) (known - kinds.begin()));
+      if (known == kinds.end())
+        kinds.push_back(new_kind(systems[s].topology, fragments[s], (int) k));
+    }
+    FlowSpec &spec = out[s].spec;
+    static_cast<MoleculeSpec &>(spec) = describe_molecule(systems[s].topology, systems[s].mapping);
+    spec.fragments = by_stage(fragments[s], number);
+    for (std::size_t f = 0; f < spec.fragments.size(); f++)
+      kinds[spec.fragments[f].kind].places.push_back({(int) s, (int) f});
+  }
 
   std::vector<Piece> pieces;
-  if (fragments) {
-    static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
-    pieces = prepare_kinds(spec, topology, *fragments, design, x, train);
-    bead_features(spec, mapping.bead_bonds(topology), frames);
-    for (const auto &p : pieces) {
-      spec.kinds.push_back(p.spec);
-      int64_t copies = 0;
-      for (const auto &f : spec.fragments) copies += f.kind == (int) spec.kinds.size() - 1;
-      out.notes.push_back(std::to_string(copies) + " fragments " + p.spec.molecule + ", " +
-                          sizes(p.spec));
+  for (auto &kind : kinds) {
+    for (const auto &place : kind.places)
+      add_frames(systems[place[0]], out[place[0]].spec.fragments[place[1]].points,
+                 STATISTICS / kind.places.size(), kind.x);
+    try {
+      pieces.push_back(prepare_piece(kind.topology, kind.mapping, design, kind.x));
+    } catch (const std::exception &err) {
+      throw std::runtime_error("fragment " + kind.name + ": " + err.what());
     }
-  } else {
-    pieces.push_back(prepare_piece(topology, mapping, design, frames));
-    spec = pieces[0].spec;
-    out.notes.push_back(sizes(spec));
+    pieces.back().spec.signature = kind.signature;
+    kind.x = {};
+    out[0].notes.push_back(std::to_string(kind.places.size()) + " fragments " + kind.name + ", " +
+                           sizes(pieces.back().spec));
   }
-
-  std::vector<char> covered(n, 1);
-  for (const auto &piece : flow_pieces(spec)) {
-    const FlowSpec &flow = piece_flow(spec, piece.kind);
-    Coverage covers(flow, pieces[piece.kind].classes);
-    std::vector<double> local(piece.stride());
-    for (int64_t i = 0; i < n; i++) {
-      piece.take(x + 3 * i * topology.natoms, local.data());
-      if (!covers(local.data())) covered[i] = 0;
-    }
-    covers.tell(n, spec.composed() ? "fragment " + flow.molecule + ": " : "", out.notes);
+  for (std::size_t s = 0; s < systems.size(); s++) {
+    for (const auto &p : pieces) out[s].spec.kinds.push_back(p.spec);
+    std::vector<double> x;
+    add_frames(systems[s], all_atoms(systems[s].topology), STATISTICS, x);
+    bead_features(out[s].spec, systems[s].mapping.bead_bonds(systems[s].topology), x);
+    mark_frames(systems[s], pieces, out[s]);
   }
-  out.train = out.valid = covered;
-  for (int64_t i = 0; i < n; i++) (valid[i] ? out.train : out.valid)[i] = 0;
-  spec.range = feature_range(spec, x, marked(out.train), marked(out.valid));
   return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
+FlowSpec assemble_flow(const Topology &topology, const Mapping &mapping, const Fragments &fragments,
+                       const std::vector<FlowSpec> &models)
+{
+  FlowSpec spec;
+  static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
+  std::vector<int> number;
+  std::string missing;
+  for (const auto &kind : fragments.kinds) {
+    const FlowSpec *found = nullptr;
+    for (const auto &m : models)
+      for (const auto &k : m.kinds)
+        if (!found && k.signature == kind.signature) found = &k;
+    number.push_back((int) spec.kinds.size());
+    if (found)
+      spec.kinds.push_back(*found);
+    else
+      missing += "\n  " + kind.name + ": " + kind.signature;
+  }
+  if (!missing.empty())
+    throw std::runtime_error("no model has these kinds of fragments, expected models trained on "
+                             "molecules that contain them:" +
+                             missing);
+  for (const auto &m : models)
+    if (m.units != models[0].units || m.temperature != models[0].temperature)
+      throw std::runtime_error("the models have different units or temperatures (" +
+                               models[0].units + ", " + std::to_string(models[0].temperature) +
+                               " and " + m.units + ", " + std::to_string(m.temperature) + ")");
+  spec.units = models[0].units;
+  spec.temperature = models[0].temperature;
+  spec.fragments = by_stage(fragments, number);
+  spec.features = derive_features(spec.nbeads(), mapping.bead_bonds(topology));
+  spec.feature_mean.assign(spec.nf(), 0.0);
+  spec.feature_std.assign(spec.nf(), 1.0);
+  return spec;
 }
 
 }    // namespace BACKMAP_NS

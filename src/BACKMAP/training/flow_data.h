@@ -35,14 +35,32 @@ struct FlowData {
   std::vector<std::string> notes;    // for people: rotors, outliers left out, ...
 };
 
-/** x [n][natoms*3]; valid[i] != 0 marks the frames held back for validation; all statistics come from
-    the others. With fragments the flow is composed of them, otherwise of one piece. Frames whose narrow torsions
-    lie outside the common branch (a cis peptide bond, say) are left out and counted in notes. Throws
+/** A molecule and its frames x [n][natoms][3]; valid[i] != 0 marks those held back for validation. */
+struct FlowSystem {
+  const Topology &topology;
+  const Mapping &mapping;
+  int64_t n;
+  const double *x;
+  const std::vector<char> &valid;
+};
+
+/** A flow of one piece. All statistics come from frames that are not held back. Frames whose narrow torsions lie
+    outside the common branch (a cis peptide bond, say) are left out and counted in notes. Throws
     std::runtime_error if the molecule or the frames do not allow a flow: fewer than three beads, bonds of constant
     length, mirror images mixed. */
-FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const FlowDesign &design,
-                      int64_t n, const double *x, const std::vector<char> &valid,
-                      const Fragments *fragments = nullptr);
+FlowData prepare_flow(const FlowSystem &system, const FlowDesign &design);
+
+/** Flows composed of fragments, one for each molecule; all have the same kinds, in the same order, whose
+    statistics come from the frames of all molecules. */
+std::vector<FlowData> prepare_flows(const std::vector<FlowSystem> &systems,
+                                    const std::vector<Fragments> &fragments,
+                                    const FlowDesign &design);
+
+/** A flow for a molecule out of kinds of others, by their signatures. Its features have mean 0 and deviation 1 and
+    no range. Throws std::runtime_error that names the kinds that are missing, or units and temperatures that
+    differ. */
+FlowSpec assemble_flow(const Topology &topology, const Mapping &mapping, const Fragments &fragments,
+                       const std::vector<FlowSpec> &models);
 
 /** What the features of the beads are like in these frames. */
 FeatureRange feature_range(const FlowSpec &spec, const double *x, const std::vector<int64_t> &train,

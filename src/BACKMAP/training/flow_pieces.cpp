@@ -59,4 +59,11 @@ FlowSpec &piece_flow(FlowSpec &spec, int kind)
   return spec.composed() ? spec.kinds[kind] : spec;
 }
 
+void set_conditions(FlowSpec &spec, double temperature, const std::string &units)
+{
+  spec.temperature = temperature;
+  spec.units = units;
+  for (auto &kind : spec.kinds) set_conditions(kind, temperature, units);
+}
+
 }    // namespace BACKMAP_NS

@@ -13,6 +13,7 @@
 #include "flow/flow_spec.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -34,6 +35,9 @@ std::vector<FlowPiece> flow_pieces(const FlowSpec &spec);
 int flow_kinds(const FlowSpec &spec);
 const FlowSpec &piece_flow(const FlowSpec &spec, int kind);
 FlowSpec &piece_flow(FlowSpec &spec, int kind);
+
+/** Temperature and units of a flow and its kinds. */
+void set_conditions(FlowSpec &spec, double temperature, const std::string &units);
 
 }    // namespace BACKMAP_NS
 

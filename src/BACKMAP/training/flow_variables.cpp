@@ -13,6 +13,22 @@ namespace BACKMAP_NS {
 
 /* ---------------------------------------------------------------------- */
 
+void append(FlowSet &to, const FlowSet &from)
+{
+  to.resize(from.size());
+  for (std::size_t k = 0; k < from.size(); k++) {
+    FlowFrames &a = to[k];
+    const FlowFrames &b = from[k];
+    for (const auto field : {&FlowFrames::l, &FlowFrames::c, &FlowFrames::f, &FlowFrames::geometry,
+                             &FlowFrames::weight, &FlowFrames::share, &FlowFrames::logq})
+      (a.*field).insert((a.*field).end(), (b.*field).begin(), (b.*field).end());
+    a.n += b.n;
+    if (b.n) a.constant = b.constant;
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
 FlowSpec raw_variables(const FlowSpec &spec)
 {
   FlowSpec plain;

@@ -34,6 +34,9 @@ struct FlowFrames {
 /** For each kind of a flow (see training/flow_pieces.h) the rows of all pieces of this kind. */
 using FlowSet = std::vector<FlowFrames>;
 
+/** Adds the rows of another molecule with the same kinds. */
+void append(FlowSet &to, const FlowSet &from);
+
 /** The molecule and the Z-matrix of a flow with all internal coordinates as they are, in the order of their slots: no
     rotors, nothing circular. */
 FlowSpec raw_variables(const FlowSpec &spec);

@@ -65,13 +65,14 @@ struct FrameRefresh::Step {
   const FrameRefresh &refresh;
   const FlowPiece &piece;
   const int number, epoch;
+  const Rows what;
   FlowRows rows;
   FlowFrames &out;
   std::size_t moved = 0;
   double ess = 0.0;
 
-  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, FlowFrames &o) :
-      refresh(r), piece(p), number(k), epoch(e), rows(flow), out(o)
+  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, Rows w, FlowFrames &o) :
+      refresh(r), piece(p), number(k), epoch(e), what(w), rows(flow), out(o)
   {
   }
 
@@ -98,10 +99,11 @@ struct FrameRefresh::Step {
     const double all = log_sum_exp(logw.data(), m + 1);
     piece.take(x, local.data());
     rows.set_beads(local.data());
-    for (int j = 0; j < m; j++)
-      if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
-    add(local.data(), std::exp(logw[m] - all), 0.0, own);
-
+    if (what == Rows::Structures) {
+      for (int j = 0; j < m; j++)
+        if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
+      add(local.data(), std::exp(logw[m] - all), 0.0, own);
+    }
     const auto bits = random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
     double left = random_uniform(bits.v[0]);
     for (int j = 0; j < m; j++) {
@@ -110,8 +112,11 @@ struct FrameRefresh::Step {
       piece.give(y + j * stride, x);
       u = energies[j];
       moved++;
-      return;
+      break;
     }
+    if (what == Rows::Structures) return;
+    piece.take(x, local.data());
+    rows.add(local.data(), out);
   }
 
   std::size_t natoms3 = 0;
@@ -145,7 +150,7 @@ FrameRefresh::FrameRefresh(double temperature, EnergyFunction e, const Options &
 /* ---------------------------------------------------------------------- */
 
 FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which,
-                                 int epoch, std::vector<double> &x)
+                                 int epoch, Rows rows, std::vector<double> &x)
 {
   const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
   const auto pieces = flow_pieces(flow);
@@ -170,7 +175,7 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
         drawing.push_back(std::async(std::launch::async, propose, std::cref(kind),
                                      std::cref(options), (int) k, epoch, std::min(part, n - at),
                                      id + at, &local[at * stride]));
-      Step step(*this, kind, piece, (int) k, epoch, out[piece.kind]);
+      Step step(*this, kind, piece, (int) k, epoch, rows, out[piece.kind]);
       step.natoms3 = natoms3;
       for (std::size_t i = 0; i < n; i += part) {
         const Proposals p = drawing[i / part].get();

@@ -41,10 +41,14 @@ class FrameRefresh {
   /** kt in units of the model. */
   FrameRefresh(double kt, EnergyFunction energy, const Options &options);
 
-  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). Returned
-      are all structures that were looked at as training data, see FlowFrames. */
+  /** What a step gives as training data: the new frames, or all structures that were looked at with their
+      weights (see FlowFrames). Structures have (1 - ess)/ess times the noise of as many frames: they are
+      better where the flow is good. */
+  enum class Rows { Frames, Structures };
+
+  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). */
   FlowSet operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
-                     std::vector<double> &x);
+                     Rows rows, std::vector<double> &x);
 
   /** Of the last step: share of the pieces that have new atoms. */
   double moved() const { return moved_; }
