@@ -13,10 +13,10 @@
 #include "flow/flow.h"
 #include "flow/flow_test_support.h"
 #include "molecule/molecule_builder.h"
-#include "train_test_support.h"
 #include "training/flow_data.h"
 #include "training/flow_pieces.h"
 #include "training/frame_pool.h"
+#include "training/train_test_support.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -11,10 +11,10 @@
 
 #include "flow/flow.h"
 #include "flow/flow_test_support.h"
-#include "train_test_support.h"
 #include "training/flow_data.h"
 #include "training/flow_quality.h"
 #include "training/refresh.h"
+#include "training/train_test_support.h"
 
 #include "gtest/gtest.h"
 

@@ -11,9 +11,9 @@
 #include "libtorch/flow_trainer.h"
 #include "libtorch/spline.h"
 
-#include "train_test_support.h"
 #include "training/cgnet_data.h"
 #include "training/flow_data.h"
+#include "training/train_test_support.h"
 
 #include "gtest/gtest.h"
 
