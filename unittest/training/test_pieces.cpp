@@ -396,6 +396,6 @@ TEST(FlowTrainer, weights_are_numbers_of_frames)
     mine.batch = (int) rows[0].n;
     return FlowTrainer(net_shapes(d.spec), mine, rows, valid).epoch().train;
   };
-  EXPECT_NEAR(loss(weighted), loss(half), 1e-4 * std::fabs(loss(half)));
-  EXPECT_GT(std::fabs(loss(once) - loss(half)), 1e-3 * std::fabs(loss(half)));
+  EXPECT_NEAR(loss(weighted), loss(half), 5e-5 * std::fabs(loss(half)));
+  EXPECT_GT(std::fabs(loss(once) - loss(half)), 5e-4 * std::fabs(loss(half)));
 }

@@ -256,7 +256,7 @@ TEST(Refresh, wrong_weights_are_seen)
       return small.wells(x) - KT * logq;
     };
     auto forgotten = small.frames(2000, 77), cold = forgotten;
-    FrameRefresh wrong(KT, forgets, options(8, 11)), colder(0.7 * KT, small.wells, options(8, 11));
+    FrameRefresh wrong(KT, forgets, options(8, 11)), colder(0.5 * KT, small.wells, options(8, 11));
     for (int epoch = 1; epoch <= 5; epoch++) {
       wrong(flow, numbers(2000), epoch, forgotten);
       colder(flow, numbers(2000), epoch, cold);
@@ -338,7 +338,7 @@ TEST(Refresh, a_well_that_the_flow_misses)
   const int n = 1500;
   for (const bool parts : {false, true}) {
     const FlowSpec flow =
-        two.small.trained(two.frames(1000, 0.02, 5), two.frames(200, 0.02, 6), parts, 3, 5);
+        two.small.trained(two.frames(1000, 0.05, 5), two.frames(200, 0.05, 6), parts, 4, 5);
     // what the flow draws: the proposals if all weights are equal
     auto drawn = two.frames(n, 0.0, 7);
     const auto density = Flow::create(flow, Flow::Precision::Single, "serial");
