@@ -87,9 +87,10 @@ class Coverage {
     return false;
   }
 
-  /* atoms of the piece by their numbers in the molecule, where the piece is not the molecule */
+  /* atoms by their numbers in the molecule, of which the piece has these points */
 
-  void tell(int64_t n, const std::string &name, std::vector<std::string> &notes) const
+  void tell(int64_t n, const std::string &name, const std::vector<int> &points,
+            std::vector<std::string> &notes) const
   {
     for (const auto &bad : left_out) {
       if (bad.first < 0) {
@@ -98,7 +99,8 @@ class Coverage {
       }
       const auto &r = spec.zmatrix[bad.first];
       std::string atoms;
-      for (const int a : r) atoms += " " + std::to_string(a + 1);
+      for (const int a : r)
+        atoms += " " + std::to_string((a < (int) points.size() ? points[a] : a) + 1);
       notes.push_back(name + std::to_string(bad.second) + " of " + std::to_string(n) +
                       " frames left out: torsion" + atoms +
                       " in another branch (the flow covers the common one)");
@@ -202,7 +204,7 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
     if (covers(&x[i])) covered.insert(covered.end(), x.begin() + i, x.begin() + i + m);
   if (covered.size() < 100 * m) {
     std::vector<std::string> why;
-    covers.tell((int64_t)(x.size() / m), "", why);
+    covers.tell((int64_t)(x.size() / m), "", {}, why);
     std::string text = "flow training: " + std::to_string(covered.size() / m) +
         " frames that the flow can draw, expected at least 100";
     for (const auto &w : why) text += "; " + w;
@@ -312,7 +314,7 @@ void mark_frames(const FlowSystem &system, const std::vector<Piece> &kinds, Flow
       if (!covers(local.data())) covered[i] = 0;
     }
     covers.tell(system.n, data.spec.composed() ? "fragment " + flow.molecule + ": " : "",
-                data.notes);
+                piece.points, data.notes);
   }
   data.train = data.valid = covered;
   for (int64_t i = 0; i < system.n; i++) (system.valid[i] ? data.train : data.valid)[i] = 0;
