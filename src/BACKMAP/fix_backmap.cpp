@@ -339,6 +339,13 @@ void FixBackmap::post_run()
                    "{:.4f} (M = {}), k-hat {:.3f}\n",
                    what, statistics[0], statistics[1], statistics[1] / seconds, statistics[2],
                    statistics[3], statistics[5], given.sampler.samples, statistics[7]);
+  if (comm->me == 0 && starts.frames() > 0) {
+    utils::logmesg(lmp, "{}: annealed in {} steps; conditional ESS of the flow alone {:.4f}\n",
+                   what, sampler->schedule().steps(), starts.conditional_ess());
+    for (const auto &d : diagnose_annealing(starts.conditional_ess(), weights.conditional_ess(),
+                                            sampler->energies_per_sample(), given.sampler.samples))
+      utils::logmesg(lmp, "{}: {}\n", what, d.text);
+  }
 }
 
 /* ----------------------------------------------------------------------
@@ -747,17 +754,20 @@ double FixBackmap::observables_hash() const
 }
 
 /* ----------------------------------------------------------------------
-   log-weights, sums and the constant of the histogram weights
+   log-weights, sums, the constant of the histogram weights and the schedule of annealing
 ------------------------------------------------------------------------- */
 
 void FixBackmap::write_restart(FILE *fp)
 {
   evaluate();
   if (comm->me != 0) return;
-  std::vector<double> list{constant_set ? 1.0 : 0.0, constant, static_cast<double>(row), seconds,
-                           observables_hash()};
+  const auto &schedule = sampler->schedule();
+  std::vector<double> list{(constant_set ? 1.0 : 0.0) + 2.0 * schedule.steps(), constant,
+                           static_cast<double>(row), seconds, observables_hash()};
   const auto state = weights.pack();
   list.insert(list.end(), state.begin(), state.end());
+  list.insert(list.end(), schedule.lambda.begin(), schedule.lambda.end());
+  list.insert(list.end(), schedule.step.begin(), schedule.step.end());
   if (list.size() * sizeof(double) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     backmap_error_one(lmp, "{}: too many samples for a restart file, got {}", what,
                       weights.samples());
@@ -774,7 +784,8 @@ void FixBackmap::restart(char *buf)
 {
   double head[10];
   memcpy(head, buf, sizeof(head));
-  restored.resize(5 + WeightSet::packed_size(head + 5));
+  const auto steps = static_cast<std::size_t>(head[0] / 2.0);
+  restored.resize(5 + WeightSet::packed_size(head + 5) + 2 * steps);
   memcpy(restored.data(), buf, restored.size() * sizeof(double));
 }
 
@@ -785,12 +796,18 @@ void FixBackmap::adopt_restart()
   if (restored.empty()) return;
   if (restored[4] != observables_hash())
     backmap_error(lmp, "{}: samples and observables differ from those of the restart file", what);
-  constant_set = restored[0] != 0.0;
+  const auto steps = static_cast<std::ptrdiff_t>(restored[0] / 2.0);
+  const auto end = restored.end() - 2 * steps;
+  if (!sampler->adopt_schedule({{end, end + steps}, {end + steps, restored.end()}},
+                               restored[2] > 0.0))
+    backmap_error(lmp, "{}: anneal, expected the {} steps of the restart file with their schedule",
+                  what, steps);
+  constant_set = restored[0] > 2.0 * static_cast<double>(steps);
   constant = restored[1];
   row = static_cast<std::int64_t>(restored[2]);
   if (row > 0) start_step = MAXBIGINT;    // the run has started elsewhere
   seconds = seconds_written = restored[3];
-  if (comm->me == 0) weights.unpack({restored.begin() + 5, restored.end()});
+  if (comm->me == 0) weights.unpack({restored.begin() + 5, end});
   restored.clear();
   statistics_valid = means_valid = false;
 }

@@ -370,9 +370,7 @@ TEST_P(FlowBackends, PointsOfTheBaseAreMapped)
 
   again.sample(*flow, 18);
   for (std::size_t i = 0; i < all.logq.size(); i++)
-    if (std::isfinite(all.logq[i])) {
-      EXPECT_NEAR(again.logq[i], all.logq[i], 1.0e-9) << i;
-    }
+    if (std::isfinite(all.logq[i])) { EXPECT_NEAR(again.logq[i], all.logq[i], 1.0e-9) << i; }
   EXPECT_FALSE(same_bits(again.x.data(), all.x.data(), all.x.size()));
 
   // a sample alone, and a point of our own whose density is the density

@@ -53,10 +53,14 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
 {
   const auto flow = write_model("ala2.flow", ala2_flow());
   const auto fine = shared_name(write_file("fine.in", ala2_script()));
-  std::string reference[2];
+  const struct {
+    int molecules, steps;    // of annealing
+  } cases[] = {{1, 0}, {3, 0}, {3, 3}};
+  std::string reference[3];
   for (int n : {1, 2, 4}) {
     const MPI_Comm comm = first_ranks(n);
-    for (int molecules : {1, 3}) {
+    for (int i = 0; i < 3; i++) {
+      const int molecules = cases[i].molecules, steps = cases[i].steps;
       const auto dump =
           shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
       const auto table = shared_name(scratch_file("table"));
@@ -64,18 +68,19 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
       if (comm != MPI_COMM_NULL) {
         {
           PlainLammps lmp("", comm);
-          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) +
-                       "fix bm all backmap 10 " + flow + " " + fine +
-                       " samples 5 temp 300 batch 4 observables v_phi c_rg table " + table +
-                       "\nrerun " + dump + " dump x y z box no");
+          lmp.commands(
+              "processors * 1 1\n" + ala2_coarse_script(molecules) + "fix bm all backmap 10 " +
+              flow + " " + fine + " samples 5 temp 300 batch 4 observables v_phi c_rg anneal " +
+              std::to_string(steps) + " table " + table + "\nrerun " + dump + " dump x y z box no");
         }
         if (world_rank() == 0) text = read_file(table);
       }
       if (world_rank() == 0) {
         text.resize(std::min(text.size(), text.find("# seconds")));
-        std::string &expected = reference[molecules / 2];
+        std::string &expected = reference[i];
         if (n == 1) expected = text;
-        EXPECT_EQ(text, expected) << n << " ranks, " << molecules << " molecules";
+        EXPECT_EQ(text, expected) << n << " ranks, " << molecules << " molecules, " << steps;
+        EXPECT_EQ(text.find("# anneal 3 ") != std::string::npos, steps == 3);
         EXPECT_EQ(SampleTable::parse(text, table).rows.size(), 45u * molecules);
       }
       MPI_Barrier(MPI_COMM_WORLD);

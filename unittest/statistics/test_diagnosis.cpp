@@ -251,6 +251,23 @@ TEST(Diagnosis, missed_mode)
   }
 }
 
+// per energy; a bad flow measured with few samples looks too good, and is not called cheaper for that
+TEST(Diagnosis, anneal)
+{
+  const auto said = [](double alone, double annealed, int energies, int m) {
+    const auto d = diagnose_annealing(alone, annealed, energies, m);
+    return d.empty() ? std::string() : d[0].text;
+  };
+  EXPECT_NE(said(0.5, 0.9, 5, 500).find("does not pay"), std::string::npos);
+  EXPECT_NE(said(0.01, 0.3, 17, 10000).find("annealing pays: 0.0176 "), std::string::npos);
+  EXPECT_EQ(said(0.007, 0.05, 17, 500), "") << "3.5 effective samples: an upper bound";
+  EXPECT_NE(said(0.007, 0.5, 17, 500).find("at most 0.007"), std::string::npos);
+  EXPECT_EQ(said(0.02, 0.02, 1, 500), "");
+  EXPECT_NE(said(0.007, 0.007, 1, 500).find("upper bound): annealing may"), std::string::npos);
+  EXPECT_EQ(said(std::nan(""), std::nan(""), 5, 16), "");
+  EXPECT_EQ(said(1.0 / 16.0, 1.0 / 16.0, 1, 16), "") << "too few samples to tell";
+}
+
 /* ----------------------------------------------------------------------
    range of the training data: two modes with a gap between them
 ------------------------------------------------------------------------- */

@@ -87,6 +87,21 @@ TEST(SampleTable, AppendedTablesAreOne)
   refused(text(example()) + text(other), "observables differs");
 }
 
+// the line may come in the header or, once a pilot has found it, before the first row
+TEST(SampleTable, ScheduleOfAnnealing)
+{
+  SampleTable annealed = example();
+  annealed.provenance.anneal = "1 0.5 0.25";
+  const std::string header = example().header() + annealed.anneal_line();
+  EXPECT_EQ(SampleTable::parse(text(annealed), "file.txt").provenance.anneal, "1 0.5 0.25");
+  EXPECT_EQ(SampleTable::parse(header, "file.txt").provenance.anneal, "1 0.5 0.25");
+  EXPECT_EQ(example().anneal_line(), "");
+  SampleTable other = annealed;
+  other.provenance.anneal = "1 0.5 0.26";
+  for (const auto &t : {other, example()})
+    refused(text(annealed) + text(t), "annealing (steps, then lambda and size of moves of each)");
+}
+
 TEST(SampleTable, EmptyIsAllowedBrokenIsNot)
 {
   EXPECT_EQ(SampleTable::parse(example().header(), "file.txt").weights().frames(), 0u);

@@ -26,7 +26,7 @@ constexpr double INDEPENDENT = 0.1;
 
 // the pilot: distance of its own levels; how many at most; moves at each; acceptance that they are led to
 constexpr double LEVEL = 0.4;
-constexpr int MAX_LEVELS = 100, ROUNDS = 5;
+constexpr int MAX_LEVELS = 50, ROUNDS = 5;
 constexpr double ACCEPTANCE = 0.55, GAIN = 2.0, SMALLEST_STEP = 1.0e-4;
 
 double wrap(double angle)

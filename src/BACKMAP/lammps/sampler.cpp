@@ -231,7 +231,10 @@ BackmapSampler::Probe BackmapSampler::probe()
 void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_x,
                               SampleBatch &batch)
 {
-  find_schedule(frames);
+  // the frames of one step, so that it does not matter how many were collected
+  find_schedule({frames.begin(), std::find_if(frames.begin(), frames.end(), [&](const auto &f) {
+                   return f.step != frames[0].step;
+                 })});
   const std::int64_t total = static_cast<std::int64_t>(frames.size()) * options_.samples;
   const Portion mine{frames, options_.samples, options_.stream, total * comm->me / comm->nprocs,
                      total * (comm->me + 1) / comm->nprocs};

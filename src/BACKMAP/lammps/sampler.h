@@ -82,7 +82,8 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   /// How samples are annealed: as the file says, as was set, or as a pilot on some of these frames finds; evaluate() asks
   /// for one on its first frames if there is none yet. Fixed from then on, the same on all ranks and any number of them.
   const AnnealingSchedule &schedule() const { return schedule_; }
-  void set_schedule(const AnnealingSchedule &schedule) { schedule_ = schedule; }
+  /// That of a restart file, of which samples were drawn or not; false if it is not what the keyword says.
+  bool adopt_schedule(const AnnealingSchedule &restored, bool samples);
   std::string schedule_text() const { return schedule_.steps() ? schedule_.text() : ""; }
   void find_schedule(const std::vector<CoarseFrame> &frames);
   /// All-atom energies of one sample.

@@ -45,6 +45,70 @@ std::uint64_t stream_of(const std::string &purpose, std::uint64_t stream)
 
 const char *const KEY = "# anneal ";
 
+/// Points of rank 0, evaluated by all ranks: rank 0 uses it as a target until end(), the others serve() that long.
+class SharedTarget : public AnnealingTarget {
+ public:
+  struct Failed {};       // thrown on rank 0: some rank has trouble
+  std::string trouble;    // of this rank
+
+  /// mine: what evaluates points first..last-1 of all
+  SharedTarget(MPI_Comm world, std::int64_t first, std::int64_t last, std::size_t nlatent,
+               const std::string &what, AnnealingTarget &mine) :
+      world_(world),
+      first_(first), last_(last), nu_(static_cast<std::ptrdiff_t>(nlatent)), what_(what),
+      mine_(mine)
+  {
+  }
+
+  void evaluate(const std::vector<char> &wanted, const std::vector<double> &latent,
+                std::vector<double> &logw) override
+  {
+    go(true);
+    std::vector<char> w(wanted);
+    std::vector<double> l(latent);
+    if (!part(w, l, logw)) throw Failed();
+  }
+
+  void end() { go(false); }
+
+  void serve(int total)
+  {
+    std::vector<char> wanted(total);
+    std::vector<double> latent(total * nu_), logw;
+    while (go(false) && part(wanted, latent, logw))
+      ;
+  }
+
+ private:
+  MPI_Comm world_;
+  const std::ptrdiff_t first_, last_, nu_;
+  const std::string what_;
+  AnnealingTarget &mine_;
+
+  bool go(bool more) const
+  {
+    int flag = more ? 1 : 0;
+    MPI_Bcast(&flag, 1, MPI_INT, 0, world_);
+    return flag != 0;
+  }
+
+  /// Arrays of rank 0 on every rank, results of every rank on rank 0; false if any rank has failed.
+  bool part(std::vector<char> &wanted, std::vector<double> &latent, std::vector<double> &logw)
+  {
+    MPI_Bcast(wanted.data(), static_cast<int>(wanted.size()), MPI_CHAR, 0, world_);
+    MPI_Bcast(latent.data(), static_cast<int>(latent.size()), MPI_DOUBLE, 0, world_);
+    std::vector<double> result(last_ - first_);
+    trouble = backmap_attempt(what_, [&] {
+      mine_.evaluate({wanted.begin() + first_, wanted.begin() + last_},
+                     {latent.begin() + first_ * nu_, latent.begin() + last_ * nu_}, result);
+    });
+    int failed = trouble.empty() ? 0 : 1;
+    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, world_);
+    logw = backmap_gather(world_, result);
+    return failed == 0;
+  }
+};
+
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -82,6 +146,16 @@ void BackmapSampler::read_schedule()
                       "expected a number of steps, or a file with a line \"" + std::string(KEY) +
                       "...\" (a sample table, or schedule FILE of backmap_validate), got " + file);
                 }));
+}
+
+/* ---------------------------------------------------------------------- */
+
+bool BackmapSampler::adopt_schedule(const AnnealingSchedule &restored, bool samples)
+{
+  if (restored.steps() == 0) return !options_.annealed() || !samples;
+  if (!options_.annealed()) return false;
+  if (options_.anneal_file.empty() && options_.anneal == restored.steps()) schedule_ = restored;
+  return schedule_.lambda == restored.lambda && schedule_.step == restored.step;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -193,58 +267,13 @@ void BackmapSampler::find_schedule(const std::vector<CoarseFrame> &frames)
   std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n);
   Structures structures(*this, mine, x.data(), logq.data(), u.data());
   AnnealingChains chains;
-  std::string trouble = backmap_attempt(options_.what, [&] { chains = structures.start(); });
-  backmap_agree(lmp, trouble);
+  backmap_agree(lmp, backmap_attempt(options_.what, [&] { chains = structures.start(); }));
 
-  struct Failed {};    // on some rank, which has the text
-  class Shared : public AnnealingTarget {
-   public:
-    Shared(MPI_Comm world, const Portion &mine, std::size_t nu, const std::string &what,
-           Structures &structures, std::string &trouble) :
-        world_(world),
-        first_(mine.first), n_(mine.size()), nu_(nu), what_(what), structures_(structures),
-        trouble_(trouble)
-    {
-    }
-    void evaluate(const std::vector<char> &wanted, const std::vector<double> &latent,
-                  std::vector<double> &logw) override
-    {
-      int go = 1;
-      MPI_Bcast(&go, 1, MPI_INT, 0, world_);
-      std::vector<char> all_wanted(wanted);
-      std::vector<double> all_latent(latent);
-      if (!part(all_wanted, all_latent, logw)) throw Failed();
-    }
-    /// Collective, with the arrays of all ranks at rank 0; false if any rank has failed.
-    bool part(std::vector<char> &wanted, std::vector<double> &latent, std::vector<double> &logw)
-    {
-      MPI_Bcast(wanted.data(), static_cast<int>(wanted.size()), MPI_CHAR, 0, world_);
-      MPI_Bcast(latent.data(), static_cast<int>(latent.size()), MPI_DOUBLE, 0, world_);
-      std::vector<double> result(n_);
-      trouble_ = backmap_attempt(what_, [&] {
-        structures_.evaluate({wanted.begin() + first_, wanted.begin() + first_ + n_},
-                             {latent.begin() + first_ * nu_, latent.begin() + (first_ + n_) * nu_},
-                             result);
-      });
-      int failed = trouble_.empty() ? 0 : 1;
-      MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, world_);
-      logw = backmap_gather(world_, result);
-      return failed == 0;
-    }
-
-   private:
-    MPI_Comm world_;
-    const std::size_t first_, n_, nu_;
-    const std::string what_;
-    Structures &structures_;
-    std::string &trouble_;
-  } shared(world, mine, nu, options_.what, structures, trouble);
-
+  SharedTarget shared(world, mine.first, mine.last, nu, options_.what, structures);
   chains.latent = backmap_gather(world, chains.latent);
   chains.logw = backmap_gather(world, chains.logw);
   Annealing::Pilot pilot;
-  std::vector<double> numbers(2 * static_cast<std::size_t>(options_.anneal));
-  int go = 0;
+  std::string trouble;
   if (comm->me == 0) {
     chains.names.clear();
     for (int i = 0; i < total; i++)
@@ -252,30 +281,18 @@ void BackmapSampler::find_schedule(const std::vector<CoarseFrame> &frames)
     const Annealing annealing(flow_->circular(), static_cast<std::uint64_t>(options_.seed),
                               stream_of("pilot annealing", options_.stream));
     try {
-      const std::string why = backmap_attempt(
+      trouble = backmap_attempt(
           options_.what, [&] { pilot = annealing.pilot(options_.anneal, groups, chains, shared); });
-      MPI_Bcast(&go, 1, MPI_INT, 0, world);
-      trouble = why;
-    } catch (const Failed &) {
+      shared.end();
+    } catch (const SharedTarget::Failed &) {
     }
-    for (int k = 0; k < pilot.schedule.steps(); k++) {
-      numbers[2 * k] = pilot.schedule.lambda[k];
-      numbers[2 * k + 1] = pilot.schedule.step[k];
-    }
-  } else {
-    std::vector<char> wanted(total);
-    std::vector<double> latent(total * nu), logw;
-    for (bool good = true; good;) {
-      MPI_Bcast(&go, 1, MPI_INT, 0, world);
-      if (!go) break;
-      good = shared.part(wanted, latent, logw);
-    }
-  }
-  backmap_agree(lmp, trouble);
-  MPI_Bcast(numbers.data(), static_cast<int>(numbers.size()), MPI_DOUBLE, 0, world);
-  for (int k = 0; k < options_.anneal; k++) {
-    schedule_.lambda.push_back(numbers[2 * k]);
-    schedule_.step.push_back(numbers[2 * k + 1]);
+  } else
+    shared.serve(total);
+  backmap_agree(lmp, shared.trouble.empty() ? trouble : shared.trouble);
+  schedule_ = pilot.schedule;
+  for (auto *list : {&schedule_.lambda, &schedule_.step}) {
+    list->resize(options_.anneal);
+    MPI_Bcast(list->data(), options_.anneal, MPI_DOUBLE, 0, world);
   }
   if (comm->me != 0) return;
   std::string text;

@@ -336,21 +336,23 @@ Diagnoses diagnose_flow(const std::vector<double> &logv, double conditional)
 
 Diagnoses diagnose_annealing(double alone, double annealed, int energies, int m)
 {
-  if (!(alone * m >= Limits::ANNEAL_SAMPLES)) return {};
-  if (energies > 1) {
-    const double cost = annealed / energies;
-    return {
-        {"anneal",
-         text("annealing %s: %.3g effective samples an energy, %.3g without (conditional ESS "
-              "%.3g and %.3g, M = %d; %d energies a sample)",
-              cost > alone ? "pays" : "does not pay", cost, alone, annealed, alone, m, energies)}};
-  }
-  if (alone < Limits::ANNEAL_ESS)
+  const bool known = alone * m >= Limits::ANNEAL_SAMPLES;
+  if (energies == 1) {
+    if (!(alone < Limits::ANNEAL_ESS) || m < Limits::ANNEAL_SAMPLES / Limits::ANNEAL_ESS / 2.0)
+      return {};
     return {{"anneal",
-             text("conditional ESS %.3g (M = %d): annealing may give more effective samples an "
+             text("conditional ESS %.3g (M = %d%s): annealing may give more effective samples an "
                   "energy (keyword anneal K)",
-                  alone, m)}};
-  return {};
+                  alone, m, known ? "" : ", which is an upper bound")}};
+  }
+  const bool pays = annealed / energies > alone;
+  if (!pays && !known) return {};
+  return {{"anneal",
+           text("annealing %s: %.3g effective samples an energy, %s%.3g without (conditional ESS "
+                "%.3g with %d energies a sample, and %.3g; M = %d)%s",
+                pays ? "pays" : "does not pay", annealed / energies, known ? "" : "at most ", alone,
+                annealed, energies, alone, m,
+                pays ? "" : ". Remedy: more samples instead, or a better flow")}};
 }
 
 }    // namespace BACKMAP_NS

@@ -53,9 +53,10 @@ struct DiagnosisLimits {
   /// far below the conditional ESS, which does not see the mode; a flow without such a gap has about the conditional ESS.
   static constexpr double FORWARD_ESS = 0.3;
   /// Held-out frames whose density under the flow is less than a hundredth of the true one (v > 100), share of all.
-  /// Conditional ESS below which annealing pays: see the theory page for the measured curve.
-  static constexpr double ANNEAL_ESS = 0.1;
-  /// Effective samples a frame below which its ESS is too uncertain to compare costs: one sample alone counts as 1/m.
+  /// Conditional ESS below which annealing may give more effective samples an energy, by the measurements on the theory
+  /// page; above, a better flow or more samples are cheaper.
+  static constexpr double ANNEAL_ESS = 0.01;
+  /// Effective samples a frame below which its ESS is an upper bound: one sample of any weight counts as 1/m.
   static constexpr double ANNEAL_SAMPLES = 10.0;
   static constexpr double MISSED_RATIO = 100.0;
   static constexpr double MISSED_SHARE = 0.01;
@@ -104,7 +105,7 @@ Diagnoses diagnose_estimates(const std::vector<std::string> &names,
 Diagnoses diagnose_flow(const std::vector<double> &logv, double conditional);
 
 /// Whether annealing pays, per all-atom energy: conditional ESS of m samples of the flow alone, and annealed with so
-/// many energies a sample (1: not annealed). Nothing where m is too small to tell, or there is little to gain.
+/// many energies a sample (1: not annealed). Nothing where m is too small to tell.
 Diagnoses diagnose_annealing(double alone, double annealed, int energies, int m);
 
 }    // namespace BACKMAP_NS

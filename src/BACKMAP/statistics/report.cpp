@@ -148,6 +148,7 @@ void Report::set_records(const MergedTables &tables)
   summary.set("coarse", head.provenance.coarse);
   summary.set("script", head.provenance.script);
   summary.set_list("probe_energies", head.provenance.probe);
+  if (!head.provenance.anneal.empty()) summary.set("anneal", head.provenance.anneal);
   summary.set_list("dynamics", dynamics);
   summary.set_list("configurational_temperature",
                    {temperature.value * head.temperature, temperature.error * head.temperature});
