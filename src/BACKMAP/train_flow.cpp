@@ -272,8 +272,8 @@ FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
   for (const auto &m : molecules) {
     set_weights(m->data.spec, weights);
     append(all, (*m->chains)(m->data.spec, m->pool->next(epoch_frames(good)), epoch,
-                             good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames,
-                             m->pool->x));
+                             m->pool->x,
+                             good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames));
   }
   return all;
 }

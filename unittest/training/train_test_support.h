@@ -9,7 +9,7 @@
 
 // Molecules and frames for the tests of training, from the files in unittest/data.
 
-#include "molecule/mapping.h"
+#include "training/flow_data.h"
 
 #include <cmath>
 #include <fstream>
@@ -134,6 +134,17 @@ inline std::vector<double> noisy(const std::vector<double> &x, int copies, doubl
   for (int c = 0; c < copies; c++)
     for (double v : x) out.push_back(v + noise(gen));
   return out;
+}
+
+/// A flow of one piece, or composed of fragments.
+inline BACKMAP_NS::FlowData prepare_flow(const Topology &t, const Mapping &m,
+                                         const BACKMAP_NS::FlowDesign &design, int64_t n,
+                                         const double *x, const std::vector<char> &valid,
+                                         const BACKMAP_NS::Fragments *fragments = nullptr)
+{
+  const BACKMAP_NS::FlowSystem system{t, m, n, x, valid};
+  return fragments ? BACKMAP_NS::prepare_flows({system}, {*fragments}, design)[0]
+                   : BACKMAP_NS::prepare_flow(system, design);
 }
 
 }    // namespace train_test

@@ -150,7 +150,7 @@ FrameRefresh::FrameRefresh(double temperature, EnergyFunction e, const Options &
 /* ---------------------------------------------------------------------- */
 
 FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which,
-                                 int epoch, Rows rows, std::vector<double> &x)
+                                 int epoch, std::vector<double> &x, Rows rows)
 {
   const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
   const auto pieces = flow_pieces(flow);

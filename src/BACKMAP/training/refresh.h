@@ -48,7 +48,7 @@ class FrameRefresh {
 
   /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). */
   FlowSet operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
-                     Rows rows, std::vector<double> &x);
+                     std::vector<double> &x, Rows rows = Rows::Structures);
 
   /** Of the last step: share of the pieces that have new atoms. */
   double moved() const { return moved_; }
