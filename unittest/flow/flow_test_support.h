@@ -146,6 +146,26 @@ inline FlowSpec random_flow(unsigned seed, const FlowShape &shape = FlowShape())
   return s;
 }
 
+/// Networks of the shapes of a prepared flow, of all kinds if it is composed; strength 0: the identity.
+inline void random_networks(FlowSpec &spec, double strength, unsigned seed = 7)
+{
+  spec.temperature = 300.0;
+  for (auto &kind : spec.kinds) random_networks(kind, strength, ++seed);
+  if (spec.composed()) return;
+  std::mt19937_64 random(seed);
+  const int h = spec.hidden, nl = spec.nl(), nf = spec.nf();
+  spec.affine[0] = random_layer(random, h, nf, strength, 0.1 * strength);
+  spec.affine[1] = random_layer(random, h, h, strength, 0.1 * strength);
+  spec.affine[2] = random_layer(random, 2 * nl, h, 0.3 * strength, 0.1 * strength);
+  for (auto &c : spec.couplings) {
+    c.in = random_layer(random, h, (int) (c.linear_id.size() + 4 * c.circular_id.size()), strength,
+                        0.1 * strength);
+    c.cond = random_layer(random, h, nf, strength, 0.0).weight;
+    c.hidden = random_layer(random, h, h, strength, 0.1 * strength);
+    c.out = random_layer(random, spec.outputs(c), h, strength, 0.1 * strength);
+  }
+}
+
 }    // namespace test
 }    // namespace BACKMAP_NS
 

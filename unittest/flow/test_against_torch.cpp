@@ -23,7 +23,7 @@ namespace {
 /// log q(x) by Torch: networks there, coordinates by InternalCoords.
 std::vector<double> torch_density(const FlowSpec &spec, const std::vector<double> &x, bool twice)
 {
-  const FlowNetShape shape = net_shape(spec);
+  const FlowNetShape shape = net_shapes(spec)[0];
   NetworkWeights weights;
   const ModelFile file = spec.to_model();
   for (const auto &name : file.names())

@@ -97,24 +97,6 @@ Point near_frame(const FlowSpec &spec, const Mapping &m, const double *frame, un
   return p;
 }
 
-void random_networks(FlowSpec &spec, double strength)
-{
-  std::mt19937_64 random(7);
-  const int h = spec.hidden, nl = spec.nl(), nf = spec.nf();
-  using test::random_layer;
-  spec.affine[0] = random_layer(random, h, nf, strength, 0.1 * strength);
-  spec.affine[1] = random_layer(random, h, h, strength, 0.1 * strength);
-  spec.affine[2] = random_layer(random, 2 * nl, h, 0.3 * strength, 0.1 * strength);
-  for (auto &c : spec.couplings) {
-    c.in = random_layer(random, h, c.linear_id.size() + 4 * c.circular_id.size(), strength,
-                        0.1 * strength);
-    c.cond = random_layer(random, h, nf, strength, 0.0).weight;
-    c.hidden = random_layer(random, h, h, strength, 0.1 * strength);
-    c.out = random_layer(random, spec.outputs(c), h, strength, 0.1 * strength);
-  }
-  spec.temperature = 300.0;
-}
-
 std::vector<double> draw(Flow &flow, const std::vector<double> &z, int frames, int samples,
                          std::vector<double> &logq)
 {
@@ -308,7 +290,7 @@ TEST(Bodies, free_energy_of_a_harmonic_molecule)
       design.hidden = 4;
       FlowSpec spec = prepare_flow(t, m, design, n, x.data(), std::vector<char>(n, 0)).spec;
       ASSERT_EQ(spec.nc(), 0);
-      random_networks(spec, 0.0);
+      test::random_networks(spec, 0.0);
       const auto flow = Flow::create(spec, Flow::Precision::Double, "serial");
       std::vector<double> logq;
       const auto sample = draw(*flow, z, 1, n, logq);
@@ -354,7 +336,7 @@ TEST(Bodies, backends_and_torch_agree)
   const auto near = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", 1), 10, 0.01, 2);
   for (const auto &m : maps(t)) {
     FlowSpec spec = prepare(t, m, 1).spec;
-    random_networks(spec, 0.1);
+    test::random_networks(spec, 0.1);
     const FlowSpec read =
         FlowSpec::from_model(ModelFile::parse(spec.to_model().serialize(), "test"));
     std::vector<double> z;
@@ -394,8 +376,8 @@ TEST(Bodies, backends_and_torch_agree)
       for (int k = 0; k < spec.nf(); k++)
         f[i * spec.nf() + k] = (f[i * spec.nf() + k] - spec.feature_mean[k]) / spec.feature_std[k];
     }
-    twice = torch_flow_log_prob(net_shape(spec), get_weights(spec), n, l.data(), c.data(), f.data(),
-                                true);
+    twice = torch_flow_log_prob(net_shapes(spec)[0], get_weights(spec), n, l.data(), c.data(),
+                                f.data(), true);
     for (int i = 0; i < n; i++) {
       ASSERT_NEAR(again[i], sampled[i], 1e-7 * std::fabs(sampled[i])) << i;
       ASSERT_NEAR(twice[i] - coords.view().log_chol - volume[i], again[i],
@@ -429,7 +411,7 @@ TEST(Bodies, refused)
   EXPECT_THROW(derive_zmatrix(t, all[0]), std::runtime_error) << "without frames";
 
   FlowSpec good = prepare(t, all[0]).spec;
-  random_networks(good, 0.1);
+  test::random_networks(good, 0.1);
   EXPECT_EQ(message(good), "");
   const auto bad = [&](const char *part, const auto &change) {
     FlowSpec s = good;

@@ -23,6 +23,7 @@
 
 #include <cstdio>
 #include <mpi.h>
+#include <set>
 
 using namespace BACKMAP_NS;
 using namespace train_test;
@@ -462,7 +463,71 @@ TEST(TrainFlow, fine_tunes_on_the_energy)
   EXPECT_EQ(spec.zmatrix, start.zmatrix);
   EXPECT_EQ(spec.linear_chol, start.linear_chol);
   EXPECT_EQ(spec.hidden, start.hidden);
-  EXPECT_NE(spec.training.find("start_forward_ess"), std::string::npos);
+  EXPECT_NE(spec.affine[0].weight, start.affine[0].weight);
+  for (const char *figure : {"\"conditional_ess\"", "\"conditional_ess_q10\"", "\"forward_ess\""})
+    EXPECT_NE(spec.training.find(figure), std::string::npos) << spec.training;
+}
+
+/* three epochs: the frames once and a half, then frames that get new atoms from the flow, one fragment after another */
+
+TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
+{
+  Script s(setup());
+  const std::string fine = write_file("in.fine", setup()), a = scratch("parts.a"),
+                    b = scratch("parts.b"), plain = scratch("parts.plain"),
+                    data = " files " + dump_of_md() + " dump x y z box no",
+                    rest = small_flow + "epochs 3 frames 200 fragments yes";
+  s.commands("train_flow " + map_file() + " " + a + rest + " samples 2 energy " + fine + data);
+  s.commands("train_flow " + map_file() + " " + b + rest + " samples 2 energy " + fine + data);
+  s.commands("train_flow " + map_file() + " " + plain + rest + data);
+  if (rank()) return;
+  EXPECT_TRUE(read_file(a) == read_file(b));
+  const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
+                 likelihood = FlowSpec::from_model(ModelFile::parse(read_file(plain), plain));
+  EXPECT_TRUE(spec.composed());
+  EXPECT_EQ(spec.fragments.size(), 3u);
+  for (const auto &kind : spec.kinds) {
+    EXPECT_EQ(kind.hidden, 8);
+    EXPECT_EQ(kind.temperature, 300.0);
+    EXPECT_EQ(kind.units, "real");
+  }
+  EXPECT_TRUE(spec.range.known());
+  EXPECT_NE(spec.training.find("forward_ess"), std::string::npos) << spec.training;
+  EXPECT_EQ(likelihood.training.find("forward_ess"), std::string::npos) << likelihood.training;
+  EXPECT_NE(spec.training.find("fragments"), std::string::npos) << "notes";
+  EXPECT_NE(spec.kinds[0].affine[0].weight, likelihood.kinds[0].affine[0].weight)
+      << "the energy has changed nothing";
+}
+
+TEST(TrainFlow, goes_on_with_fragments)
+{
+  // a map that names its fragments needs no keyword
+  const std::string map = write_file(
+      "parts.json",
+      "{\"molecule\":\"ala2\",\"beads\":[{\"name\":\"C\",\"atoms\":[5]},{\"name\":\"N\",\"atoms\":["
+      "7]},"
+      "{\"name\":\"CA\",\"atoms\":[9]},{\"name\":\"CB\",\"atoms\":[11]},{\"name\":\"C\",\"atoms\":["
+      "15]},"
+      "{\"name\":\"N\",\"atoms\":[17]}],\"fragments\":[{\"name\":\"ACE\",\"atoms\":[1,2,3,4,6]},"
+      "{\"name\":\"ALA\",\"atoms\":[8,10,12,13,14,16]},{\"name\":\"NME\",\"atoms\":[18,19,20,21,22]"
+      "}]}");
+  Script s(setup());
+  const std::string a = scratch("named.a"), b = scratch("named.b"),
+                    files = " files " + dump_of_md() + " dump x y z box no";
+  s.commands("train_flow " + map + " " + a + small_flow + files);
+  s.commands("train_flow " + map + " " + b + small_flow + "init " + a + files);
+  if (rank()) return;
+  const FlowSpec first = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
+                 second = FlowSpec::from_model(ModelFile::parse(read_file(b), b));
+  ASSERT_EQ(first.fragments.size(), 3u);
+  std::set<std::string> names;
+  for (const auto &kind : first.kinds) names.insert(kind.molecule);
+  EXPECT_EQ(names, (std::set<std::string>{"ACE", "ALA", "NME"}));
+  ASSERT_EQ(second.kinds.size(), first.kinds.size());
+  for (std::size_t k = 0; k < first.kinds.size(); k++) {
+    EXPECT_EQ(second.kinds[k].linear_chol, first.kinds[k].linear_chol);
+    EXPECT_NE(second.kinds[k].affine[0].weight, first.kinds[k].affine[0].weight);
+  }
 }
 
 TEST(TrainFlow, goes_on_with_the_likelihood)
@@ -496,7 +561,9 @@ TEST(TrainFlow, fine_tuning_names_what_is_wrong)
   const auto ala3 = setup();
   std::string other = ala3;
   other.replace(other.find("/ala2/ala2.data"), 15, "/ala3/ala3.data");
-  expect(start + "300 energy " + fine + files, "expected init MODEL");
+  expect(start + "300 reverse 0.5 energy " + fine + files, "unknown keyword reverse");
+  expect(start + "300 likelihood 0.5 energy " + fine + files, "unknown keyword likelihood");
+  expect(start + "300 fragments maybe" + files, "yes or no");
   expect(start + "310 energy " + fine + init + files, "temperature, expected 310");
   expect(start + "300 energy none.in" + init + files, "none.in");
   expect(start + "300 energy " + fine + " samples 1" + init + files,
@@ -504,8 +571,10 @@ TEST(TrainFlow, fine_tuning_names_what_is_wrong)
   expect(start + "300 init " + map_file() + files, "ala2.map.json");
   expect(start + "300 energy " + write_file("in.other", other) + init + files,
          "number of atoms, expected 22, got 42");
-  expect(start + "300 frames 40 validation 0.01 energy " + fine + init + files,
-         "validation frames, expected at least 50");
+  expect(start + "300 fragments yes energy " + write_file("in.other", other) + files,
+         "number of atoms, expected 22, got 42");
+  expect(start + "300 frames 9 energy " + fine + init + files,
+         "keyword frames, expected at least 10");
   expect("train_flow " +
              write_file("swapped.json",
                         "{\"molecule\":\"x\",\"beads\":[{\"name\":\"C\",\"atoms\":[5]},"

@@ -24,7 +24,12 @@ namespace {
 
 const std::string data = BACKMAP_TEST_DATA;
 
-FlowData small_flow_data()
+struct Prepared {
+  std::vector<FlowNetShape> shapes;
+  FlowSet train, valid;
+};
+
+Prepared small_flow_data()
 {
   const Topology t = data_topology(data + "/ala2/ala2.data");
   const auto x = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", 44), 20, 0.02, 5);
@@ -34,7 +39,9 @@ FlowData small_flow_data()
   FlowDesign design;
   design.hidden = 12;
   design.couplings = 3;
-  return prepare_flow(t, make_map({4, 6, 8, 10, 14, 16}), design, n, x.data(), valid);
+  const FlowData d = prepare_flow(t, make_map({4, 6, 8, 10, 14, 16}), design, n, x.data(), valid);
+  return {net_shapes(d.spec), flow_rows(d.spec, x.data(), marked(d.train)),
+          flow_rows(d.spec, x.data(), marked(d.valid))};
 }
 
 FlowTrainOptions small_options()
@@ -117,11 +124,11 @@ TEST(SplineElement, float_exponential)
 
 TEST(FlowTrainer, same_seed_same_weights_other_seed_others)
 {
-  const FlowData d = small_flow_data();
+  const Prepared d = small_flow_data();
   auto run = [&](int64_t seed) {
     FlowTrainOptions o = small_options();
     o.seed = seed;
-    FlowTrainer t(net_shape(d.spec), o, d.train, d.valid);
+    FlowTrainer t(d.shapes, o, d.train, d.valid);
     while (!t.finished()) t.epoch();
     return t.best();
   };
@@ -132,10 +139,10 @@ TEST(FlowTrainer, same_seed_same_weights_other_seed_others)
 
 TEST(FlowTrainer, interrupted_is_uninterrupted)
 {
-  const FlowData d = small_flow_data();
-  FlowTrainer whole(net_shape(d.spec), small_options(), d.train, d.valid);
-  FlowTrainer first(net_shape(d.spec), small_options(), d.train, d.valid);
-  FlowTrainer second(net_shape(d.spec), small_options(), d.train, d.valid);
+  const Prepared d = small_flow_data();
+  FlowTrainer whole(d.shapes, small_options(), d.train, d.valid);
+  FlowTrainer first(d.shapes, small_options(), d.train, d.valid);
+  FlowTrainer second(d.shapes, small_options(), d.train, d.valid);
   while (!whole.finished()) whole.epoch();
   first.epoch();
   first.epoch();
@@ -146,8 +153,8 @@ TEST(FlowTrainer, interrupted_is_uninterrupted)
 
 TEST(FlowTrainer, refuses_checkpoints_of_others)
 {
-  const FlowData d = small_flow_data();
-  FlowTrainer t(net_shape(d.spec), small_options(), d.train, d.valid);
+  const Prepared d = small_flow_data();
+  FlowTrainer t(d.shapes, small_options(), d.train, d.valid);
   const std::string good = t.checkpoint();
   auto message = [&](FlowTrainer &to, const std::string &bytes) {
     try {
@@ -162,17 +169,17 @@ TEST(FlowTrainer, refuses_checkpoints_of_others)
   EXPECT_NE(message(t, "nonsense").find("not one"), std::string::npos);
   FlowTrainOptions o = small_options();
   o.seed = 9;
-  FlowTrainer other(net_shape(d.spec), o, d.train, d.valid);
+  FlowTrainer other(d.shapes, o, d.train, d.valid);
   EXPECT_NE(message(other, good).find("seed"), std::string::npos);
 }
 
 TEST(FlowTrainer, learns_and_keeps_the_best)
 {
-  const FlowData d = small_flow_data();
+  const Prepared d = small_flow_data();
   FlowTrainOptions o = small_options();
   o.epochs = 12;
   o.rate = 5e-3;
-  FlowTrainer t(net_shape(d.spec), o, d.train, d.valid);
+  FlowTrainer t(d.shapes, o, d.train, d.valid);
   const Epoch first = t.epoch();
   Epoch e = first;
   double best = first.valid;
@@ -185,23 +192,25 @@ TEST(FlowTrainer, learns_and_keeps_the_best)
 
   // the reported value is that of the weights it gives, by the reference evaluation
   const auto w = t.best();
-  const int64_t n = d.valid.n;
-  const std::vector<double> l(d.valid.l.begin(), d.valid.l.end()),
-      c(d.valid.c.begin(), d.valid.c.end()), f(d.valid.f.begin(), d.valid.f.end());
-  const auto lp = torch_flow_log_prob(net_shape(d.spec), w, n, l.data(), c.data(), f.data(), true);
+  const FlowFrames &v = d.valid[0];
+  const int64_t n = v.n;
+  const std::vector<double> l(v.l.begin(), v.l.end()), c(v.c.begin(), v.c.end()),
+      f(v.f.begin(), v.f.end());
+  const auto lp = torch_flow_log_prob(d.shapes[0], w, n, l.data(), c.data(), f.data(), true);
   double sum = 0.0;
-  for (int64_t i = 0; i < n; i++) sum -= (lp[i] + d.valid.constant - d.valid.geometry[i]) / n;
+  for (int64_t i = 0; i < n; i++) sum -= (lp[i] + v.constant - v.geometry[i]) / n;
   EXPECT_NEAR(sum, e.best, 1e-3);
 }
 
 TEST(FlowTrainer, refuses_too_few_frames)
 {
-  const FlowData d = small_flow_data();
+  const Prepared d = small_flow_data();
   FlowTrainOptions o = small_options();
   o.batch = 100000;
-  EXPECT_THROW(FlowTrainer(net_shape(d.spec), o, d.train, d.valid), std::runtime_error);
-  EXPECT_THROW(FlowTrainer(net_shape(d.spec), small_options(), d.train, FlowFrames()),
-               std::runtime_error);
+  EXPECT_THROW(FlowTrainer(d.shapes, o, d.train, d.valid), std::runtime_error);
+  EXPECT_THROW(FlowTrainer(d.shapes, small_options(), d.train, FlowSet(1)), std::runtime_error);
+  EXPECT_THROW(FlowTrainer(d.shapes, small_options(), d.train, FlowSet()), std::runtime_error);
+  EXPECT_THROW(FlowTrainer(d.shapes, small_options(), FlowSet(2), d.valid), std::runtime_error);
 }
 
 /* ----------------------------------------------------------------------

@@ -226,7 +226,9 @@ TEST(FlowData, gives_oracle_frames_back)
   const auto x = noisy(oracle, 10, 0.01, 1);
   const int n = x.size() / 66;
   const FlowData d = prepare_flow(t, m, FlowDesign(), n, x.data(), std::vector<char>(n, 0));
-  EXPECT_EQ(d.train.n, n);
+  EXPECT_EQ(d.train, std::vector<char>(n, 1));
+  const FlowFrames rows = flow_rows(d.spec, x.data(), marked(d.train)).at(0);
+  EXPECT_EQ(rows.n, n);
   EXPECT_EQ(d.spec.nl(), 45);
   EXPECT_EQ(d.spec.nc(), 3);
   for (const auto &r : d.spec.rotors) EXPECT_EQ(std::abs(r.sign), 1);
@@ -235,7 +237,7 @@ TEST(FlowData, gives_oracle_frames_back)
   for (int j = 0; j < d.spec.nl(); j++) {
     double s = 0.0, s2 = 0.0;
     for (int i = 0; i < n; i++) {
-      const double v = d.train.l[i * d.spec.nl() + j];
+      const double v = rows.l[i * d.spec.nl() + j];
       s += v / n;
       s2 += v * v / n;
     }

@@ -209,11 +209,12 @@ void FlowReader::read(const json &text)
   if (o.has("signature")) s.signature = o.text("signature");
   feature_scales();
   if (o.has("fragments")) {
-    for (const char *field : {"zmatrix", "bodies", "rotors", "circular", "linear", "flow"})
+    for (const char *field : {"zmatrix", "bodies", "rotors", "circular", "linear", "couplings", "flow"})
       if (o.has(field)) o.fail(field, "none beside fragments");
     fragments();
     return;
   }
+  if (o.has("kinds")) o.fail("kinds", "none without fragments");
   variables();
   couplings();
   scales();

@@ -73,7 +73,10 @@ struct KindData {
 
   static double offset(const FlowFrames &d)
   {
-    return d.constant - std::accumulate(d.geometry.begin(), d.geometry.end(), 0.0) / d.n;
+    double sum = 0.0;
+    for (int64_t i = 0; i < d.n; i++)
+      sum += (d.weight.empty() ? 1.0 : d.weight[i]) * (d.constant - d.geometry[i]);
+    return sum / d.n;
   }
 
   void take_validation(const FlowFrames &valid)
@@ -147,6 +150,24 @@ struct KindData {
 };
 
 }    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+NetworkWeights flow_loss_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
+                                  const FlowFrames &frames)
+{
+  KindData kind(shape);
+  load_weights("flow weights", weights, kind.net.names, kind.net.params);
+  kind.take_training(frames, 1);
+  kind.order.resize(frames.n);
+  std::iota(kind.order.begin(), kind.order.end(), 0);
+  for (auto &p : kind.net.params) p.set_requires_grad(true);
+  if (!kind.gradients(0, frames.n)) throw std::runtime_error("flow loss: it is not finite");
+  std::vector<Tensor> grads;
+  for (const auto &p : kind.net.params)
+    grads.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
+  return named_weights(kind.net.names, grads);
+}
 
 /* ---------------------------------------------------------------------- */
 

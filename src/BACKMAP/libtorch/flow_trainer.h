@@ -29,6 +29,10 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape, const Network
                                         int64_t n, const double *l, const double *c,
                                         const double *f, bool double_precision);
 
+/** Gradient of the loss of FlowTrainer, all frames in one batch, at given weights. */
+NetworkWeights flow_loss_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
+                                  const FlowFrames &frames);
+
 /** Losses are nats per frame of the Cartesian density of the placed atoms. */
 class FlowTrainer : public Trainer {
  public:

@@ -87,9 +87,10 @@ class Coverage {
     return false;
   }
 
-  /* atoms of the piece by their numbers in the molecule, where the piece is not the molecule */
+  /* atoms by their numbers in the molecule, of which the piece has these points */
 
-  void tell(int64_t n, const std::string &name, std::vector<std::string> &notes) const
+  void tell(int64_t n, const std::string &name, const std::vector<int> &points,
+            std::vector<std::string> &notes) const
   {
     for (const auto &bad : left_out) {
       if (bad.first < 0) {
@@ -98,7 +99,8 @@ class Coverage {
       }
       const auto &r = spec.zmatrix[bad.first];
       std::string atoms;
-      for (const int a : r) atoms += " " + std::to_string(a + 1);
+      for (const int a : r)
+        atoms += " " + std::to_string((a < (int) points.size() ? points[a] : a) + 1);
       notes.push_back(name + std::to_string(bad.second) + " of " + std::to_string(n) +
                       " frames left out: torsion" + atoms +
                       " in another branch (the flow covers the common one)");
@@ -345,7 +347,8 @@ FlowData prepare_flow(const Topology &topology, const Mapping &mapping, const Fl
       piece.take(x + 3 * i * topology.natoms, local.data());
       if (!covers(local.data())) covered[i] = 0;
     }
-    covers.tell(n, spec.composed() ? "fragment " + flow.molecule + ": " : "", out.notes);
+    covers.tell(n, spec.composed() ? "fragment " + flow.molecule + ": " : "", piece.points,
+                out.notes);
   }
   out.train = out.valid = covered;
   for (int64_t i = 0; i < n; i++) (valid[i] ? out.train : out.valid)[i] = 0;

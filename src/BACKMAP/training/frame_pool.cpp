@@ -40,12 +40,19 @@ void FramePool::shuffle()
 std::vector<std::int64_t> FramePool::next(std::int64_t n)
 {
   n = std::min(n, size());
-  if (at + n > size()) {
-    passes_++;
-    shuffle();
-  }
-  at += n;
-  return std::vector<std::int64_t>(order.begin() + (at - n), order.begin() + at);
+  std::vector<std::int64_t> out(order.begin() + at, order.begin() + std::min(at + n, size()));
+  at += (std::int64_t) out.size();
+  const std::int64_t left = n - (std::int64_t) out.size();
+  if (left == 0) return out;
+  // the last ones of a pass and the first ones of the next: those come late there
+  passes_++;
+  shuffle();
+  std::vector<char> taken(size(), 0);
+  for (const std::int64_t i : out) taken[i] = 1;
+  std::stable_partition(order.begin(), order.end(), [&](std::int64_t i) { return !taken[i]; });
+  at = left;
+  out.insert(out.end(), order.begin(), order.begin() + left);
+  return out;
 }
 
 }    // namespace BACKMAP_NS

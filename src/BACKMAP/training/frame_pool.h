@@ -12,16 +12,16 @@
 
 namespace BACKMAP_NS {
 
-/** The training frames, from which every epoch takes some in turn: none twice before all have been taken. */
+/** The training frames, from which every epoch takes some in turn: pass after pass, each with every frame once. */
 class FramePool {
  public:
   /** Copies the marked frames of x [..][natoms][3]. */
   FramePool(int natoms, const double *x, const std::vector<std::int64_t> &which, std::int64_t seed);
 
   std::int64_t size() const { return (std::int64_t) order.size(); }
-  /** The next n frames, or all if there are not so many, in an order drawn by the seed. */
+  /** The next n frames, or all if there are not so many, in an order drawn by the seed. No frame twice. */
   std::vector<std::int64_t> next(std::int64_t n);
-  /** How often every frame has been taken. */
+  /** How often every frame had been taken before the last ones. */
   int passes() const { return passes_; }
 
   std::vector<double> x;    // [size][natoms][3]

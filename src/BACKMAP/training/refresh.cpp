@@ -18,7 +18,7 @@
 namespace BACKMAP_NS {
 
 static constexpr double INF = std::numeric_limits<double>::infinity();
-static constexpr std::size_t CHUNK = 1024;    // frames for each thread: the structures stay few
+static constexpr std::size_t CHUNK = 2048;    // frames: the structures stay few; rows are in the order of chunks
 
 namespace {
 
@@ -154,8 +154,8 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
   std::size_t moved = 0;
   double ess = 0.0;
 
-  for (std::size_t begin = 0; begin < which.size(); begin += CHUNK * threads) {
-    const std::size_t n = std::min(which.size() - begin, CHUNK * threads);
+  for (std::size_t begin = 0; begin < which.size(); begin += CHUNK) {
+    const std::size_t n = std::min(which.size() - begin, CHUNK);
     const std::int64_t *id = &which[begin];
     std::vector<double> u(n);
     for (std::size_t i = 0; i < n; i++) u[i] = energy(&x[id[i] * natoms3]);
