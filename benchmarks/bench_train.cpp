@@ -67,14 +67,17 @@ static FlowFrames random_rows(const FlowNetShape &s, int n, int seed)
 
 int main(int argc, char **argv)
 {
-  const auto number = [&](int i, int otherwise) { return argc > i ? std::stoi(argv[i]) : otherwise; };
+  const auto number = [&](int i, int otherwise) {
+    return argc > i ? std::stoi(argv[i]) : otherwise;
+  };
   const FlowNetShape shape = shape_of(number(1, 64));
   FlowTrainOptions options;
   options.batch = number(2, 512);
   options.threads = number(3, 1);
   options.epochs = 6;
   const int n = 8192, nvalid = 512;
-  FlowTrainer trainer({shape}, options, {random_rows(shape, n, 1)}, {random_rows(shape, nvalid, 2)});
+  FlowTrainer trainer({shape}, options, {random_rows(shape, n, 1)},
+                      {random_rows(shape, nvalid, 2)});
 
   std::printf("# hidden %d, batch %d, threads %d\n", shape.hidden, options.batch, options.threads);
   std::printf("# epoch   us/row (processor)   us/row (wall)   loss\n");

@@ -164,8 +164,8 @@ template <class P> struct SplineBin {
 };
 
 template <class P>
-BACKMAP_FUNCTION SplineBin<P> spline_bin(const P *width, const P *height, const P *slope, int stride,
-                                         int K, bool circular, bool inverse, double low,
+BACKMAP_FUNCTION SplineBin<P> spline_bin(const P *width, const P *height, const P *slope,
+                                         int stride, int K, bool circular, bool inverse, double low,
                                          double range, const P &sw, const P &sh, const P &x)
 {
   const P zero = P(0), one = P(1), two = P(2);
@@ -222,8 +222,8 @@ BACKMAP_FUNCTION void spline(P *width, P *height, const P *slope, int stride, in
 {
   const P zero = P(0), one = P(1), two = P(2);
   const P sw = softmax_run(width, stride, K, range), sh = softmax_run(height, stride, K, range);
-  const SplineBin<P> b = spline_bin(width, height, slope, stride, K, circular, inverse, low, range,
-                                    sw, sh, x);
+  const SplineBin<P> b =
+      spline_bin(width, height, slope, stride, K, circular, inverse, low, range, sw, sh, x);
   P t;
   if (inverse) {
     const P y = x - b.yk;

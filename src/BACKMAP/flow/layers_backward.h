@@ -67,8 +67,8 @@ BACKMAP_FUNCTION P spline_backward(P *width, P *height, P *slope, int stride, in
 
   const P iwk = one / b.wk, ratio = num * iden;
   const P gnum = gy * b.hk * iden, gden = -(gnum * ratio) - two * gl * iden, gq = gl / q;
-  const P gt = gnum * (two * s * t + d0 * m) + gden * b.e * m +
-      two * gq * (d1 * t + s * m - d0 * u);
+  const P gt =
+      gnum * (two * s * t + d0 * m) + gden * b.e * m + two * gq * (d1 * t + s * m - d0 * u);
   const P gs = gnum * t * t + gden * (one - two * tu) + two * gq * tu + two * gl / s;
   const P g0 = (gnum + gden) * tu + gq * u * u;
   const P g1 = gden * tu + gq * t * t;

@@ -192,7 +192,8 @@ template <class S> struct FlowGradient<S>::Tile {
   {
     const auto &p = net.parameters[w];
     multiply(weight(w) + (std::size_t) first * p.columns, p.columns, 1,
-             bias < 0 ? nullptr : weight(bias) + first, nrows < 0 ? p.rows : nrows, p.columns, x, y);
+             bias < 0 ? nullptr : weight(bias) + first, nrows < 0 ? p.rows : nrows, p.columns, x,
+             y);
   }
 
   // arguments of a layer as add_weights() wants them: [row of the tile][column]
@@ -298,9 +299,9 @@ template <class S> struct FlowGradient<S>::Tile {
       silu_slope_run(a.h1.data(), a.s1.data(), s.hidden * NP);
       forward(coupling.first + 3, coupling.first + 4, a.h1.data(), a.h2.data());
       silu_slope_run(a.h2.data(), a.s2.data(), s.hidden * NP);
-      each_transformed(k, [&](int i, bool linear, int first, int numbers, int at) {
+      each_transformed(k, [&](int i, bool linear, int first, int count, int at) {
         P *o = &a.o[first * NP], *x = linear ? &l[at] : &c[at];
-        forward(coupling.first + 5, coupling.first + 6, a.h2.data(), o, first, numbers);
+        forward(coupling.first + 5, coupling.first + 6, a.h2.data(), o, first, count);
         std::copy(x, x + NP, &a.x[i * NP]);
         for (int p = 0; p < NP; p++) {
           P ld;
@@ -332,7 +333,7 @@ template <class S> struct FlowGradient<S>::Tile {
       Saved &a = saved[k];
       transpose(a.h2.data(), s.hidden, transposed);
       clear(g2);
-      each_transformed(k, [&](int i, bool linear, int first, int numbers, int at) {
+      each_transformed(k, [&](int i, bool linear, int first, int count, int at) {
         P *o = &a.o[first * NP];
         for (int p = 0; p < NP; p++)
           if (linear)
@@ -341,9 +342,9 @@ template <class S> struct FlowGradient<S>::Tile {
           else
             transform_circular_backward(o + p, NP, net.splines.circular_bins, &a.x[i * NP + p],
                                         &g[p], &gc[at + p]);
-        add_weights(out, o, transposed, first, numbers);
-        add_bias(out + 1, o, first, numbers);
-        add_arguments(out, o, g2.data(), first, numbers);
+        add_weights(out, o, transposed, first, count);
+        add_bias(out + 1, o, first, count);
+        add_arguments(out, o, g2.data(), first, count);
       });
       times(a.s2, g2);
       transpose(a.h1.data(), s.hidden, transposed);
@@ -431,8 +432,7 @@ template <class S>
 FlowGradient<S>::FlowGradient(const FlowNetShape &shape, int threads) :
     networks(std::make_unique<Networks>(shape))
 {
-  for (int i = 0; i < std::max(threads, 1); i++)
-    tiles.push_back(std::make_unique<Tile>(*networks));
+  for (int i = 0; i < std::max(threads, 1); i++) tiles.push_back(std::make_unique<Tile>(*networks));
 }
 
 template <class S> FlowGradient<S>::~FlowGradient() = default;
@@ -452,8 +452,7 @@ void FlowGradient<S>::run(const std::vector<const S *> &weights, const FlowRowVi
     tiles[t]->run(weights, rows, std::min(t * part, n), std::min((t + 1) * part, n), slope, logq);
   };
   std::vector<std::future<void>> others;
-  for (int64_t t = 1; t < threads; t++)
-    others.push_back(std::async(std::launch::async, work, t));
+  for (int64_t t = 1; t < threads; t++) others.push_back(std::async(std::launch::async, work, t));
   work(0);
   for (auto &o : others) o.get();
 }
