@@ -86,7 +86,7 @@ if(BACKMAP_TORCH)
     # the headers of LibTorch are not ours to keep free of warnings
     target_include_directories(backmap_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
     separate_arguments(backmap_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-    target_compile_options(backmap_torch PRIVATE ${backmap_torch_flags} -O2)
+    target_compile_options(backmap_torch PRIVATE ${backmap_torch_flags} -fno-math-errno)
   endif()
 endif()
 

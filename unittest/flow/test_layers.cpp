@@ -8,7 +8,7 @@
 // layers against a plain double loop. The same tests for every transform.
 
 #include "dual.h"
-#include "flow/layers.h"
+#include "flow/layers_backward.h"
 
 #include "gtest/gtest.h"
 
@@ -133,6 +133,49 @@ TEST_P(TransformTest, LogDetAgainstAutomaticDifferentiation)
       }
     }
   EXPECT_GT(caught, 1e-8) << "an error of 1e-6 in the log-determinant would not be seen";
+}
+
+// what the backward pass makes of derivatives by the result and by the logarithm of the slope
+
+TEST_P(TransformTest, DerivativesAgainstAutomaticDifferentiation)
+{
+  const Transform &t = GetParam();
+  const double gy = 0.7, gl = -1.3;
+  double largest = 0.0;
+  for (unsigned seed = 1; seed <= 10; seed++) {
+    const auto o = numbers(seed);
+    for (const double x : points(seed)) {
+      // derivatives stop at the ends
+      if (std::fabs(std::fabs(x - o[0]) - (t.circular ? PI : t.bound)) < 1e-8) continue;
+      auto back = o;
+      double y = x, logdet, g = gy;
+      const auto own = [&](double *p, double *g) {
+        if (t.circular) {
+          transform_circular(p, 1, t.bins, false, &y, &logdet);
+          transform_circular_backward(p, 1, t.bins, &x, &gl, g);
+        } else {
+          transform_linear(p, 1, t.bins, t.bound, false, &y, &logdet);
+          transform_linear_backward(p, 1, t.bins, t.bound, &x, &gl, g);
+        }
+      };
+      own(back.data(), &g);
+      for (std::size_t k = 0; k <= o.size(); k++) {
+        if (!t.circular && k + 1 == o.size()) continue;    // one number less
+        std::vector<Dual> p(o.begin(), o.end());
+        Dual z(x, k == o.size()), ld;
+        if (k < o.size()) p[k].d = 1.0;
+        if (t.circular)
+          transform_circular(p.data(), 1, t.bins, false, &z, &ld);
+        else
+          transform_linear(p.data(), 1, t.bins, t.bound, false, &z, &ld);
+        const double expected = gy * z.d + gl * ld.d, got = k < o.size() ? back[k] : g;
+        ASSERT_NEAR(got, expected, 1e-8 * (1 + std::fabs(expected)))
+            << seed << " " << x << " " << k;
+        largest = std::fmax(largest, std::fabs(expected));
+      }
+    }
+  }
+  EXPECT_GT(largest, 0.1);    // or nothing would have been compared
 }
 
 // the density of the transformed variable must integrate to one: midpoint rule on the uniform or

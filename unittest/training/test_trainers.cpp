@@ -9,7 +9,6 @@
 
 #include "libtorch/cgnet_trainer.h"
 #include "libtorch/flow_trainer.h"
-#include "libtorch/spline.h"
 
 #include "training/cgnet_data.h"
 #include "training/flow_data.h"
@@ -66,59 +65,6 @@ template <class Map> void expect_equal(const Map &a, const Map &b)
 }
 
 }    // namespace
-
-/* ----------------------------------------------------------------------
-   derivatives by every input against central differences, in both kinds of spline
-------------------------------------------------------------------------- */
-
-TEST(SplineElement, derivatives)
-{
-  const int K = 5;
-  std::mt19937 gen(1);
-  std::normal_distribution<double> g;
-  for (const bool circular : {false, true})
-    for (int rep = 0; rep < 200; rep++) {
-      const int nd = circular ? K : K - 1;
-      std::vector<double> p(1 + 2 * K + nd);
-      for (double &v : p) v = g(gen);
-      p[0] = 2.9 * std::tanh(p[0]);
-      const double gy = g(gen), gl = g(gen);
-      auto value = [&](const std::vector<double> &q) {
-        SplineElement<double> s;
-        double ld = 0.0;
-        const double y =
-            s.forward(q[0], &q[1], &q[1 + K], &q[1 + 2 * K], K, -3.0, 3.0, circular, ld);
-        return gy * y + gl * ld;
-      };
-      SplineElement<double> s;
-      double ld = 0.0;
-      s.forward(p[0], &p[1], &p[1 + K], &p[1 + 2 * K], K, -3.0, 3.0, circular, ld);
-      const int bin = s.bin;
-      std::vector<double> d(p.size());
-      d[0] = s.backward(gy, gl, &d[1], &d[1 + K], &d[1 + 2 * K]);
-      for (size_t k = 0; k < p.size(); k++) {
-        auto a = p, b = p;
-        const double h = 1e-6;
-        a[k] -= h;
-        b[k] += h;
-        // the log-derivative has kinks at the knots
-        SplineElement<double> sa, sb;
-        double unused = 0.0;
-        sa.forward(a[0], &a[1], &a[1 + K], &a[1 + 2 * K], K, -3.0, 3.0, circular, unused);
-        sb.forward(b[0], &b[1], &b[1 + K], &b[1 + 2 * K], K, -3.0, 3.0, circular, unused);
-        if (sa.bin != bin || sb.bin != bin) continue;
-        const double numeric = (value(b) - value(a)) / (2 * h);
-        EXPECT_NEAR(d[k], numeric, 1e-6 * (1.0 + std::fabs(numeric)))
-            << (circular ? "circular " : "linear ") << k;
-      }
-    }
-}
-
-TEST(SplineElement, float_exponential)
-{
-  for (float x = -87.0f; x < 87.0f; x += 0.37f)
-    EXPECT_NEAR(spline_exp(x) / std::exp((double) x), 1.0, 4e-7) << x;
-}
 
 /* ---------------------------------------------------------------------- */
 

@@ -53,20 +53,22 @@ BACKMAP_FUNCTION RowBlock row_block(int nrows, int b)
 
 /* ----------------------------------------------------------------------
    y = start + w x for M rows and N packs; start is a bias, or what y holds
+   w: entries (i, k) are at i*row + k*column
 ------------------------------------------------------------------------- */
 
 template <int M, int N, class P, class S>
-BACKMAP_FUNCTION void multiply_rows(const S *w, const S *bias, int ncolumns, const P *x,
-                                    int xstride, P *y, int ystride)
+BACKMAP_FUNCTION void multiply_rows(const S *w, std::ptrdiff_t row, std::ptrdiff_t column,
+                                    const S *bias, int ncolumns, const P *x, int xstride, P *y,
+                                    int ystride)
 {
   P sum[M][N];
   for (int i = 0; i < M; i++)
     for (int p = 0; p < N; p++) sum[i][p] = bias ? P(bias[i]) : y[i * ystride + p];
-  for (int k = 0; k < ncolumns; k++, w += M, x += xstride) {
+  for (int k = 0; k < ncolumns; k++, w += column, x += xstride) {
     P value[N];
     for (int p = 0; p < N; p++) value[p] = x[p];
     for (int i = 0; i < M; i++) {
-      const P weight(w[i]);
+      const P weight(w[i * row]);
       for (int p = 0; p < N; p++) sum[i][p] = sum[i][p] + weight * value[p];
     }
   }
@@ -83,12 +85,12 @@ BACKMAP_KERNEL void multiply_block(int rows, const S *w, const S *bias, int ncol
                                    int xstride, P *y, int ystride)
 {
   switch (rows) {
-    case 6: multiply_rows<6, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
-    case 5: multiply_rows<5, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
-    case 4: multiply_rows<4, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
-    case 3: multiply_rows<3, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
-    case 2: multiply_rows<2, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
-    default: multiply_rows<1, N>(w, bias, ncolumns, x, xstride, y, ystride); break;
+    case 6: multiply_rows<6, N>(w, 1, 6, bias, ncolumns, x, xstride, y, ystride); break;
+    case 5: multiply_rows<5, N>(w, 1, 5, bias, ncolumns, x, xstride, y, ystride); break;
+    case 4: multiply_rows<4, N>(w, 1, 4, bias, ncolumns, x, xstride, y, ystride); break;
+    case 3: multiply_rows<3, N>(w, 1, 3, bias, ncolumns, x, xstride, y, ystride); break;
+    case 2: multiply_rows<2, N>(w, 1, 2, bias, ncolumns, x, xstride, y, ystride); break;
+    default: multiply_rows<1, N>(w, 1, 1, bias, ncolumns, x, xstride, y, ystride); break;
   }
 }
 
@@ -128,6 +130,12 @@ BACKMAP_FUNCTION void dense(const Member &member, const S *w, const S *bias, int
 constexpr double SPLINE_MIN = 1.0e-3;                 // smallest bin, as part of 1, and slope
 constexpr double SPLINE_UNIT = 0.5413248546129181;    // softplus of this is 1
 
+struct SplineSizes {
+  static constexpr int MAX_BINS = 32, MAX_OUTPUTS = 3 * MAX_BINS + 1;
+  int bins, circular_bins;
+  double bound;
+};
+
 /* ----------------------------------------------------------------------
    logits -> exp(logit - largest), in place; returns what turns them into parts of `range`
    part = range (min + (1 - K min) softmax)
@@ -146,17 +154,21 @@ template <class P> BACKMAP_FUNCTION P softmax_run(P *logit, int stride, int K, d
 }
 
 /* ----------------------------------------------------------------------
-   one variable of a pack, in place, with log|dy/dx| of the direction that is taken
-   width, height: K logits, `stride` apart, overwritten; x within [low, low+range]
+   the bin that holds x: its left end, sizes, slopes of its ends and what they are made of
+   width, height: K numbers as softmax_run leaves them, `stride` apart, with sw, sh that it returned
    slope: raw slopes of knots; circular: K, knot K is knot 0; else K-1, outer knots have slope 1
 ------------------------------------------------------------------------- */
 
+template <class P> struct SplineBin {
+  P xk, yk, wk, hk, raw0, raw1, d0, d1, s, e;
+};
+
 template <class P>
-BACKMAP_FUNCTION void spline(P *width, P *height, const P *slope, int stride, int K, bool circular,
-                             bool inverse, double low, double range, P &x, P &logdet)
+BACKMAP_FUNCTION SplineBin<P> spline_bin(const P *width, const P *height, const P *slope,
+                                         int stride, int K, bool circular, bool inverse, double low,
+                                         double range, const P &sw, const P &sh, const P &x)
 {
   const P zero = P(0), one = P(1), two = P(2);
-  const P sw = softmax_run(width, stride, K, range), sh = softmax_run(height, stride, K, range);
   const P least = P(range * SPLINE_MIN);
 
   P xl = P(low), yl = P(low);    // left end of bin k
@@ -187,28 +199,45 @@ BACKMAP_FUNCTION void spline(P *width, P *height, const P *slope, int stride, in
     yl = yl + h;
   }
 
-  P d0 = p_softplus(raw0 + P(SPLINE_UNIT)) + P(SPLINE_MIN);
-  P d1 = p_softplus(raw1 + P(SPLINE_UNIT)) + P(SPLINE_MIN);
+  raw0 = raw0 + P(SPLINE_UNIT);
+  raw1 = raw1 + P(SPLINE_UNIT);
+  P d0 = p_softplus(raw0) + P(SPLINE_MIN);
+  P d1 = p_softplus(raw1) + P(SPLINE_MIN);
   if (!circular) {
     d0 = p_select(is_first > zero, one, d0);
     d1 = p_select(is_last > zero, one, d1);
   }
+  const P s = hk / wk;
+  return {xk, yk, wk, hk, raw0, raw1, d0, d1, s, d0 + d1 - two * s};
+}
 
-  const P s = hk / wk, e = d0 + d1 - two * s;
+/* ----------------------------------------------------------------------
+   one variable of a pack, in place, with log|dy/dx| of the direction that is taken
+   width, height: K logits, overwritten (see softmax_run); x within [low, low+range]
+------------------------------------------------------------------------- */
+
+template <class P>
+BACKMAP_FUNCTION void spline(P *width, P *height, const P *slope, int stride, int K, bool circular,
+                             bool inverse, double low, double range, P &x, P &logdet)
+{
+  const P zero = P(0), one = P(1), two = P(2);
+  const P sw = softmax_run(width, stride, K, range), sh = softmax_run(height, stride, K, range);
+  const SplineBin<P> b =
+      spline_bin(width, height, slope, stride, K, circular, inverse, low, range, sw, sh, x);
   P t;
   if (inverse) {
-    const P y = x - yk;
-    const P a = y * e + hk * (s - d0), b = hk * d0 - y * e, c = -(s * y);
-    const P root = p_sqrt(p_max(b * b - P(4) * a * c, zero));
-    t = two * c / (-b - root);
+    const P y = x - b.yk;
+    const P a = y * b.e + b.hk * (b.s - b.d0), m = b.hk * b.d0 - y * b.e, c = -(b.s * y);
+    const P root = p_sqrt(p_max(m * m - P(4) * a * c, zero));
+    t = two * c / (-m - root);
   } else
-    t = (x - xk) / wk;
+    t = (x - b.xk) / b.wk;
   t = p_select(t < zero, zero, p_select(t > one, one, t));
 
   const P u = one - t, tu = t * u;
-  const P den = s + e * tu;
-  x = inverse ? xk + t * wk : yk + hk * (s * t * t + d0 * tu) / den;
-  const P slope_here = s * s * (d1 * t * t + two * s * tu + d0 * u * u) / (den * den);
+  const P den = b.s + b.e * tu;
+  x = inverse ? b.xk + t * b.wk : b.yk + b.hk * (b.s * t * t + b.d0 * tu) / den;
+  const P slope_here = b.s * b.s * (b.d1 * t * t + two * b.s * tu + b.d0 * u * u) / (den * den);
   logdet = inverse ? -p_log(slope_here) : p_log(slope_here);
 }
 
@@ -241,6 +270,17 @@ BACKMAP_KERNEL void transform_linear(P *o, int stride, int K, double bound, bool
 }
 
 /* ----------------------------------------------------------------------
+   same wrapping as wrap() of molecule/geometry.h, which is for coordinates
+------------------------------------------------------------------------- */
+
+template <class P> BACKMAP_FUNCTION P wrap_angle(P y)
+{
+  const P pi = P(BACKMAP_PI), turn = P(2.0 * BACKMAP_PI);
+  y = y - turn * p_floor((y + pi) / turn);
+  return p_select(y < -pi, -pi, p_select(y > pi, pi, y));
+}
+
+/* ----------------------------------------------------------------------
    shift and spline of one circular variable in [-pi, pi)
    o: numbers of the conditioner [shift, W(K), H(K), D(K)], overwritten
 ------------------------------------------------------------------------- */
@@ -248,21 +288,11 @@ BACKMAP_KERNEL void transform_linear(P *o, int stride, int K, double bound, bool
 template <class P>
 BACKMAP_KERNEL void transform_circular(P *o, int stride, int K, bool inverse, P *x, P *logdet)
 {
-  const P pi = P(BACKMAP_PI), turn = P(2.0 * BACKMAP_PI);
-  const P shift = o[0];
+  const P pi = P(BACKMAP_PI), shift = o[0];
   P *width = o + stride, *height = width + K * stride, *slope = height + K * stride;
-
-  // same wrapping as wrap() of molecule/geometry.h, which is for coordinates
-
-  P y = inverse ? *x : *x - shift;
-  if (!inverse) y = y - turn * p_floor((y + pi) / turn);
-  y = p_select(y < -pi, -pi, p_select(y > pi, pi, y));
+  P y = inverse ? p_select(*x < -pi, -pi, p_select(*x > pi, pi, *x)) : wrap_angle(*x - shift);
   spline(width, height, slope, stride, K, true, inverse, -BACKMAP_PI, 2.0 * BACKMAP_PI, y, *logdet);
-  if (inverse) {
-    y = y + shift;
-    y = y - turn * p_floor((y + pi) / turn);
-    y = p_select(y < -pi, -pi, p_select(y > pi, pi, y));
-  }
+  if (inverse) y = wrap_angle(y + shift);
   *x = y;
 }
 
@@ -280,12 +310,6 @@ template <class S> struct CouplingView {
   const S *cond_weight, *in_bias;    // the part of the first layer that acts on the features
 
   BACKMAP_FUNCTION int inputs() const { return nlid + 4 * ncid; }
-};
-
-struct SplineSizes {
-  static constexpr int MAX_OUTPUTS = 97;    // 3 MAX_BINS + 1
-  int bins, circular_bins;
-  double bound;
 };
 
 /* ----------------------------------------------------------------------

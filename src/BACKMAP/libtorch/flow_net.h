@@ -7,232 +7,33 @@
 #ifndef BACKMAP_LIBTORCH_FLOW_NET_H
 #define BACKMAP_LIBTORCH_FLOW_NET_H
 
-// The flow as a differentiable function. Included by libtorch/flow_trainer.cpp only: it shows Torch.
+// The networks of a flow as tensors, and log q once more in plain tensor operations: slow, the
+// reference for flow/layers.h and training/flow_gradient.h. Included by libtorch/flow_trainer.cpp
+// only: it shows Torch.
 
-#include "libtorch/flow_trainer.h"
-#include "libtorch/spline.h"
+#include "training/flow_gradient.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 namespace BACKMAP_NS {
 
 using torch::Tensor;
-static constexpr double TORCH_PI = 3.14159265358979323846;
-
-/* ----------------------------------------------------------------------
- shift, scale and splines of one coupling, linear and circular variables together
- x [n][ntl], c [n][ntc], o [n][no] as the network gives it -> y, e and the logarithms of their
- slopes by x and c, ld [n][ntl+ntc]
-------------------------------------------------------------------------- */
-
-struct TrainSplineSizes {
-  int64_t ntl, ntc;
-  int bins, circular_bins;
-  double bound;
-  int64_t linear() const { return 3 * bins + 1; }    // shift, scale, W, H, D(K-1)
-  int64_t circular() const { return 3 * circular_bins + 1; }
-  int64_t outputs() const { return ntl * linear() + ntc * circular(); }
-};
-
-template <class Real> Real wrapped(Real v)
-{
-  const Real turn = Real(TORCH_PI * 2);
-  v -= turn * std::floor((v + Real(TORCH_PI)) / turn);
-  return v < Real(-TORCH_PI) ? Real(-TORCH_PI) : (v > Real(TORCH_PI) ? Real(TORCH_PI) : v);
-}
-
-template <class Real>
-void spline_forward(const TrainSplineSizes &z, int64_t n, const Real *x, const Real *c,
-                    const Real *o, Real *y, Real *e, Real *ld)
-{
-  const int K = z.bins, Kc = z.circular_bins;
-  at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
-    SplineElement<Real> sp;
-    const Real B = Real(z.bound);
-    for (int64_t i = from; i < to; i++) {
-      Real *slope = ld + i * (z.ntl + z.ntc);
-      const Real *p = o + i * z.outputs();
-      for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), slope++) {
-        const Real sc = 2 * std::tanh(p[1] / 2);
-        const Real v = (x[i * z.ntl + j] - p[0]) * spline_exp(-sc);
-        *slope = -sc;
-        const bool in = v > -B && v < B;
-        y[i * z.ntl + j] =
-            in ? sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, *slope) : v;
-      }
-      for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), slope++) {
-        const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
-        *slope = 0;
-        e[i * z.ntc + j] = sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI),
-                                      Real(TORCH_PI), true, *slope);
-      }
-    }
-  });
-}
-
-template <class Real>
-void spline_backward(const TrainSplineSizes &z, int64_t n, const Real *x, const Real *c,
-                     const Real *o, const Real *gy, const Real *ge, const Real *gld, Real *gx,
-                     Real *gc, Real *go)
-{
-  const int K = z.bins, Kc = z.circular_bins;
-  at::parallel_for(0, n, 16, [&](int64_t from, int64_t to) {
-    SplineElement<Real> sp;
-    const Real B = Real(z.bound);
-    for (int64_t i = from; i < to; i++) {
-      Real unused = 0;
-      const Real *p = o + i * z.outputs(), *gslope = gld + i * (z.ntl + z.ntc);
-      Real *g = go + i * z.outputs();
-      for (int64_t j = 0; j < z.ntl; j++, p += z.linear(), g += z.linear(), gslope++) {
-        const Real gl = *gslope;
-        const Real th = std::tanh(p[1] / 2), ex = spline_exp(-2 * th);
-        const Real v = (x[i * z.ntl + j] - p[0]) * ex;
-        Real gv = gy[i * z.ntl + j];
-        if (v > -B && v < B) {
-          sp.forward(v, p + 2, p + 2 + K, p + 2 + 2 * K, K, -B, B, false, unused);
-          gv = sp.backward(gv, gl, g + 2, g + 2 + K, g + 2 + 2 * K);
-        } else
-          for (int64_t k = 2; k < z.linear(); k++) g[k] = 0;
-        gx[i * z.ntl + j] = gv * ex;
-        g[0] = -gv * ex;
-        g[1] = (-gv * v - gl) * (1 - th * th);    // d sc/d raw = 1 - tanh^2
-      }
-      for (int64_t j = 0; j < z.ntc; j++, p += z.circular(), g += z.circular(), gslope++) {
-        const Real v = wrapped<Real>(c[i * z.ntc + j] - p[0]);
-        sp.forward(v, p + 1, p + 1 + Kc, p + 1 + 2 * Kc, Kc, Real(-TORCH_PI), Real(TORCH_PI), true,
-                   unused);
-        const Real gv = sp.backward(ge[i * z.ntc + j], *gslope, g + 1, g + 1 + Kc, g + 1 + 2 * Kc);
-        gc[i * z.ntc + j] = gv;
-        g[0] = -gv;
-      }
-    }
-  });
-}
-
-struct SplineFunction : public torch::autograd::Function<SplineFunction> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext *ctx, Tensor x,
-                                                Tensor c, Tensor o, int64_t bins,
-                                                int64_t circular_bins, double bound)
-  {
-    TrainSplineSizes z{x.size(1), c.size(1), (int) bins, (int) circular_bins, bound};
-    x = x.contiguous();
-    c = c.contiguous();
-    o = o.contiguous();
-    TORCH_CHECK(o.size(1) == z.outputs(), "coupling outputs, expected ", z.outputs(), ", got ",
-                o.size(1));
-    Tensor y = torch::empty_like(x), e = torch::empty_like(c),
-           ld = torch::empty({x.size(0), z.ntl + z.ntc}, x.options());
-    if (x.scalar_type() == torch::kDouble)
-      spline_forward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
-                             o.data_ptr<double>(), y.data_ptr<double>(), e.data_ptr<double>(),
-                             ld.data_ptr<double>());
-    else
-      spline_forward<float>(z, x.size(0), x.data_ptr<float>(), c.data_ptr<float>(),
-                            o.data_ptr<float>(), y.data_ptr<float>(), e.data_ptr<float>(),
-                            ld.data_ptr<float>());
-    ctx->save_for_backward({x, c, o});
-    ctx->saved_data["bins"] = bins;
-    ctx->saved_data["circular_bins"] = circular_bins;
-    ctx->saved_data["bound"] = bound;
-    return {y, e, ld};
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext *ctx,
-                                                 torch::autograd::variable_list grad)
-  {
-    auto saved = ctx->get_saved_variables();
-    Tensor x = saved[0], c = saved[1], o = saved[2];
-    TrainSplineSizes z{x.size(1), c.size(1), (int) ctx->saved_data["bins"].toInt(),
-                       (int) ctx->saved_data["circular_bins"].toInt(),
-                       ctx->saved_data["bound"].toDouble()};
-    auto dense = [](const Tensor &g, const Tensor &like) {
-      return g.defined() ? g.contiguous() : torch::zeros_like(like);
-    };
-    Tensor gy = dense(grad[0], x), ge = dense(grad[1], c);
-    Tensor gld = grad[2].defined() ? grad[2].contiguous()
-                                   : torch::zeros({x.size(0), z.ntl + z.ntc}, x.options());
-    Tensor gx = torch::empty_like(x), gc = torch::empty_like(c), go = torch::empty_like(o);
-    if (x.scalar_type() == torch::kDouble)
-      spline_backward<double>(z, x.size(0), x.data_ptr<double>(), c.data_ptr<double>(),
-                              o.data_ptr<double>(), gy.data_ptr<double>(), ge.data_ptr<double>(),
-                              gld.data_ptr<double>(), gx.data_ptr<double>(), gc.data_ptr<double>(),
-                              go.data_ptr<double>());
-    else
-      spline_backward<float>(z, x.size(0), x.data_ptr<float>(), c.data_ptr<float>(),
-                             o.data_ptr<float>(), gy.data_ptr<float>(), ge.data_ptr<float>(),
-                             gld.data_ptr<float>(), gx.data_ptr<float>(), gc.data_ptr<float>(),
-                             go.data_ptr<float>());
-    return {gx, gc, go, Tensor(), Tensor(), Tensor()};
-  }
-};
-
-/* ----------------------------------------------------------------------
-   the networks; parameters by their names in the model file
-------------------------------------------------------------------------- */
 
 struct FlowNet {
   FlowNetShape shape;
-  torch::ScalarType dtype;
   std::vector<std::string> names;
-  std::vector<Tensor> params;
-  struct Layer {
-    Tensor lid, lt, cid, ct;    // indices
-    int first;                  // index of in.weight in params
-  };
-  std::vector<Layer> layers;
+  std::vector<Tensor> params;    // in the order of flow_parameters()
 
-  FlowNet(const FlowNetShape &s, torch::ScalarType t) : shape(s), dtype(t)
+  FlowNet(const FlowNetShape &s, torch::ScalarType dtype) : shape(s)
   {
-    const int h = s.hidden;
-    if (s.nl < 2 || s.nf < 1 || s.nc < 0 || h < 1 || s.bins < 2 || s.bins > MAX_TRAIN_BINS ||
-        s.circular_bins < 2 || s.circular_bins > MAX_TRAIN_BINS)
-      throw std::runtime_error("flow networks: impossible sizes");
-    if (s.linear_id.size() != s.circular_id.size())
-      throw std::runtime_error("flow networks: identity sets of different number");
-    add("affine.0.weight", {h, s.nf});
-    add("affine.0.bias", {h});
-    add("affine.1.weight", {h, h});
-    add("affine.1.bias", {h});
-    add("affine.2.weight", {2 * s.nl, h});
-    add("affine.2.bias", {2 * s.nl});
-    for (size_t k = 0; k < s.linear_id.size(); k++) {
-      Layer layer;
-      auto rest = [](const std::vector<int> &id, int n) {
-        std::vector<int64_t> other;
-        for (int j = 0; j < n; j++)
-          if (std::find(id.begin(), id.end(), j) == id.end()) other.push_back(j);
-        return other;
-      };
-      auto index = [](const std::vector<int64_t> &v) { return torch::tensor(v, torch::kInt64); };
-      const auto &li = s.linear_id[k], &ci = s.circular_id[k];
-      layer.lid = index(std::vector<int64_t>(li.begin(), li.end()));
-      layer.cid = index(std::vector<int64_t>(ci.begin(), ci.end()));
-      layer.lt = index(rest(li, s.nl));
-      layer.ct = index(rest(ci, s.nc));
-      layer.first = params.size();
-      TrainSplineSizes z{layer.lt.size(0), layer.ct.size(0), s.bins, s.circular_bins, s.bound};
-      const int64_t nin = layer.lid.size(0) + 4 * layer.cid.size(0);
-      const std::string p = "coupling." + std::to_string(k) + ".";
-      add(p + "in.weight", {h, nin});
-      add(p + "cond.weight", {h, s.nf});
-      add(p + "in.bias", {h});
-      add(p + "hidden.weight", {h, h});
-      add(p + "hidden.bias", {h});
-      add(p + "out.weight", {z.outputs(), h});
-      add(p + "out.bias", {z.outputs()});
-      layers.push_back(layer);
+    for (const auto &p : flow_parameters(s)) {
+      names.push_back(p.name);
+      std::vector<int64_t> size{p.rows};
+      if (p.columns) size.push_back(p.columns);
+      params.push_back(torch::zeros(size, torch::dtype(dtype)));
     }
-  }
-
-  void add(const std::string &name, std::vector<int64_t> size)
-  {
-    names.push_back(shape.prefix + name);
-    params.push_back(torch::zeros(size, torch::dtype(dtype)));
   }
 
   // uniform +-1/sqrt(fan in) as torch::nn::Linear, almost zero in the last layers: identity flow
@@ -263,37 +64,83 @@ struct FlowNet {
     }
   }
 
-  // log q_flow(l,c|f) [n]
-  Tensor log_prob(const Tensor &l0, const Tensor &c0, const Tensor &f) const
+  /* ----------------------------------------------------------------------
+     rational-quadratic splines (see flow/layers.h) of x [n][m] by raw numbers [n][m][..] -> results
+     and logarithms of the slopes
+  ------------------------------------------------------------------------- */
+
+  struct Splined {
+    Tensor y, logslope;
+  };
+
+  static Splined spline(const Tensor &x, const Tensor &raw, int bins, bool circular, double end)
   {
     using namespace torch;
-    Tensor h = silu(addmm(params[1], f, params[0].t()));
-    h = silu(addmm(params[3], h, params[2].t()));
-    h = addmm(params[5], h, params[4].t());
-    const Tensor mean = h.slice(1, 0, shape.nl), scale = h.slice(1, shape.nl, 2 * shape.nl);
-    Tensor l = (l0 - mean) * exp(-scale), c = c0;
-    Tensor logdet = -scale.sum(1);
-    for (const auto &layer : layers) {
-      const auto *p = &params[layer.first];
-      Tensor q = l.index_select(1, layer.lid);
-      if (layer.cid.size(0)) {
-        Tensor a = c.index_select(1, layer.cid).unsqueeze(2);
-        a = cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1);
-        q = cat({q, a}, 1);
-      }
-      Tensor g = addmm(p[2], f, p[1].t());
-      g = silu(addmm(g, q, p[0].t()));
-      g = silu(addmm(p[4], g, p[3].t()));
-      g = addmm(p[6], g, p[5].t());
-      auto out = SplineFunction::apply(l.index_select(1, layer.lt), c.index_select(1, layer.ct), g,
-                                       shape.bins, shape.circular_bins, shape.bound);
-      logdet = logdet + out[2].sum(1);
-      if (layer.lt.size(0)) l = l.index_copy(1, layer.lt, out[0]);
-      if (layer.ct.size(0)) c = c.index_copy(1, layer.ct, out[1]);
+    constexpr double least = 1.0e-3, unit = 0.5413248546129181;
+    const auto parts = [&](int first) {
+      return 2.0 * end *
+          (least + (1.0 - bins * least) * softmax(raw.slice(2, first, first + bins), 2));
+    };
+    const Tensor w = parts(0), h = parts(bins);
+    Tensor d = softplus(raw.slice(2, 2 * bins) + unit) + least;
+    const Tensor outer = circular ? d.slice(2, 0, 1) : torch::ones_like(x).unsqueeze(2);
+    d = circular ? cat({d, outer}, 2) : cat({outer, d, outer}, 2);
+    const Tensor left = cumsum(w, 2) - w - end, low = cumsum(h, 2) - h - end;
+    const Tensor bin = (x.unsqueeze(2) >= left.slice(2, 1)).sum(2, true);
+    const auto at = [&](const Tensor &t, int next = 0) {
+      return t.gather(2, bin + next).squeeze(2);
+    };
+    const Tensor wk = at(w), hk = at(h), d0 = at(d), d1 = at(d, 1), s = hk / wk;
+    const Tensor t = (x - at(left)) / wk, u = 1 - t;
+    const Tensor den = s + (d0 + d1 - 2 * s) * t * u;
+    return {at(low) + hk * (s * t * t + d0 * t * u) / den,
+            log(d1 * t * t + 2 * s * t * u + d0 * u * u) + 2 * log(s / den)};
+  }
+
+  // log q_flow(l,c|f) [n]
+  Tensor log_prob(Tensor l, Tensor c, const Tensor &f) const
+  {
+    using namespace torch;
+    const auto dense = [&](int k, const Tensor &x) {
+      return addmm(params[k + 1], x, params[k].t());
+    };
+    const auto index = [](const std::vector<int> &v) {
+      return torch::tensor(std::vector<int64_t>(v.begin(), v.end()), torch::kInt64);
+    };
+    const Tensor affine = dense(4, silu(dense(2, silu(dense(0, f)))));
+    const Tensor scale = affine.slice(1, shape.nl);
+    l = (l - affine.slice(1, 0, shape.nl)) * exp(-scale);
+    Tensor logq = -scale.sum(1);
+    for (size_t k = 0; k < shape.linear_id.size(); k++) {
+      const int in = 6 + 7 * (int) k, bins = shape.bins, circular = shape.circular_bins;
+      const Tensor lt = index(other_variables(shape.linear_id[k], shape.nl)),
+                   ct = index(other_variables(shape.circular_id[k], shape.nc));
+      const Tensor a = c.index_select(1, index(shape.circular_id[k])).unsqueeze(2);
+      const Tensor q = cat({l.index_select(1, index(shape.linear_id[k])),
+                            cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1)},
+                           1);
+      const Tensor h = silu(addmm(params[in + 2], f, params[in + 1].t()) + mm(q, params[in].t()));
+      const Tensor out = dense(in + 5, silu(dense(in + 3, h)));
+      const int64_t n = l.size(0), nlt = lt.size(0), nct = ct.size(0),
+                    linear = nlt * (3 * bins + 1);
+
+      const Tensor rl = out.slice(1, 0, linear).reshape({n, nlt, 3 * bins + 1});
+      const Tensor logscale = 2 * tanh(rl.select(2, 1) / 2);
+      const Tensor x = (l.index_select(1, lt) - rl.select(2, 0)) * exp(-logscale);
+      const Tensor inside = x.abs() < shape.bound;
+      const auto sl =
+          spline(where(inside, x, torch::zeros_like(x)), rl.slice(2, 2), bins, false, shape.bound);
+      l = l.index_copy(1, lt, where(inside, sl.y, x));
+      logq = logq + (where(inside, sl.logslope, torch::zeros_like(x)) - logscale).sum(1);
+
+      const Tensor rc = out.slice(1, linear).reshape({n, nct, 3 * circular + 1});
+      const Tensor shifted = c.index_select(1, ct) - rc.select(2, 0);
+      const Tensor turns = floor((shifted + M_PI) / (2 * M_PI)).detach();
+      const auto sc = spline(shifted - 2 * M_PI * turns, rc.slice(2, 1), circular, true, M_PI);
+      c = c.index_copy(1, ct, sc.y);
+      logq = logq + sc.logslope.sum(1);
     }
-    const double base =
-        -0.5 * shape.nl * std::log(2 * TORCH_PI) - shape.nc * std::log(2 * TORCH_PI);
-    return logdet - 0.5 * (l * l).sum(1) + base;
+    return logq - 0.5 * (l * l).sum(1) - (0.5 * shape.nl + shape.nc) * std::log(2 * M_PI);
   }
 };
 

@@ -11,16 +11,6 @@
 
 namespace BACKMAP_NS {
 
-namespace {
-Tensor rows(const std::vector<float> &v, int64_t n, int64_t m, const char *what)
-{
-  if ((int64_t) v.size() != n * m)
-    throw std::runtime_error(std::string("flow training data: ") + what + ", expected " +
-                             std::to_string(n * m) + " numbers, got " + std::to_string(v.size()));
-  return torch::from_blob(const_cast<float *>(v.data()), {n, m}, torch::kFloat).clone();
-}
-}    // namespace
-
 /* ----------------------------------------------------------------------
    networks with given weights; rows of numbers as tensors
 ------------------------------------------------------------------------- */
@@ -60,16 +50,28 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape, const Network
 
 namespace {
 
+void check_size(const std::vector<float> &v, int64_t size, const char *what)
+{
+  if ((int64_t) v.size() != size)
+    throw std::runtime_error(std::string("flow training data: ") + what + ", expected " +
+                             std::to_string(size) + " numbers, got " + std::to_string(v.size()));
+}
+
 struct KindData {
   FlowNet net;
-  Tensor tl, tc, tf, tweight, tshare, tlogq, vl, vc, vf;
-  double tgeo = 0.0, vgeo = 0.0;    // mean geometry and constant terms
-  int64_t ntrain = 0, nvalid = 0;
+  FlowGradient<float> flow;
+  std::vector<Tensor> grads;    // those of the parameters, where there are any
+  FlowFrames train, valid;
   std::vector<int64_t> order;
   double sum = 0.0;    // of the losses of an epoch
   int64_t count = 0;
 
-  explicit KindData(const FlowNetShape &shape) : net(shape, torch::kFloat) {}
+  KindData(const FlowNetShape &shape, int threads) : net(shape, torch::kFloat), flow(shape, threads)
+  {
+    for (const auto &p : net.params) grads.push_back(torch::zeros_like(p));
+  }
+
+  // mean of what the loss has beside the networks: geometry and constant terms
 
   static double offset(const FlowFrames &d)
   {
@@ -79,74 +81,80 @@ struct KindData {
     return sum / d.n;
   }
 
-  void take_validation(const FlowFrames &valid)
+  void check(const FlowFrames &d) const
   {
-    const auto &shape = net.shape;
-    if (valid.n < 1) throw std::runtime_error("flow training: no validation frames");
-    nvalid = valid.n;
-    vl = rows(valid.l, valid.n, shape.nl, "l");
-    vc = rows(valid.c, valid.n, shape.nc, "c");
-    vf = rows(valid.f, valid.n, shape.nf, "f");
-    vgeo = offset(valid);
+    check_size(d.l, d.n * net.shape.nl, "l");
+    check_size(d.c, d.n * net.shape.nc, "c");
+    check_size(d.f, d.n * net.shape.nf, "f");
+    for (auto *v : {&d.weight, &d.share, &d.logq})
+      if (!d.weight.empty()) check_size(*v, d.n, "weights");
   }
 
-  void take_training(const FlowFrames &train, int64_t batch)
+  void take_validation(const FlowFrames &frames)
   {
-    const auto &shape = net.shape;
-    if (train.n < batch)
-      throw std::runtime_error("flow training: fewer frames (" + std::to_string(train.n) +
+    if (frames.n < 1) throw std::runtime_error("flow training: no validation frames");
+    check(frames);
+    valid = frames;
+  }
+
+  void take_training(const FlowFrames &frames, int64_t batch)
+  {
+    if (frames.n < batch)
+      throw std::runtime_error("flow training: fewer frames (" + std::to_string(frames.n) +
                                ") than a batch has (" + std::to_string(batch) + ")");
-    ntrain = train.n;
-    tl = rows(train.l, train.n, shape.nl, "l");
-    tc = rows(train.c, train.n, shape.nc, "c");
-    tf = rows(train.f, train.n, shape.nf, "f");
-    tweight = tshare = tlogq = Tensor();
-    if (!train.weight.empty()) {
-      tweight = rows(train.weight, train.n, 1, "weight").squeeze(1);
-      tshare = rows(train.share, train.n, 1, "share").squeeze(1);
-      tlogq = rows(train.logq, train.n, 1, "logq").squeeze(1);
-    }
-    tgeo = offset(train);
+    check(frames);
+    train = frames;
   }
 
-  // adds the gradients of a batch; false if the loss is not finite
+  // sets the gradients of a batch; false if the loss is not finite
 
   bool gradients(int64_t first, int64_t n)
   {
-    const Tensor which = torch::from_blob(&order[first], {n}, torch::kInt64);
-    const Tensor lp = net.log_prob(tl.index_select(0, which), tc.index_select(0, which),
-                                   tf.index_select(0, which));
-    Tensor loss, control;
-    if (tweight.defined()) {
-      loss = -(lp * tweight.index_select(0, which)).mean();
+    const int64_t *which = &order[first];
+    const bool weighted = !train.weight.empty();
+    const auto weight = [&](int64_t i) { return weighted ? train.weight[which[i]] : 1.0f; };
+    const auto slope = [&](int64_t i, float logq) {
+      float g = -weight(i);
       // a structure that has become much more probable is one of many that q' has not drawn
-      const Tensor ratio =
-          torch::exp(torch::clamp_max(lp - tlogq.index_select(0, which), LARGEST_RATIO));
-      control = (ratio * tshare.index_select(0, which)).mean();
-    } else
-      loss = -lp.mean();
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) return false;
-    (control.defined() ? loss + control : loss).backward();
-    sum += value;
+      const float ratio = weighted ? logq - train.logq[which[i]] : LARGEST_RATIO;
+      if (ratio < LARGEST_RATIO) g += train.share[which[i]] * std::exp(ratio);
+      return g / n;
+    };
+    std::vector<float> logq(n);
+    std::vector<float *> out;
+    for (auto &g : grads) out.push_back(g.data_ptr<float>());
+    flow.gradient(weights(), view(train, which), n, slope, logq.data(), out);
+
+    double loss = 0.0;
+    for (int64_t i = 0; i < n; i++) loss -= weight(i) * logq[i];
+    if (!std::isfinite(loss)) return false;
+    for (std::size_t k = 0; k < grads.size(); k++) net.params[k].mutable_grad() = grads[k];
+    sum += loss / n;
     count++;
     return true;
   }
 
-  double validation_loss() const
+  double validation_loss()
   {
-    double total = 0.0;
-    for (int64_t i = 0; i < nvalid; i += 4096) {
-      const int64_t j = std::min(nvalid, i + 4096);
-      total += net.log_prob(vl.slice(0, i, j), vc.slice(0, i, j), vf.slice(0, i, j))
-                   .to(torch::kDouble)
-                   .sum()
-                   .item<double>();
-    }
-    return -(total / nvalid) - vgeo;
+    std::vector<float> logq(valid.n);
+    flow.log_prob(weights(), view(valid, nullptr), valid.n, logq.data());
+    return -std::accumulate(logq.begin(), logq.end(), 0.0) / valid.n - offset(valid);
   }
 
-  static constexpr double LARGEST_RATIO = 4.0;    // its logarithm
+  static constexpr float LARGEST_RATIO = 4.0f;    // its logarithm
+
+ private:
+  static FlowRowView<float> view(const FlowFrames &d, const int64_t *which)
+  {
+    return {d.l.data(), d.c.data(), d.f.data(), which};
+  }
+
+  std::vector<const float *> weights() const
+  {
+    std::vector<const float *> list;
+    for (const auto &p : net.params) list.push_back(p.data_ptr<float>());
+    return list;
+  }
 };
 
 }    // namespace
@@ -156,24 +164,34 @@ struct KindData {
 NetworkWeights flow_loss_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
                                   const FlowFrames &frames)
 {
-  KindData kind(shape);
+  KindData kind(shape, 1);
   load_weights("flow weights", weights, kind.net.names, kind.net.params);
   kind.take_training(frames, 1);
   kind.order.resize(frames.n);
   std::iota(kind.order.begin(), kind.order.end(), 0);
-  for (auto &p : kind.net.params) p.set_requires_grad(true);
   if (!kind.gradients(0, frames.n)) throw std::runtime_error("flow loss: it is not finite");
+  return named_weights(kind.net.names, kind.grads);
+}
+
+NetworkWeights torch_flow_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
+                                   int64_t n, const double *l, const double *c, const double *f,
+                                   const double *slope)
+{
+  FlowNet net = given_net(shape, weights, torch::kDouble);
+  for (auto &p : net.params) p.set_requires_grad(true);
+  const auto rows = [&](const double *p, int64_t m) { return given_rows(p, n, m, torch::kDouble); };
+  const Tensor logq = net.log_prob(rows(l, shape.nl), rows(c, shape.nc), rows(f, shape.nf));
+  (logq * rows(slope, 1).squeeze(1)).sum().backward();
   std::vector<Tensor> grads;
-  for (const auto &p : kind.net.params)
-    grads.push_back(p.grad().defined() ? p.grad() : torch::zeros_like(p));
-  return named_weights(kind.net.names, grads);
+  for (const auto &p : net.params) grads.push_back(p.grad());
+  return named_weights(net.names, grads);
 }
 
 /* ---------------------------------------------------------------------- */
 
 struct FlowTrainer::Networks : Trainer::Engine {
   std::vector<KindData> kinds;
-  std::vector<Tensor> params;    // of all kinds
+  std::vector<Tensor> params;                     // of all kinds
   std::vector<std::array<int64_t, 2>> batches;    // kind and first row, of an epoch
 
   Networks(const std::vector<FlowNetShape> &shapes, const FlowTrainOptions &o, const FlowSet &train,
@@ -185,7 +203,7 @@ struct FlowTrainer::Networks : Trainer::Engine {
                                std::to_string(shapes.size()) + " kinds, got " +
                                std::to_string(valid.size()));
     for (std::size_t k = 0; k < shapes.size(); k++) {
-      kinds.emplace_back(shapes[k]);
+      kinds.emplace_back(shapes[k], o.threads);
       kinds[k].take_validation(valid[k]);
       kinds[k].net.initialise(o.seed + (int64_t) k);
       names.insert(names.end(), kinds[k].net.names.begin(), kinds[k].net.names.end());
@@ -208,10 +226,10 @@ struct FlowTrainer::Networks : Trainer::Engine {
     link();
     batches.clear();
     for (std::size_t k = 0; k < kinds.size(); k++) {
-      kinds[k].order = torch_shuffle(kinds[k].ntrain, options.seed + (int64_t) k, epoch);
+      kinds[k].order = torch_shuffle(kinds[k].train.n, options.seed + (int64_t) k, epoch);
       kinds[k].sum = 0.0;
       kinds[k].count = 0;
-      for (int64_t i = 0; i + options.batch <= kinds[k].ntrain; i += options.batch)
+      for (int64_t i = 0; i + options.batch <= kinds[k].train.n; i += options.batch)
         batches.push_back({(int64_t) k, i});
     }
     if (kinds.size() > 1) {
@@ -230,22 +248,23 @@ struct FlowTrainer::Networks : Trainer::Engine {
 
   // of the molecule: every kind as often as it has pieces
 
-  template <class Loss> double total(Loss &&loss) const
+  template <class Loss> double total(Loss &&loss)
   {
     double sum = 0.0;
-    for (const auto &k : kinds) sum += k.net.shape.copies * loss(k);
+    for (auto &k : kinds) sum += k.net.shape.copies * loss(k);
     return sum;
   }
 
   double training_loss(int64_t) override
   {
-    return total([](const KindData &k) { return k.sum / (double) k.count - k.tgeo; });
+    return total(
+        [](const KindData &k) { return k.sum / (double) k.count - KindData::offset(k.train); });
   }
 
   double validation_loss() override
   {
     link();
-    return total([](const KindData &k) { return k.validation_loss(); });
+    return total([](KindData &k) { return k.validation_loss(); });
   }
 
   // the optimizer swaps the tensors for their averages and back: the networks take those that are there
@@ -259,7 +278,7 @@ struct FlowTrainer::Networks : Trainer::Engine {
 
   std::vector<TorchCheckpoint::Check> checks() const override
   {
-    return {{"validation frames", kinds[0].nvalid},
+    return {{"validation frames", kinds[0].valid.n},
             {"kinds", (int64_t) kinds.size()},
             {"seed", options.seed},
             {"batch", options.batch}};

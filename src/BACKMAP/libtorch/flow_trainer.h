@@ -29,6 +29,12 @@ std::vector<double> torch_flow_log_prob(const FlowNetShape &shape, const Network
                                         int64_t n, const double *l, const double *c,
                                         const double *f, bool double_precision);
 
+/** Derivatives of sum_i slope_i log q_i by all weights, by automatic differentiation in double precision: the
+ *  reference for FlowGradient, with which FlowTrainer computes. */
+NetworkWeights torch_flow_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
+                                   int64_t n, const double *l, const double *c, const double *f,
+                                   const double *slope);
+
 /** Gradient of the loss of FlowTrainer, all frames in one batch, at given weights. */
 NetworkWeights flow_loss_gradient(const FlowNetShape &shape, const NetworkWeights &weights,
                                   const FlowFrames &frames);

@@ -57,10 +57,7 @@ struct TorchOptimizer {
     for (auto &p : *params) {
       if (!p.grad().defined()) continue;
       const torch::Tensor grad = p.grad().contiguous();
-      const float *g = grad.data_ptr<float>();
-      double s = 0.0;
-      for (int64_t i = 0; i < p.numel(); i++) s += (double) g[i] * g[i];
-      norm2 += s;
+      norm2 += squares(p.numel(), grad.data_ptr<float>());
     }
     const double norm = std::sqrt(norm2);
     step++;
@@ -75,9 +72,11 @@ struct TorchOptimizer {
     for (size_t k = 0; k < params->size(); k++) {
       if (!(*params)[k].grad().defined()) continue;
       const torch::Tensor grad = (*params)[k].grad().contiguous();
-      const float *g = grad.data_ptr<float>(), kp = (*params)[k].dim() > 1 ? keep : 1.0f;
-      float *p = (*params)[k].data_ptr<float>(), *m = m1[k].data_ptr<float>(),
-            *v = m2[k].data_ptr<float>(), *a = average[k].data_ptr<float>();
+      const float kp = (*params)[k].dim() > 1 ? keep : 1.0f;
+      const float *__restrict g = grad.data_ptr<float>();    // the loop is one of vectors
+      float *__restrict p = (*params)[k].data_ptr<float>(), *__restrict m = m1[k].data_ptr<float>(),
+                        *__restrict v = m2[k].data_ptr<float>(),
+                        *__restrict a = average[k].data_ptr<float>();
       const int64_t n = (*params)[k].numel();
       for (int64_t i = 0; i < n; i++) {
         const float gi = g[i] * shrink;
@@ -87,6 +86,18 @@ struct TorchOptimizer {
         a[i] += mix * (p[i] - a[i]);
       }
     }
+  }
+
+  // several sums, or each would wait for the one before
+
+  static double squares(int64_t n, const float *g)
+  {
+    double sum[16] = {};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+      for (int j = 0; j < 16; j++) sum[j] += (double) g[i + j] * g[i + j];
+    for (; i < n; i++) sum[0] += (double) g[i] * g[i];
+    return std::accumulate(sum, sum + 16, 0.0);
   }
 
   void keep_best()
@@ -121,8 +132,7 @@ struct TorchSchedule {
     if (minutes > 0.0) part = std::max(part, elapsed() / (60.0 * minutes));
     part = std::min(part, 1.0);
     const double ramp = std::min(1.0, (step + 1.0) / warmup);
-    return rate * ramp *
-        std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
+    return rate * ramp * std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
   }
 
   bool over() const
