@@ -9,6 +9,7 @@
 
 #include "libtorch/flow_trainer.h"
 
+#include "flow/flow.h"
 #include "harmonic_molecule.h"
 #include "training/flow_quality.h"
 
@@ -143,6 +144,36 @@ TEST(FlowLoss, gradient_is_unbiased_and_has_less_noise)
   EXPECT_GT(bad.bias[NO_WEIGHTS], 8.0) << "wrong weights would not be seen";
   EXPECT_LT(good.variance[CHAINS], 0.5 * good.variance[LIKELIHOOD]);
   EXPECT_LT(good.variance[CHAINS], 0.8 * good.variance[NO_CONTROL]);
+}
+
+// A flow whose own density is the Boltzmann weight has all of the effective sample sizes.
+
+TEST(FlowQuality, of_a_right_flow)
+{
+  const Small small = Small::chain();
+  for (const bool parts : {false, true}) {
+    const FlowSpec flow = small.random(0.3, parts, 3);
+    const auto density = Flow::create(flow, Flow::Precision::Double, "serial");
+    const auto energy = [&](const double *x) {
+      double logq;
+      density->log_prob(1, x, &logq);
+      return -KT * logq;
+    };
+    auto x = small.frames(150, 51);
+    const auto right = flow_quality(flow, KT, energy, 150, x.data(), 20, 3),
+               cold = flow_quality(flow, 0.5 * KT, energy, 150, x.data(), 20, 3),
+               again = flow_quality(flow, 0.5 * KT, energy, 150, x.data(), 20, 3);
+    EXPECT_NEAR(right.conditional, 1.0, 1e-6);
+    EXPECT_NEAR(right.conditional_q10, 1.0, 1e-6);
+    EXPECT_NEAR(right.forward, 1.0, 1e-6);
+    EXPECT_LT(cold.conditional, 0.9);
+    EXPECT_LT(cold.conditional_q10, cold.conditional);
+    EXPECT_EQ(cold.conditional, again.conditional);
+    EXPECT_EQ(cold.forward, again.forward);
+    std::copy_n(&x[21 * 120 + 3], 3, &x[21 * 120 + 15]);    // an atom on top of another
+    const auto wells = [&](const double *y) { return small.wells(y); };
+    EXPECT_EQ(flow_quality(flow, KT, wells, 150, x.data(), 20, 3).forward, 0.0);
+  }
 }
 
 /* ----------------------------------------------------------------------

@@ -91,6 +91,35 @@ TEST(Refresh, wrong_weights_are_seen)
   }
 }
 
+// Where the flow is right, all structures have equal weights: m of m + 1 steps move. 5 standard errors, false alarm
+// 1e-6 for other seeds.
+
+TEST(Refresh, of_a_right_flow)
+{
+  const Small small = Small::chain();
+  for (const bool parts : {false, true}) {
+    const FlowSpec flow = small.random(0.3, parts, 3);
+    const auto density = Flow::create(flow, Flow::Precision::Double, "serial");
+    const auto energy = [&](const double *x) {
+      double logq;
+      density->log_prob(1, x, &logq);
+      return -KT * logq;
+    };
+    const int n = 1000, m = 4, steps = n * (parts ? 2 : 1);
+    auto x = small.frames(n, 51);
+    FrameRefresh refresh(KT, energy, chain_options(m, 6));
+    const FlowSet rows = refresh(flow, numbers(n), 1, x);
+    // the other fragment of a composed flow stands on the one that moves, so only the last one has equal weights
+    const FlowFrames &last = rows[parts ? flow.fragments.back().kind : 0];
+    if (!parts) {
+      EXPECT_NEAR(refresh.moved(), m / (m + 1.0),
+                  FIVE * std::sqrt(m / std::pow(m + 1.0, 2) / steps));
+      EXPECT_NEAR(refresh.ess(), 1.0, 1e-3);
+    }
+    for (float w : last.weight) ASSERT_NEAR(w, 1.0, 1e-2);
+  }
+}
+
 /* ----------------------------------------------------------------------
    an atom with two places, of which the flow knows one: the populations are kept
 ------------------------------------------------------------------------- */
