@@ -36,6 +36,9 @@ using namespace BACKMAP_NS;
 
 namespace {
 
+constexpr double MINUTES = 30.0;
+constexpr int NO_LIMIT = 1000000000, PATIENCE = 5;
+
 /* ----------------------------------------------------------------------
    the model to go on from must be of this molecule, map and temperature
 ------------------------------------------------------------------------- */
@@ -98,6 +101,10 @@ void TrainFlow::read_arguments(int narg, char **arg)
       for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->keyword(narg, arg, i);
       break;
     }
+  // without chains more epochs overfit some day, with them they do not: the time is the limit
+  if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
+  if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
+  if (!keywords.given("patience") && script.empty()) options.patience = PATIENCE;
   design.seed = chain_options.seed = options.seed;
   chain_options.threads = options.threads;
 }
@@ -266,7 +273,7 @@ FlowSet TrainFlow::plain_frames(FramePool *(*of)(const Molecule &), int64_t n) c
 
 FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
 {
-  static constexpr double GOOD = 0.6;
+  static constexpr double GOOD = 0.85;
   const bool good = molecules[0]->chains->ess() > GOOD;
   FlowSet all;
   for (const auto &m : molecules) {
@@ -311,13 +318,11 @@ void TrainFlow::fit()
     if (chained) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
     return text;
   };
-  table.before = [&](int done) {
-    if (done == 0) return;
+  trainer.set_source([&](int done, const NetworkWeights &average) {
     const bool likelihood = !start && done < LIKELIHOOD && molecules[0]->pool->passes() == 0;
-    trainer.set_training(chained && !likelihood
-                             ? chained_frames(trainer.average(), done)
-                             : plain_frames(training, epoch_frames(false)));
-  };
+    return chained && !likelihood ? chained_frames(average, done)
+                                  : plain_frames(training, epoch_frames(false));
+  });
   const Epoch e = run_epochs(trainer, table);
   for (auto &m : molecules) set_weights(m->data.spec, trainer.best());
   figures.add("frames", molecules[0]->pool->size())

@@ -198,9 +198,9 @@ TEST(Torsions, narrow_circular_and_rare_branches)
   EXPECT_EQ(c.outliers[2], 0);
 }
 
-TEST(Torsions, a_soft_one_of_a_body_turns)
+TEST(Torsions, a_soft_one_turns)
 {
-  // stiff and soft, each with one frame elsewhere; outside of bodies the rare frame is left out of both
+  // stiff and soft, each with one frame elsewhere, which is left out of the stiff one
   ZMatrix z;
   z.rows = {{3, 2, 1, 0}, {4, 2, 1, 0}};
   const int n = 5000;
@@ -211,11 +211,22 @@ TEST(Torsions, a_soft_one_of_a_body_turns)
     p.push_back(i == 7 ? 3.0 : stiff(gen));
     p.push_back(i == 7 ? 3.0 : std::max(-1.3, std::min(1.3, soft(gen))));
   }
-  EXPECT_TRUE(classify_torsions(z, n, p).circular.empty());
-  z.body_rows = 2;
   const auto c = classify_torsions(z, n, p);
   EXPECT_EQ(c.circular, std::vector<int>({4 + 1}));
   EXPECT_EQ(c.outliers, std::vector<int>({1, 0}));
+}
+
+TEST(Torsions, two_rotamers_of_three_turn)
+{
+  // the free arc is wide, but a narrow torsion has one peak
+  ZMatrix z;
+  z.rows = {{3, 2, 1, 0}};
+  const int n = 5000;
+  std::mt19937 gen(4);
+  std::normal_distribution<double> g(0.0, 0.15);
+  std::vector<double> p;
+  for (int i = 0; i < n; i++) p.push_back(wrap_angle((i % 4 ? M_PI : M_PI / 3.0) + g(gen)));
+  EXPECT_EQ(classify_torsions(z, n, p).circular, std::vector<int>({2}));
 }
 
 TEST(FlowData, gives_oracle_frames_back)

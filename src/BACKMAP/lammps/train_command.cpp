@@ -181,7 +181,6 @@ Epoch TrainCommand::run_epochs(Trainer &trainer, const Table &table)
 
   double saved = -1.0e10;
   while (!trainer.finished()) {
-    if (table.before) table.before(e.epoch);
     e = trainer.epoch();
     if (e.epoch % every == 0 || e.epoch == 1 || e.last) line(row(table, e));
     if (e.seconds - saved > 30.0 && !e.last) {

@@ -45,8 +45,6 @@ class TrainCommand : public Command {
   struct Table {
     std::string head;
     std::function<std::string(const BACKMAP_NS::Epoch &)> columns;
-    std::function<void(int done)>
-        before;    // an epoch, with the number of those done; may be empty
   };
   static std::string row(const Table &table, const BACKMAP_NS::Epoch &e);
   static std::string heading(const Table &table);

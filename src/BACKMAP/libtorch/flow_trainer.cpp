@@ -221,8 +221,11 @@ struct FlowTrainer::Networks : Trainer::Engine {
     for (std::size_t k = 0; k < kinds.size(); k++) kinds[k].take_training(train[k], options.batch);
   }
 
+  Source source;
+
   int64_t begin(int epoch) override
   {
+    if (source && epoch > 0) take_training(source(epoch, named(optimizer.average)));
     link();
     batches.clear();
     for (std::size_t k = 0; k < kinds.size(); k++) {
@@ -308,6 +311,11 @@ void FlowTrainer::start_from(const NetworkWeights &weights)
 void FlowTrainer::set_training(const FlowSet &train)
 {
   networks().take_training(train);
+}
+
+void FlowTrainer::set_source(Source source)
+{
+  networks().source = std::move(source);
 }
 
 }    // namespace BACKMAP_NS

@@ -15,6 +15,7 @@
 #include "training/flow_variables.h"
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -55,6 +56,10 @@ class FlowTrainer : public Trainer {
   void start_from(const NetworkWeights &weights);
   /** Other frames for the epochs to come. */
   void set_training(const FlowSet &train);
+  /** Where every epoch after the first has its frames from, given how many are done and the averaged weights. Its time
+   *  is part of the epoch. */
+  using Source = std::function<FlowSet(int done, const NetworkWeights &average)>;
+  void set_source(Source source);
 
  private:
   struct Networks;

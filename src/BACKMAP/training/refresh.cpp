@@ -28,8 +28,8 @@ struct Proposals {
   std::vector<double> x, logq, own;
 };
 
-Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int piece, int epoch,
-                  std::size_t n, const std::int64_t *which, const double *frames)
+Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int m, int piece,
+                  int epoch, std::size_t n, const std::int64_t *which, const double *frames)
 {
   const std::size_t nz = 3 * (std::size_t) flow.nbeads(), stride = 3 * (std::size_t) flow.natoms;
   std::vector<double> z(n * nz);
@@ -39,15 +39,15 @@ Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int piec
   FlowRequest request;
   request.nframes = (int) n;
   request.z = z.data();
-  request.samples = o.proposals;
+  request.samples = m;
   request.seed = (std::uint64_t) o.seed;
   request.stream = random_stream(0, "refresh");
   request.timestep = step.data();
   request.molecule = which;
   request.first = first.data();
   Proposals p;
-  p.x.resize(n * o.proposals * stride);
-  p.logq.resize(n * o.proposals);
+  p.x.resize(n * m * stride);
+  p.logq.resize(n * m);
   p.own.resize(n);
   const auto evaluator = Flow::create(flow, Flow::Precision::Single, o.backend);
   evaluator->sample(request, p.x.data(), p.logq.data());
@@ -81,7 +81,7 @@ struct FrameRefresh::Step {
   void operator()(std::int64_t id, const double *y, const double *logq, double own, double *x,
                   double &u)
   {
-    const int m = refresh.options.proposals;
+    const int m = refresh.proposals(what);
     const std::size_t stride = piece.stride();
     std::vector<double> logw(m + 1), energies(m), local(stride), whole(x, x + natoms3);
     for (int j = 0; j < m; j++) {
@@ -154,6 +154,7 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
 {
   const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
   const auto pieces = flow_pieces(flow);
+  energies.resize(x.size() / natoms3, std::numeric_limits<double>::quiet_NaN());
   FlowSet out(flow_kinds(flow));
   std::vector<double> frames(out.size(), 0.0);
   std::size_t moved = 0;
@@ -163,7 +164,11 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
     const std::size_t n = std::min(which.size() - begin, CHUNK);
     const std::int64_t *id = &which[begin];
     std::vector<double> u(n);
-    for (std::size_t i = 0; i < n; i++) u[i] = energy(&x[id[i] * natoms3]);
+    for (std::size_t i = 0; i < n; i++) {
+      double &known = energies[id[i]];
+      if (std::isnan(known)) known = energy(&x[id[i] * natoms3]);
+      u[i] = known;
+    }
     for (std::size_t k = 0; k < pieces.size(); k++) {
       const FlowPiece &piece = pieces[k];
       const FlowSpec &kind = piece_flow(flow, piece.kind);
@@ -173,13 +178,13 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
       std::vector<std::future<Proposals>> drawing;
       for (std::size_t at = 0; at < n; at += part)
         drawing.push_back(std::async(std::launch::async, propose, std::cref(kind),
-                                     std::cref(options), (int) k, epoch, std::min(part, n - at),
+                                     std::cref(options), proposals(rows), (int) k, epoch, std::min(part, n - at),
                                      id + at, &local[at * stride]));
       Step step(*this, kind, piece, (int) k, epoch, rows, out[piece.kind]);
       step.natoms3 = natoms3;
       for (std::size_t i = 0; i < n; i += part) {
         const Proposals p = drawing[i / part].get();
-        const std::size_t m = options.proposals;
+        const std::size_t m = proposals(rows);
         for (std::size_t j = 0; j < p.own.size(); j++)
           step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j],
                &x[id[i + j] * natoms3], u[i + j]);
@@ -188,13 +193,16 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
       moved += step.moved;
       ess += step.ess;
     }
+    for (std::size_t i = 0; i < n; i++) energies[id[i]] = u[i];
   }
   for (std::size_t k = 0; k < out.size(); k++)
     for (auto *set : {&out[k].weight, &out[k].share})
       for (float &w : *set) w *= (float) (out[k].n / frames[k]);
   const double steps = std::max<double>(1.0, (double) (which.size() * pieces.size()));
   moved_ = moved / steps;
-  ess_ = ess / steps;
+  // the loss of m structures is (m-1)/m of the variance of the weights
+  const double m = proposals(rows);
+  ess_ = std::max(0.0, 1.0 - m / (m - 1.0) * (1.0 - ess / steps));
   return out;
 }
 

@@ -32,7 +32,8 @@ using EnergyFunction = std::function<double(const double *x)>;
 class FrameRefresh {
  public:
   struct Options {
-    int proposals = 8;    // of the flow for each piece of a frame and step
+    int proposals = 8;    // of the flow for each piece of a frame and step; for Rows::Frames:
+    int few = 2;
     std::int64_t seed = 1;
     int threads = 1;    // that draw; the energies have one
     std::string backend = "serial";
@@ -46,13 +47,15 @@ class FrameRefresh {
       better where the flow is good. */
   enum class Rows { Frames, Structures };
 
-  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). */
+  /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). Nobody else
+      may change x between the steps: the energies are kept. */
   FlowSet operator()(const FlowSpec &flow, const std::vector<std::int64_t> &which, int epoch,
                      std::vector<double> &x, Rows rows = Rows::Structures);
 
   /** Of the last step: share of the pieces that have new atoms. */
   double moved() const { return moved_; }
-  /** Of the last step: mean effective sample size of the proposals for a piece, as part of their number. */
+  /** Of the last step: mean effective sample size of the proposals for a piece as part of their number, extrapolated
+      to many of them. */
   double ess() const { return ess_; }
 
  private:
@@ -60,7 +63,12 @@ class FrameRefresh {
   const EnergyFunction energy;
   const Options options;
   double moved_ = 0.0, ess_ = 0.0;
+  std::vector<double> energies;    // of all frames, NaN where it is not known yet
 
+  int proposals(Rows rows) const
+  {
+    return rows == Rows::Structures ? options.proposals : options.few;
+  }
   struct Step;
 };
 

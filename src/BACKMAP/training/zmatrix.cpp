@@ -176,6 +176,8 @@ Arc widest_free_arc(const std::vector<double> &values, int allowed)
    most pi from the centre. Tails that reach into the free arc belong to it, rare values must lie clear of it
 ------------------------------------------------------------------------- */
 
+static constexpr double SOFT = 0.35;    // radians
+
 struct Branch {
   double centre = 0.0, low = -PI, high = PI;
   std::vector<int> outside;    // numbers of the frames
@@ -242,9 +244,8 @@ TorsionClasses classify_torsions(ZMatrix &zm, int nframes, const std::vector<dou
                                  " change their order in the data");
       if (!circular) {
         branch = branch_beside(free, values);
-        // a stiff torsion with a rare other branch is another isomer; a soft one of a body turns
-        circular =
-            k < zm.body_rows && branch.spread > 0.35 && !branch.outside.empty() && !in_rotor[k];
+        // a stiff torsion with a rare other branch is another isomer; a soft one has several peaks, or turns
+        circular = branch.spread > SOFT && !in_rotor[k];
       }
       if (circular) {
         out.circular.push_back(2 * n + k);

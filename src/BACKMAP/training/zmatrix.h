@@ -51,8 +51,7 @@ struct TorsionClasses {
 
 /** Sorts the torsions of rows into narrow ones (all but a share `rare` of the frames leave an arc
     of more than `gap` radians free; a rare cis peptide bond does not make omega circular) and
-    circular ones; in bodies a soft torsion (deviating by more than 0.35 radians) with any frame outside
-    of its branch is circular. Sets the sign of the rotors.
+    circular ones; a soft torsion (deviating by more than 0.35 radians, root mean square) is circular. Sets the sign of the rotors.
     torsions [nframes][nrows]. Throws std::runtime_error if the members of a rotor change their
     order (handedness) in the data. */
 TorsionClasses classify_torsions(ZMatrix &zmatrix, int nframes, const std::vector<double> &torsions,
