@@ -86,7 +86,7 @@ void BackmapValidate::read_arguments(int narg, char **arg)
   options.stream = random_stream(0, "backmap_validate");
   BackmapKeywords keywords(lmp, what);
   sampler_keywords(lmp, keywords, options);
-  anneal_keyword(lmp, keywords, options);
+  anneal_keyword(keywords, options);
   options.samples = 500;
   keywords.integer("samples", options.samples, 2)
       .integer("frames", wanted, 1)

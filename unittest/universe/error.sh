@@ -41,6 +41,9 @@ require "keyword: the reason is in a log" "grep -q 'keyword universe, expected y
 run fix 'fix bm all backmap 1 none.safetensors NONE samples 0 temp 300'
 require "fix backmap: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
 require "fix backmap: the reason is in a log" "grep -q 'Fix backmap bm: .*samples, expected at least 1, got 0' log.fix.?"
+run anneal 'fix bm all backmap 1 none.safetensors in.fine anneal 4 temp 300'
+require "anneal: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
+require "anneal: the reason is in a log" "grep -q 'anneal with several partitions, expected a file' log.anneal.?"
 run compute 'compute t all backmap/internal angle 1 2'
 require "compute: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
 require "compute: the reason is in a log" "grep -q 'expected 3 atom IDs, got 2 and then nothing' log.compute.?"

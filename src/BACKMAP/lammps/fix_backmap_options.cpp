@@ -64,7 +64,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   o.sampler.script = strcmp(arg[5], "NONE") == 0 ? "" : arg[5];
 
   sampler_keywords(lmp, keywords, o.sampler);
-  anneal_keyword(lmp, keywords, o.sampler);
+  anneal_keyword(keywords, o.sampler);
   keywords.text("thermostat", o.thermostat)
       .real("temp", o.temperature, 0.0, 1.0e6)
       .text("table", o.table)

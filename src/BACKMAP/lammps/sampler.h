@@ -51,8 +51,7 @@ void sampler_keywords(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::BackmapKeywords &keywor
                       SamplerOptions &options);
 
 /// The keyword anneal K|FILE.
-void anneal_keyword(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::BackmapKeywords &keywords,
-                    SamplerOptions &options);
+void anneal_keyword(LAMMPS_NS::BackmapKeywords &keywords, SamplerOptions &options);
 
 /// What rank 0 gets of a batch, in the order of (frame, sample).
 struct SampleBatch {

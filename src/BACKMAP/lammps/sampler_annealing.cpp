@@ -113,9 +113,9 @@ class SharedTarget : public AnnealingTarget {
 
 /* ---------------------------------------------------------------------- */
 
-void anneal_keyword(LAMMPS *lmp, BackmapKeywords &keywords, SamplerOptions &o)
+void anneal_keyword(BackmapKeywords &keywords, SamplerOptions &o)
 {
-  keywords.add("anneal", [lmp, &keywords, &o](int, char **values) {
+  keywords.add("anneal", [&keywords, &o](int, char **values) {
     o.anneal = 0;
     o.anneal_file.clear();
     const std::string text = values[0];
