@@ -173,7 +173,7 @@ NetworkWeights flow_loss_gradient(const FlowNetShape &shape, const NetworkWeight
 
 struct FlowTrainer::Networks : Trainer::Engine {
   std::vector<KindData> kinds;
-  std::vector<Tensor> params;    // of all kinds
+  std::vector<Tensor> params;                     // of all kinds
   std::vector<std::array<int64_t, 2>> batches;    // kind and first row, of an epoch
 
   Networks(const std::vector<FlowNetShape> &shapes, const FlowTrainOptions &o, const FlowSet &train,

@@ -121,8 +121,7 @@ struct TorchSchedule {
     if (minutes > 0.0) part = std::max(part, elapsed() / (60.0 * minutes));
     part = std::min(part, 1.0);
     const double ramp = std::min(1.0, (step + 1.0) / warmup);
-    return rate * ramp *
-        std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
+    return rate * ramp * std::max(1.0e-3, 0.5 * (1.0 + std::cos(3.14159265358979323846 * part)));
   }
 
   bool over() const
