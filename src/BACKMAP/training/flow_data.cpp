@@ -166,7 +166,8 @@ void bead_features(FlowSpec &spec, const std::vector<std::array<int, 2>> &bonds,
   spec.features = derive_features(spec.nbeads(), bonds);
   const std::size_t m = 3 * (std::size_t) spec.natoms, nz = 3 * (std::size_t) spec.nbeads();
   std::vector<double> z(x.size() / m * nz);
-  for (std::size_t i = 0; i * m < x.size(); i++) MoleculeSpec::apply(spec.beads, &x[i * m], &z[i * nz]);
+  for (std::size_t i = 0; i * m < x.size(); i++)
+    MoleculeSpec::apply(spec.beads, &x[i * m], &z[i * nz]);
   feature_statistics(spec.features, z, spec.feature_mean, spec.feature_std);
 }
 
@@ -186,7 +187,7 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
   FlowSpec &spec = p.spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
   const std::size_t m = 3 * (std::size_t) spec.natoms;
-  ZMatrix zm = derive_zmatrix(topology, mapping, (int64_t)(x.size() / m), x.data());
+  ZMatrix zm = derive_zmatrix(topology, mapping, (int64_t) (x.size() / m), x.data());
   if (zm.rows.empty())
     throw std::runtime_error("flow training: expected atoms that are no beads, got none");
   spec.zmatrix = zm.rows;

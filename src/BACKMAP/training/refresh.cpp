@@ -18,7 +18,8 @@
 namespace BACKMAP_NS {
 
 static constexpr double INF = std::numeric_limits<double>::infinity();
-static constexpr std::size_t CHUNK = 2048;    // frames: the structures stay few; rows are in the order of chunks
+static constexpr std::size_t CHUNK =
+    2048;    // frames: the structures stay few; rows are in the order of chunks
 
 namespace {
 
@@ -186,8 +187,8 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
         const Proposals p = drawing[i / part].get();
         const std::size_t m = proposals(rows);
         for (std::size_t j = 0; j < p.own.size(); j++)
-          step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j],
-               &x[id[i + j] * natoms3], u[i + j]);
+          step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j], &x[id[i + j] * natoms3],
+               u[i + j]);
       }
       frames[piece.kind] += (double) n;
       moved += step.moved;
