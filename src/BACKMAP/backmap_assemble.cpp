@@ -67,6 +67,5 @@ void BackmapAssemble::command(int narg, char **arg)
   }
   backmap_agree(lmp, trouble);
   backmap_write_file(lmp, arg[1], text, what);
-  if (comm->me == 0)
-    utils::logmesg(lmp, "BACKMAP model {}: fragments\n{}", arg[1], table);
+  if (comm->me == 0) utils::logmesg(lmp, "BACKMAP model {}: fragments\n{}", arg[1], table);
 }

@@ -135,8 +135,7 @@ void TrainFlow::describe()
 {
   std::vector<std::string> maps;
   for (const auto &m : molecules)
-    maps.push_back(
-        backmap_read_file(lmp, m->other() ? m->map_file : map_file, "train_flow: map"));
+    maps.push_back(backmap_read_file(lmp, m->other() ? m->map_file : map_file, "train_flow: map"));
   const std::string model = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
   std::string problem;
   try {
@@ -204,7 +203,9 @@ void TrainFlow::prepare()
       const auto &s = systems[m];
       FlowData one{start->composed() ? assemble_flow(s.topology, s.mapping, parts[m], {*start})
                                      : *start,
-                   opposite(valid[m]), valid[m], {}};
+                   opposite(valid[m]),
+                   valid[m],
+                   {}};
       if (!one.spec.range.known())
         one.spec.range = feature_range(one.spec, s.x, marked(one.train), marked(one.valid));
       data.push_back(one);
@@ -278,9 +279,9 @@ FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
   FlowSet all;
   for (const auto &m : molecules) {
     set_weights(m->data.spec, weights);
-    append(all, (*m->chains)(m->data.spec, m->pool->next(epoch_frames(good)), epoch,
-                             m->pool->x,
-                             good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames));
+    append(all,
+           (*m->chains)(m->data.spec, m->pool->next(epoch_frames(good)), epoch, m->pool->x,
+                        good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames));
   }
   return all;
 }
@@ -344,9 +345,8 @@ void TrainFlow::judge()
     const auto quality = [&](const FramePool &pool) {
       const auto x = spread_frames(pool.x, stride, CHECKED);
       const FlowQuality q = flow_quality(
-          m->data.spec, force->boltz * temperature,
-          [&](const double *y) { return m->energy(y); }, x.size() / stride, x.data(), SAMPLES,
-          options.seed);
+          m->data.spec, force->boltz * temperature, [&](const double *y) { return m->energy(y); },
+          x.size() / stride, x.data(), SAMPLES, options.seed);
       line(fmt::format("  {}{} {} frames, {} samples each: conditional ESS {:.3f} (10 % quantile "
                        "{:.3f}), forward ESS {:.3f}",
                        molecules.size() > 1 ? m->mapping.molecule + ": " : "", x.size() / stride,

@@ -51,8 +51,8 @@ class TrainFlow : public TrainCommand {
   };
   std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
-  std::string script;                    // of the energy; empty: maximum likelihood
-  std::vector<std::string> variables;    // for the script
+  std::string script;                             // of the energy; empty: maximum likelihood
+  std::vector<std::string> variables;             // for the script
   std::unique_ptr<BACKMAP_NS::FlowSpec> start;    // the model to go on from
   BACKMAP_NS::FlowDesign design;
   BACKMAP_NS::FlowTrainOptions options;

@@ -40,7 +40,8 @@ struct Composed {
     design.couplings = 3;
     design.bins = 4;
     const Fragments fragments = Fragments::derive(m.t, m.map(), m.x);
-    spec = train_test::prepare_flow(m.t, m.map(), design, n, frames.data(), std::vector<char>(n, 0), &fragments)
+    spec = train_test::prepare_flow(m.t, m.map(), design, n, frames.data(), std::vector<char>(n, 0),
+                                    &fragments)
                .spec;
     test::random_networks(spec, strength, seed);
     frames.resize(20 * m.x.size());
@@ -711,7 +712,8 @@ TEST(FragmentSpec, KindsOfSeveralAtomsABeadAreRefused)
   for (auto &b : map.beads) b.weights.assign(b.atoms.size(), 1.0 / b.atoms.size());
   const auto x = train_test::noisy(m.x, 400, 0.02, 1);
   FlowSpec kind =
-      train_test::prepare_flow(m.t, map, FlowDesign(), 400, x.data(), std::vector<char>(400, 0)).spec;
+      train_test::prepare_flow(m.t, map, FlowDesign(), 400, x.data(), std::vector<char>(400, 0))
+          .spec;
   test::random_networks(kind, 0.1);
   EXPECT_EQ(error_of([&] { kind.validate("here"); }), "");
   FlowSpec s = Composed(m).spec;

@@ -22,8 +22,8 @@ TrainingMolecule::TrainingMolecule(LAMMPS *l, BackmapTrajectory &t) : lmp(l), tr
 TrainingMolecule::TrainingMolecule(LAMMPS *l, const std::string &map, const std::string &s,
                                    const std::string &what) :
     map_file(map),
-    script(s), lmp(l),
-    reader(std::make_unique<FineEngine>(s, FineEngine::Role::Silent, std::vector<std::string>(), l)),
+    script(s), lmp(l), reader(std::make_unique<FineEngine>(s, FineEngine::Role::Silent,
+                                                           std::vector<std::string>(), l)),
     trajectory(nullptr)
 {
   reader->use([&](LAMMPS *instance) {

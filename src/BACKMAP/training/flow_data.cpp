@@ -205,7 +205,7 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
     if (covers(&x[i])) covered.insert(covered.end(), x.begin() + i, x.begin() + i + m);
   if (covered.size() < 100 * m) {
     std::vector<std::string> why;
-    covers.tell((int64_t)(x.size() / m), "", {}, why);
+    covers.tell((int64_t) (x.size() / m), "", {}, why);
     std::string text = "flow training: " + std::to_string(covered.size() / m) +
         " frames that the flow can draw, expected at least 100";
     for (const auto &w : why) text += "; " + w;
@@ -319,8 +319,7 @@ void mark_frames(const FlowSystem &system, const std::vector<Piece> &kinds, Flow
   }
   data.train = data.valid = covered;
   for (int64_t i = 0; i < system.n; i++) (system.valid[i] ? data.train : data.valid)[i] = 0;
-  data.spec.range =
-      feature_range(data.spec, system.x, marked(data.train), marked(data.valid));
+  data.spec.range = feature_range(data.spec, system.x, marked(data.train), marked(data.valid));
 }
 
 }    // namespace

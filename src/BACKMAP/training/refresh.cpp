@@ -29,8 +29,8 @@ struct Proposals {
   std::vector<double> x, logq, own;
 };
 
-Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int m, int piece,
-                  int epoch, std::size_t n, const std::int64_t *which, const double *frames)
+Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int m, int piece, int epoch,
+                  std::size_t n, const std::int64_t *which, const double *frames)
 {
   const std::size_t nz = 3 * (std::size_t) flow.nbeads(), stride = 3 * (std::size_t) flow.natoms;
   std::vector<double> z(n * nz);
@@ -72,8 +72,10 @@ struct FrameRefresh::Step {
   std::size_t moved = 0;
   double ess = 0.0;
 
-  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, Rows w, FlowFrames &o) :
-      refresh(r), piece(p), number(k), epoch(e), what(w), rows(flow), out(o)
+  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, Rows w,
+       FlowFrames &o) :
+      refresh(r),
+      piece(p), number(k), epoch(e), what(w), rows(flow), out(o)
   {
   }
 
@@ -105,7 +107,8 @@ struct FrameRefresh::Step {
         if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
       add(local.data(), std::exp(logw[m] - all), 0.0, own);
     }
-    const auto bits = random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
+    const auto bits =
+        random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
     double left = random_uniform(bits.v[0]);
     for (int j = 0; j < m; j++) {
       left -= std::exp(logw[j] - all);
@@ -179,8 +182,8 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
       std::vector<std::future<Proposals>> drawing;
       for (std::size_t at = 0; at < n; at += part)
         drawing.push_back(std::async(std::launch::async, propose, std::cref(kind),
-                                     std::cref(options), proposals(rows), (int) k, epoch, std::min(part, n - at),
-                                     id + at, &local[at * stride]));
+                                     std::cref(options), proposals(rows), (int) k, epoch,
+                                     std::min(part, n - at), id + at, &local[at * stride]));
       Step step(*this, kind, piece, (int) k, epoch, rows, out[piece.kind]);
       step.natoms3 = natoms3;
       for (std::size_t i = 0; i < n; i += part) {
