@@ -3,7 +3,6 @@
 
 usage: check_energies.py LMP [NAME ...]      in the folder of the molecules
 """
-import os
 import subprocess
 import sys
 import tempfile

@@ -33,23 +33,24 @@ class Peptide:
     def __init__(self, sequence):
         self.sequence = sequence
         self.topology = app.Topology()
-        chain = self.topology.addChain()
+        chain, last = self.topology.addChain(), {}
         self.index = []     # of each residue: name of an atom -> its number from 0
         self.order = {}     # bond (i, j) -> 1 or 2, of one Lewis structure
         for number, name in enumerate(['ACE'] + sequence + ['NME']):
             template = FF14SB._templates[name]
             residue = self.topology.addResidue(name, chain)
             atoms = [self.topology.addAtom(a.name, a.element, residue) for a in template.atoms]
+            named = {a.name: a for a in atoms}
             bonds = [(atoms[i], atoms[j]) for i, j in template.bonds]
             self.index.append({a.name: a.index for a in atoms})
             if number:
-                bonds.append((last['C'], {a.name: a for a in atoms}['N']))
+                bonds.append((last['C'], named['N']))
             for a, b in bonds:
                 self.topology.addBond(a, b)
                 double = {a.name, b.name} in ({'C', 'O'}, {'CG', 'CD1'}, {'CE1', 'CZ'}, {'CE2', 'CD2'})
                 ring = name == 'PHE' or {a.name, b.name} == {'C', 'O'}
                 self.order[a.index, b.index] = 2 if double and ring else 1
-            last = {a.name: a for a in atoms}
+            last = named
         self.atoms = list(self.topology.atoms())
         self.system = FF14SB.createSystem(self.topology, nonbondedMethod=app.NoCutoff, constraints=None,
                                           rigidWater=False, removeCMMotion=False)
