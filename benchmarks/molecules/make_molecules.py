@@ -228,9 +228,9 @@ def write_dump(name, frames):
 
 
 def write_isomer(name, peptide):
-    """LAMMPS commands. The wall of a peptide bond, W [(1 - cos x) / 2]^3 at the angle x from trans with W = 50 kcal/mol, is
-    a sum of three cosines. It adds 0.001 kcal/mol at 20 degrees and 6 on the top of the barrier."""
-    wall = [(50.0 * 15 / 32, 1), (50.0 * 3 / 16, 2), (50.0 / 32, 3)]
+    """LAMMPS commands. The wall of a peptide bond, W [(1 - cos x) / 2]^4 at the angle x from trans with W = 200 kcal/mol, is
+    a sum of four cosines. It adds 0.0002 kcal/mol at 20 degrees, 0.004 at 30, and 12 on the top of the barrier."""
+    wall = [(200.0 * 7 / 16, 1), (200.0 * 7 / 32, 2), (200.0 / 16, 3), (200.0 / 128, 4)]
     walls = ['dihedral %d %d %d %d %g %g 0.0 mult %d' % (*(a + 1 for a in o), k, k, n)
              for o in peptide.omegas() for k, n in wall]
     ids = peptide.omegas() + peptide.chiral()
