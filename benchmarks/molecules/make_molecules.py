@@ -63,10 +63,16 @@ class Peptide:
         return [(a['CH3' if 'CH3' in a else 'CA'], a['C'], b['N'], b['CA' if 'CA' in b else 'CH3'])
                 for a, b in zip(self.index, self.index[1:])]
 
-    def chiral(self):
-        """Torsions over a chiral centre, negative in natural amino acids."""
-        out = [(r['N'], r['C'], r['CB'], r['CA']) for r in self.residues() if 'CB' in r]
-        return out + [(r['CA'], r['OG1'], r['CG2'], r['CB']) for r in self.residues() if 'OG1' in r]
+    def hands(self):
+        """Torsions over each atom with four neighbors, all negative: first over chiral centres; then over those where the order
+        of equal atoms is a matter of names (CG1 and CG2, HB2 and HB3). A flow learns one order, the same in each molecule."""
+        chiral = [(r['N'], r['C'], r['CB'], r['CA']) for r in self.residues() if 'CB' in r]
+        chiral += [(r['CA'], r['OG1'], r['CG2'], r['CB']) for r in self.residues() if 'OG1' in r]
+        named = [(r['CA'], r['CG2'], r['CG1'], r['CB']) for r in self.residues() if 'CG1' in r]    # as IUPAC names them
+        named += [(r['CB'], r['CD2'], r['CD1'], r['CG']) for r in self.residues() if 'CD2' in r and 'CZ' not in r]
+        near = [sorted(i + j - a.index for i, j in self.order if a.index in (i, j)) for a in self.atoms]
+        done = {t[3] for t in chiral + named}
+        return chiral, named + [(*n[:3], i) for i, n in enumerate(near) if len(n) == 4 and i not in done]
 
     def sides(self):
         """The torsions that tell the two starts apart, negative in the first: phi, at proline the pucker."""
@@ -101,17 +107,15 @@ class Peptide:
         return m.GetMol()
 
     def starts(self):
-        """The lowest of ten minima on each side, all bonds trans and all centres natural."""
+        """The lowest of ten minima on each side."""
         m = self.embedding()
         AllChem.EmbedMolecule(m, randomSeed=1)
         x = m.GetConformer().GetPositions()
         Chem.AssignAtomChiralTagsFromStructure(m)
-        wrong = {t[3] for t in self.chiral() if torsion(x, t) > 0}
-        for atom in m.GetAtoms():
-            if atom.GetIdx() in wrong:
-                atom.InvertChirality()
-            elif atom.GetIdx() not in {t[3] for t in self.chiral()}:
-                atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+        hands = sum(self.hands(), [])
+        for t in hands:
+            if torsion(x, t) > 0:
+                m.GetAtomWithIdx(t[3]).InvertChirality()
         found = [[], []]
         for seed in range(1, 500):
             side = int(len(found[0]) == 10)
@@ -125,7 +129,7 @@ class Peptide:
                 if residue != 'PRO':
                     SetDihedralDeg(m.GetConformer(), *t, 60.0 if side else -75.0)
             x = self.minimum(m.GetConformer().GetPositions())
-            if (all(torsion(x, t) < 0 for t in self.chiral()) and all(abs(torsion(x, t)) > 150 for t in self.omegas()) and
+            if (all(torsion(x, t) < 0 for t in hands) and all(abs(torsion(x, t)) > 150 for t in self.omegas()) and
                     all((torsion(x, t) > 0) == side for t in self.sides())):
                 found[side].append((self.energy(x)[0], x))
         sys.exit('%s: no structure found on one of the sides' % self.sequence)
@@ -233,7 +237,7 @@ def write_isomer(name, peptide):
     wall = [(200.0 * 7 / 16, 1), (200.0 * 7 / 32, 2), (200.0 / 16, 3), (200.0 / 128, 4)]
     walls = ['dihedral %d %d %d %d %g %g 0.0 mult %d' % (*(a + 1 for a in o), k, k, n)
              for o in peptide.omegas() for k, n in wall]
-    ids = peptide.omegas() + peptide.chiral()
+    ids = peptide.omegas() + peptide.hands()[0]
     tests = ['abs(c_isomer[%d]) < 60.0' % (i + 1) for i in range(len(peptide.omegas()))]
     tests += ['c_isomer[%d] > 15.0' % (i + 1) for i in range(len(tests), len(ids))]
     with open(name + '.isomer', 'w') as f:
