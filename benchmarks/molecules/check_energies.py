@@ -33,7 +33,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             write_dump(folder + '/frames.dump', frames)
             open(folder + '/in.check', 'w').write(SCRIPT % {'folder': folder})
-            text = subprocess.run([sys.argv[1], '-in', folder + '/in.check', '-var', 'molecule', name, '-log', 'none'],
+            text = subprocess.run([sys.argv[1], '-in', folder + '/in.check', '-var', 'name', name, '-log', 'none'],
                                   check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
             rows = [line.split() for line in text.split('PotEng')[1].split('Loop time')[0].split('\n')[1:] if line.strip()]
             forces = np.loadtxt([line for line in open(folder + '/forces.dump') if len(line.split()) == 4 and
