@@ -60,6 +60,16 @@ double worst_force_error(const Cgnet &net, std::vector<double> z)
   return worst / largest;
 }
 
+// loosely wound: a random one of this length would overlap
+std::vector<double> coil(const Chain &c, int n)
+{
+  Numbers random(4);
+  std::vector<double> torsions;
+  for (int i = 3; i < n; i++)
+    torsions.push_back((150.0 + 60.0 * random.uniform()) * BACKMAP_PI / 180);
+  return c.place(torsions, random, 1.0);
+}
+
 std::string error_of(const std::function<void()> &action)
 {
   try {
@@ -96,8 +106,7 @@ TEST(Windows, sum_of_the_kinds)
           const std::string na = spec.bead_formula(a), nb = spec.bead_formula(b);
           if (pair.beads[0] != std::min(na, nb) || pair.beads[1] != std::max(na, nb)) continue;
           const double r = bead_distance(zm + 3 * a, zm + 3 * b) / pair.sigma;
-          if (r < 2.0)
-            sum += kT * (std::pow(r, -12) + (6 * r - 13) * std::pow(2.0, -12));
+          if (r < 2.0) sum += kT * (std::pow(r, -12) + (6 * r - 13) * std::pow(2.0, -12));
         }
     EXPECT_NEAR(e[m], sum, 1e-10 * (1 + std::fabs(sum)));
   }
@@ -120,8 +129,7 @@ TEST(Windows, shares_of_the_prior_add_up)
 {
   const Chain c("CCCCCCCC");
   const auto z = c.configurations(400, 5);
-  const CgnetSpec spec = prior_only(
-      compose_cgnet(c.t, c.m, c.windows(), "real", 300.0, {4}, z));
+  const CgnetSpec spec = prior_only(compose_cgnet(c.t, c.m, c.windows(), "real", 300.0, {4}, z));
   std::vector<double> bond(8, 0.0), pair2(8, 0.0), pair3(8, 0.0);
   for (const auto &w : spec.windows)
     for (const auto &order : w.orders) {
@@ -137,7 +145,8 @@ TEST(Windows, shares_of_the_prior_add_up)
     }
   for (int i = 0; i < 7; i++) EXPECT_NEAR(bond[i], 2.0, 1e-12) << i;
   for (int i = 0; i < 6; i++) EXPECT_NEAR(pair2[i], 1.0, 1e-12) << i;
-  for (int i = 0; i < 5; i++) EXPECT_NEAR(pair3[i], 2.0, 1e-12) << i;    // each with half its energy
+  for (int i = 0; i < 5; i++)
+    EXPECT_NEAR(pair3[i], 2.0, 1e-12) << i;    // each with half its energy
 }
 
 // a helix: every window in the middle has one energy, so each further unit adds the same
@@ -151,8 +160,8 @@ TEST(Windows, energy_grows_with_the_length)
     Numbers random(1);
     std::vector<double> torsions;
     for (int i = 3; i < n; i++) torsions.push_back((i % 3 ? 150.0 : 80.0) * BACKMAP_PI / 180.0);
-    e.push_back(energy(Cgnet(assemble_cgnet(c.t, c.m, c.straight(), {spec})),
-                       c.place(torsions, random)));
+    e.push_back(
+        energy(Cgnet(assemble_cgnet(c.t, c.m, c.straight(), {spec})), c.place(torsions, random)));
   }
   const double unit = e[1] - e[0];
   EXPECT_GT(std::fabs(unit), 1e-3);
@@ -275,7 +284,7 @@ TEST(Windows, cost_per_bead_is_constant)
   for (const int n : {120, 480, 1920}) {
     const Chain c(letters(n));
     const Cgnet net(assemble_cgnet(c.t, c.m, c.straight(), {spec}));
-    const auto cost = net.cost(c.configurations(1, 4).data());
+    const auto cost = net.cost(coil(c, n).data());
     if (network > 0.0) {
       EXPECT_NEAR(cost.network / (double) n, network, 0.05 * network);
       EXPECT_LT(cost.pairs / (double) n, 1.5 * pairs + 5.0);    // all pairs would be 4 times
@@ -346,8 +355,9 @@ TEST(Windows, bad_models)
   // a tensor of a kind that is not there, and one too many
   ModelFile m = good;
   m.add("kind.9.net.0.bias", {1}, {0.0});
-  EXPECT_NE(error_of([&] { CgnetSpec::from_model(ModelFile::parse(m.serialize(), "m")); })
-                .find("kind.9.net.0.bias"),
+  EXPECT_NE(error_of([&] {
+              CgnetSpec::from_model(ModelFile::parse(m.serialize(), "m"));
+            }).find("kind.9.net.0.bias"),
             std::string::npos);
 }
 
@@ -371,6 +381,20 @@ TEST(Windows, assembly_names_what_is_missing)
   EXPECT_NE(error(known, {spec, compose(other, {8}, 2)}).find("reach"), std::string::npos);
   EXPECT_NE(error(known, {cgnet_support::make_cgnet()}).find("of one piece"), std::string::npos);
   EXPECT_NE(error(known, {}).find("no models"), std::string::npos);
+}
+
+// kinds that never were neighbors: their sum was not trained
+TEST(Windows, assembly_tells_of_strangers)
+{
+  const auto notes = [](const Chain &from, const Chain &c) {
+    std::vector<std::string> out;
+    assemble_cgnet(c.t, c.m, c.straight(), {compose(from)}, &out);
+    return out;
+  };
+  // eleven beads: three windows do not see the ends, and no two of one kind
+  EXPECT_FALSE(notes(Chain("CCOCCOCCOCC"), Chain("CCOCCOCCOCCOCCOCCOCC")).empty());
+  EXPECT_TRUE(notes(Chain("CCOCCOCCOCCOCC"), Chain("CCOCCOCCOCCOCCOCCOCC")).empty());
+  EXPECT_TRUE(notes(Chain("CCOCCOCCOCC"), Chain("CCOCCOCCOCC")).empty());
 }
 
 // two beads are the smallest molecule

@@ -13,6 +13,7 @@
 #include "molecule/bead_windows.h"
 #include "molecule/geometry.h"
 #include "training/cgnet_windows.h"
+#include "training/train_test_support.h"
 
 #include <numeric>
 #include <string>
@@ -68,18 +69,29 @@ struct Chain {
     return x;
   }
 
+  /// Beads four or more bonds apart do not overlap.
+  bool apart(const std::vector<double> &x) const
+  {
+    for (int i = 0; i < t.natoms; i++)
+      for (int j = 0; j + 4 <= i; j++)
+        if (bead_distance(&x[3 * i], &x[3 * j]) < 2.6) return false;
+    return true;
+  }
+
   /// n configurations with torsions beyond 60 degrees.
   std::vector<double> configurations(int n, std::uint64_t seed, double noise = 1.0) const
   {
     Numbers random(seed);
     std::vector<double> x;
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < n;) {
       std::vector<double> torsions;
       for (int i = 3; i < t.natoms; i++) {
         const double d = (60.0 + 240.0 * random.uniform()) * BACKMAP_PI / 180.0;
         torsions.push_back(d);
       }
       const auto one = place(torsions, random, noise);
+      if (!apart(one)) continue;
+      k++;
       x.insert(x.end(), one.begin(), one.end());
     }
     return x;
@@ -98,10 +110,7 @@ struct Chain {
     return z;
   }
 
-  BeadWindows windows(int reach = 3) const
-  {
-    return BeadWindows::derive(t, m, straight(), reach);
-  }
+  BeadWindows windows(int reach = 3) const { return BeadWindows::derive(t, m, straight(), reach); }
 };
 
 /// Random weights, as in make_cgnet().
@@ -120,6 +129,21 @@ inline CgnetSpec compose(const Chain &c, const std::vector<int> &hidden = {16, 1
 {
   auto spec = compose_cgnet(c.t, c.m, c.windows(reach), "real", 300.0, hidden,
                             c.beads(c.configurations(300, 17)));
+  randomise(spec);
+  return spec;
+}
+
+/// The six beads of make_cgnet() as a sum of windows.
+inline CgnetSpec dipeptide()
+{
+  const std::string data = BACKMAP_TEST_DATA "/ala2/";
+  const auto t = train_test::data_topology(data + "ala2.data");
+  auto m = train_test::make_map({4, 6, 8, 10, 14, 16});
+  const char *names[6] = {"C", "N", "CA", "CB", "C", "N"};
+  for (int b = 0; b < 6; b++) m.beads[b].name = names[b];
+  const auto x = train_test::oracle_frames(data + "oracle_vacuum.xyz", 1);
+  auto spec = compose_cgnet(t, m, BeadWindows::derive(t, m, x), "real", 300.0, {16, 12},
+                            cgnet_support::configurations(400, 99));
   randomise(spec);
   return spec;
 }

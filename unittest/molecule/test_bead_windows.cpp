@@ -90,8 +90,8 @@ TEST(BeadWindows, longer_chains_have_the_kinds_of_shorter_ones)
 
 TEST(BeadWindows, neither_ids_nor_the_order_of_beads_matter)
 {
-  for (const Molecule &m : {peptide({"ALA", "LEU", "GLY", "PHE"}), poly_ethylene_oxide(4),
-                            poly_ethylene_oxide(6, 3)}) {
+  for (const Molecule &m :
+       {peptide({"ALA", "LEU", "GLY", "PHE"}), poly_ethylene_oxide(4), poly_ethylene_oxide(6, 3)}) {
     const auto w = derive(m);
     for (int seed = 1; seed < 6; seed++) {
       const auto to = m.shuffle(seed);

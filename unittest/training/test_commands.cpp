@@ -631,6 +631,41 @@ TEST(TrainCgnet, forces_and_correction)
   expect(start + " temperature 300 init " + map_file() + files, "ala2.map.json");
 }
 
+TEST(TrainCgnet, local)
+{
+  Script s(setup());
+  const std::string a = scratch("local.safetensors"), b = scratch("local2.safetensors");
+  const std::string files = " files " + dump_of_md() + forces,
+                    small = " temperature 300 hidden 2 16 16 epochs 2 batch 64 threads 1";
+  s.commands("train_cgnet " + map_file() + " " + a + small + " local yes" + files);
+  s.commands("train_cgnet " + map_file() + " " + b + " temperature 300 epochs 2 batch 64 init " +
+             a + files);
+  if (rank() == 0) {
+    const CgnetSpec before = CgnetSpec::from_model(ModelFile::parse(read_file(a), a)),
+                    after = CgnetSpec::from_model(ModelFile::parse(read_file(b), b));
+    EXPECT_EQ(before.windows.size(), 3u);    // about N, CA and C
+    EXPECT_EQ(before.kinds.size(), 3u);
+    EXPECT_EQ(before.reach, 3);
+    EXPECT_EQ(before.kinds[1].nbeads(), 6);
+    EXPECT_EQ(before.kinds[1].hidden, std::vector<int>({16, 16}));
+    for (int k = 0; k < 3; k++) {
+      EXPECT_EQ(before.kinds[k].signature, after.kinds[k].signature);
+      EXPECT_EQ(before.kinds[k].prior.precision, after.kinds[k].prior.precision);
+      EXPECT_NE(before.kinds[k].layers[0].weight, after.kinds[k].layers[0].weight);
+    }
+  }
+  auto expect = [&](const std::string &command, const std::string &part) {
+    const std::string e = s.error_of(command);
+    EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
+  };
+  const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors") + small;
+  expect(start + " local maybe" + files, "yes or no");
+  expect(start + " reach 2" + files, "keyword reach: expected local yes");
+  expect(start + " local yes reach 1" + files, "reach");
+  expect(start + " local yes reach 2 init " + a + files, "the windows are those of");
+  expect(start + " local no init " + a + files, "is a sum of windows, expected local yes or none");
+}
+
 #else
 
 TEST(TrainFlow, says_that_torch_is_not_there)

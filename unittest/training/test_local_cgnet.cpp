@@ -40,7 +40,7 @@ double known_energy(const std::string &letters, const double *z, double *force)
   }
   for (int i = 0; i + 3 < n; i++) {
     const double p = bead_dihedral(at(i), at(i + 1), at(i + 2), at(i + 3));
-    const double a = oxygen(i + 1) || oxygen(i + 2) ? 1.5 : -0.7, b = 0.8;
+    const double a = oxygen(i + 1) || oxygen(i + 2) ? 6.0 : -3.0, b = 3.0;
     e += a * std::cos(p) + b * std::cos(2.0 * p);
     bead_dihedral_gradient(at(i), at(i + 1), at(i + 2), at(i + 3),
                            -a * std::sin(p) - 2.0 * b * std::sin(2.0 * p), to(i), to(i + 1),
@@ -58,8 +58,7 @@ struct Frames {
     x = Chain(letters).configurations(count, seed);
     f.resize(x.size());
     const std::size_t size = 3 * letters.size();
-    for (int i = 0; i < count; i++)
-      e.push_back(known_energy(letters, &x[i * size], &f[i * size]));
+    for (int i = 0; i < count; i++) e.push_back(known_energy(letters, &x[i * size], &f[i * size]));
   }
 };
 
@@ -115,7 +114,7 @@ CgnetSpec assemble(const std::string &letters, const CgnetSpec &spec)
   return assemble_cgnet(c.t, c.m, c.straight(), {spec});
 }
 
-const std::string SHORT = "CCOCCOCCOCC", LONG = "CCOCCOCCOCCOCCOCCOCC";
+const std::string SHORT = "CCOCCOCCOCCOCCOCC", LONG = "CCOCCOCCOCCOCCOCCOCCOCCOCCOCCOCCOCC";
 
 struct Trained {
   CgnetData data;
@@ -124,11 +123,11 @@ struct Trained {
   Trained()
   {
     const Chain c(SHORT);
-    const Frames fr(SHORT, 3300, 5);
+    const Frames fr(SHORT, 2700, 5);
     data = prepare_local_cgnet(c.t, c.m, c.straight(), 3, "real", 300.0, {24, 24}, fr.n,
                                fr.x.data(), fr.f.data(), last(fr.n, 300));
     spec = before = data.spec;
-    CgnetTrainer trainer(cgnet_shape(spec), options(25), data.train, data.valid, {}, {}, {});
+    CgnetTrainer trainer(cgnet_shape(spec), options(20), data.train, data.valid, {}, {}, {});
     while (!trainer.finished()) trainer.epoch();
     set_weights(spec, trainer.best());
   }
@@ -145,16 +144,16 @@ const Trained &trained()
 TEST(LocalCgnet, finds_a_sum_of_local_energies)
 {
   const auto &t = trained();
-  EXPECT_GT(force_error(t.before, SHORT), 0.3);    // what the prior alone leaves
-  EXPECT_LT(force_error(t.spec, SHORT), 0.1);
+  EXPECT_GT(force_error(t.before, SHORT), 0.4);    // what the prior alone leaves
+  EXPECT_LT(force_error(t.spec, SHORT), 0.16);
   EXPECT_LT(energy_error(t.spec, SHORT), 0.3 * energy_error(t.before, SHORT));
 }
 
 TEST(LocalCgnet, holds_for_a_chain_twice_as_long)
 {
   const auto &t = trained();
-  EXPECT_GT(force_error(assemble(LONG, t.before), LONG), 0.3);
-  EXPECT_LT(force_error(assemble(LONG, t.spec), LONG), 0.1);
+  EXPECT_GT(force_error(assemble(LONG, t.before), LONG), 0.4);
+  EXPECT_LT(force_error(assemble(LONG, t.spec), LONG), 0.16);
   EXPECT_LT(force_error(assemble(LONG, t.spec), LONG), 1.3 * force_error(t.spec, SHORT));
 }
 

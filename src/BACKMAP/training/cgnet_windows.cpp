@@ -90,6 +90,46 @@ std::vector<CgnetSpec::FarPair> repulsion(const CgnetSpec &spec, const std::vect
   return out;
 }
 
+/* ----------------------------------------------------------------------
+   signatures of kinds whose windows have bonded centres
+------------------------------------------------------------------------- */
+
+std::set<Sorts> neighbors(const CgnetSpec &spec)
+{
+  std::vector<int> window(spec.nbeads(), -1);    // of which the bead is the centre
+  for (std::size_t w = 0; w < spec.windows.size(); w++)
+    window[spec.windows[w].orders[0][0]] = (int) w;
+  std::set<Sorts> out;
+  for (const auto &b : spec.bead_bonds) {
+    if (window[b[0]] < 0 || window[b[1]] < 0) continue;
+    const std::string &one = spec.kinds[spec.windows[window[b[0]]].kind].signature,
+                      &two = spec.kinds[spec.windows[window[b[1]]].kind].signature;
+    out.insert({std::min(one, two), std::max(one, two)});
+  }
+  return out;
+}
+
+// from: the model of each kind
+void tell_strangers(const CgnetSpec &spec, const std::vector<const CgnetSpec *> &from,
+                    std::vector<std::string> &notes)
+{
+  const auto source = [&](const std::string &signature) {
+    for (std::size_t k = 0; k < spec.kinds.size(); k++)
+      if (spec.kinds[k].signature == signature)
+        return std::make_pair(from[k], spec.kinds[k].molecule);
+    return std::make_pair((const CgnetSpec *) nullptr, std::string());
+  };
+  for (const auto &pair : neighbors(spec)) {
+    const auto one = source(pair[0]), two = source(pair[1]);
+    if (one.first == two.first && neighbors(*one.first).count(pair)) continue;
+    notes.push_back("windows " + one.second + " and " + two.second +
+                    " are neighbors, but were not in one training (" + one.first->molecule +
+                    (one.first == two.first ? "" : ", " + two.first->molecule) +
+                    "): their sum is not certain. Remedy: train on a molecule that has both, such "
+                    "as a longer chain");
+  }
+}
+
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -146,7 +186,8 @@ CgnetSpec compose_cgnet(const Topology &topology, const Mapping &mapping,
 /* ---------------------------------------------------------------------- */
 
 CgnetSpec assemble_cgnet(const Topology &topology, const Mapping &mapping,
-                         const std::vector<double> &x, const std::vector<CgnetSpec> &models)
+                         const std::vector<double> &x, const std::vector<CgnetSpec> &models,
+                         std::vector<std::string> *notes)
 {
   const auto fail = [](const std::string &what) {
     throw std::runtime_error("CG model out of kinds: " + what);
@@ -171,12 +212,14 @@ CgnetSpec assemble_cgnet(const Topology &topology, const Mapping &mapping,
 
   std::string missing;
   std::vector<std::string> sources;
+  std::vector<const CgnetSpec *> from;
   for (const auto &kind : windows.kinds) {
     const CgnetSpec *found = nullptr;
     for (const auto &m : models)
       for (const auto &k : m.kinds)
         if (!found && k.signature == kind.signature) {
           found = &k;
+          from.push_back(&m);
           sources.push_back(kind.name + " from " + m.molecule);
         }
     if (found)
@@ -185,6 +228,7 @@ CgnetSpec assemble_cgnet(const Topology &topology, const Mapping &mapping,
       missing += "\n  " + kind.name + ": " + kind.signature;
   }
   if (!missing.empty()) fail("no model has the windows" + missing);
+  if (notes) tell_strangers(spec, from, *notes);
 
   std::map<Sorts, double> sigma;
   for (const auto &m : models)

@@ -32,11 +32,12 @@ CgnetSpec compose_cgnet(const Topology &topology, const Mapping &mapping,
     like the pair of least sigma that one of them is in. Throws std::runtime_error: a kind that is in no
     model, with its name and signature; models of one piece; units, temperatures or reaches that differ.
 
-    Windows overlap, so training determines their sum and not each of them. Kinds of one training
-    belong together; those of two may count an energy twice that each has put into a window of its
-    own. */
+    Windows overlap, so training determines their sum and not each of them: what belongs to common beads may
+    be in one or in the other. The kinds hold for another molecule if those that are neighbors in it
+    were neighbors in one training. Each pair that was not is told in `notes`, unless it is null. */
 CgnetSpec assemble_cgnet(const Topology &topology, const Mapping &mapping,
-                         const std::vector<double> &x, const std::vector<CgnetSpec> &models);
+                         const std::vector<double> &x, const std::vector<CgnetSpec> &models,
+                         std::vector<std::string> *notes = nullptr);
 
 /** Layers for the hidden widths of a model of one piece, all zeros. */
 void add_empty_network(CgnetSpec &spec);
