@@ -574,4 +574,4 @@ TEST_P(PairCgnetTest, BadMolecules)
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PairCgnetTest, ::testing::Values("one_piece", "windows"),
-                         [](const auto &info) { return std::string(info.param); });
+                         [](const auto &one) { return std::string(one.param); });
