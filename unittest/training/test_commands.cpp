@@ -617,6 +617,17 @@ TEST(TrainCgnet, forces_and_correction)
     EXPECT_EQ(before.prior.precision, after.prior.precision);
     EXPECT_NE(before.layers[0].weight, after.layers[0].weight);
   }
+  // the same free energies for a sum of windows; they do not depend on the potential
+  const std::string c = scratch("cg3.safetensors");
+  s.commands("train_cgnet " + map_file() + " " + c +
+             " temperature 300 hidden 2 16 16 epochs 1 batch 64 threads 1 local yes" + files);
+  s.commands("train_cgnet " + map_file() + " " + c + " temperature 300 init " + c + " correct " +
+             table_file + " " + dump_file + " epochs 2 batch 64 threads 1" + files);
+  if (rank() == 0) {
+    const CgnetSpec after = CgnetSpec::from_model(ModelFile::parse(read_file(c), c));
+    EXPECT_EQ(after.windows.size(), 3u);
+    EXPECT_NE(after.training.find("\"free_energies\":176"), std::string::npos) << after.training;
+  }
 
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
