@@ -125,7 +125,10 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     meta, tensors = read_model(sys.argv[1])
-    network = Cgnet(json.loads(meta["spec"]), tensors).double().eval()
+    spec = json.loads(meta["spec"])
+    if "windows" in spec:
+        sys.exit(f"{sys.argv[1]} is a sum of windows, expected a model of one piece (train_cgnet local no)")
+    network = Cgnet(spec, tensors).double().eval()
     torch.jit.script(network).save(sys.argv[2])
     print(f"{sys.argv[2]}: beads {' '.join(network.names)}, {network.kelvin} K, {network.unit_style} units")
 

@@ -37,6 +37,8 @@ void TrainCgnet::read_arguments(int narg, char **arg)
   keywords.real("forces", options.force_weight, 0.0, 1.0e6)
       .real("energies", options.energy_weight, 0.0, 1.0e6)
       .real("guard", options.guard, 0.0, 1.0e6)
+      .yes("local", local)
+      .integer("reach", reach, 2)
       .add("correct",
            [this](int left, char **values) {
              if (left < 2)
@@ -58,6 +60,10 @@ void TrainCgnet::read_arguments(int narg, char **arg)
   if (!trajectory.given() && init.empty())
     backmap_error(
         lmp, "train_cgnet: expected keyword init: without files, the prior comes from a model");
+  if (!local && keywords.given("reach"))
+    backmap_error(lmp, "train_cgnet: keyword reach: expected local yes with it");
+  if (!init.empty() && keywords.given("reach"))
+    backmap_error(lmp, "train_cgnet: keyword reach: with init the windows are those of {}", init);
   if (!tables.empty() && !keywords.given("forces")) options.force_weight = 0.3;
 }
 
@@ -74,6 +80,7 @@ void TrainCgnet::train(int narg, char **arg)
     t.table_text = backmap_read_file(lmp, t.table, "train_cgnet: sample table");
     t.dump_text = backmap_read_file(lmp, t.dump, "train_cgnet: dump of the beads");
   }
+  const auto reference = trajectory.positions();
   if (trajectory.given()) trajectory.read(true);
 
   on_first_rank([&] {
@@ -81,7 +88,7 @@ void TrainCgnet::train(int narg, char **arg)
     options.kT = boltzmann_constant(update->unit_style) * temperature;
     CgnetData data;
     if (!init.empty()) data.spec = read_start(start, mapping);
-    if (trajectory.given()) take_forces(topology, mapping, data);
+    if (trajectory.given()) take_forces(topology, mapping, reference, data);
     const FreeEnergies free = take_free_energies(mapping, data.spec);
     fit(data, free);
     write_model(data.spec.to_model().serialize());
@@ -102,6 +109,10 @@ CgnetSpec TrainCgnet::read_start(const std::string &bytes, const Mapping &mappin
     throw std::runtime_error(
         fmt::format("{}: temperature and units, expected {} K and {}, got {} K and {}", init,
                     temperature, update->unit_style, spec.temperature, spec.units));
+  if (keywords.given("local") && local != spec.composed())
+    throw std::runtime_error(fmt::format("keyword local: {} is {}, expected local {} or none", init,
+                                         spec.composed() ? "a sum of windows" : "of one piece",
+                                         spec.composed() ? "yes" : "no"));
   return spec;
 }
 
@@ -109,12 +120,16 @@ CgnetSpec TrainCgnet::read_start(const std::string &bytes, const Mapping &mappin
    forces of the all-atom frames as targets; without a model to start from also prior and features
 ------------------------------------------------------------------------- */
 
-void TrainCgnet::take_forces(const Topology &topology, const Mapping &mapping, CgnetData &data)
+void TrainCgnet::take_forces(const Topology &topology, const Mapping &mapping,
+                             const std::vector<double> &reference, CgnetData &data)
 {
   const auto &fr = trajectory.frames();
   line(fmt::format("train_cgnet: {} frames read", fr.n));
   const auto tail = validation_tail(fr.block, fr.file, validation);
-  if (init.empty())
+  if (init.empty() && local)
+    data = prepare_local_cgnet(topology, mapping, reference, reach, update->unit_style, temperature,
+                               hidden, fr.n, fr.x.data(), fr.f.data(), tail);
+  else if (init.empty())
     data = prepare_cgnet(topology, mapping, update->unit_style, temperature, hidden, fr.n,
                          fr.x.data(), fr.f.data(), tail);
   else {
@@ -183,11 +198,14 @@ void TrainCgnet::fit(CgnetData &data, const FreeEnergies &free)
   CgnetEnergies train_energies, valid_energies;
   if (free.n) energy_targets(data.spec, free, options.kT, train_energies, valid_energies);
   // a typical distance of neighboring beads sets the displacements of the guard
-  const auto &prior = data.spec.prior;
-  if (!prior.bonds.empty()) {
+  std::vector<double> lengths;
+  for (int k = 0; k < data.spec.npieces(); k++) {
+    const auto &prior = data.spec.piece(k).prior;
+    lengths.insert(lengths.end(), prior.mean.begin(), prior.mean.begin() + prior.bonds.size());
+  }
+  if (!lengths.empty()) {
     options.length = 0.0;
-    for (size_t b = 0; b < prior.bonds.size(); b++)
-      options.length += prior.mean[b] / prior.bonds.size();
+    for (const double length : lengths) options.length += length / lengths.size();
   }
   TrainingFigures figures;
   figures.add("frames", data.train.n)

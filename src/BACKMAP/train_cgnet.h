@@ -15,6 +15,7 @@ CommandStyle(train_cgnet,TrainCgnet);
 
 #include "lammps/train_command.h"
 #include "libtorch/cgnet_trainer.h"
+#include "molecule/bead_windows.h"
 #include "training/correction.h"
 
 #include <string>
@@ -35,7 +36,7 @@ class TrainCgnet : public TrainCommand {
   void read_arguments(int narg, char **arg);
   BACKMAP_NS::CgnetSpec read_start(const std::string &bytes, const BACKMAP_NS::Mapping &) const;
   void take_forces(const BACKMAP_NS::Topology &, const BACKMAP_NS::Mapping &,
-                   BACKMAP_NS::CgnetData &);
+                   const std::vector<double> &reference, BACKMAP_NS::CgnetData &);
   BACKMAP_NS::FreeEnergies take_free_energies(const BACKMAP_NS::Mapping &,
                                               const BACKMAP_NS::CgnetSpec &);
   void fit(BACKMAP_NS::CgnetData &, const BACKMAP_NS::FreeEnergies &);
@@ -44,6 +45,8 @@ class TrainCgnet : public TrainCommand {
 
   BACKMAP_NS::CgnetTrainOptions options;
   std::vector<int> hidden = {128, 128, 128};
+  bool local = false;
+  int reach = BACKMAP_NS::BeadWindows::REACH;
   struct Backmapped {
     std::string table, dump;    // files
     std::string table_text, dump_text;

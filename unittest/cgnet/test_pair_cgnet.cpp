@@ -11,6 +11,7 @@
 
 #include "cgnet/cgnet.h"
 #include "cgnet_support.h"
+#include "windows_support.h"
 
 #include "library.h"
 #include "lmptype.h"
@@ -181,14 +182,15 @@ const std::vector<std::string> MEASURE = {
     "thermo_style custom step pe c_p[1] c_sum[1]",
     "run 0"};
 
-class PairCgnetTest : public ::testing::Test {
+class PairCgnetTest : public ::testing::TestWithParam<const char *> {
  protected:
   void SetUp() override
   {
     write_file(MODEL, spec.to_model().serialize());
     write_file("test.data", data_file(system));
   }
-  const CgnetSpec spec = make_cgnet();
+  const CgnetSpec spec = std::string(GetParam()) == "windows" ? windows_support::dipeptide()
+                                                              : make_cgnet();
   const Cgnet net{spec};
   const System system{5, 13.0, net};
 
@@ -216,7 +218,7 @@ class PairCgnetTest : public ::testing::Test {
 
 }    // namespace
 
-TEST_F(PairCgnetTest, EnergyForcesVirial)
+TEST_P(PairCgnetTest, EnergyForcesVirial)
 {
   int cut = 0;    // molecules that leave the box and come back: the test is about those
   for (int m = 0; m < system.nmol; m++)
@@ -247,7 +249,7 @@ TEST_F(PairCgnetTest, EnergyForcesVirial)
     }
 }
 
-TEST_F(PairCgnetTest, PerAtomEnergyIsSplitEquallyInsideAMolecule)
+TEST_P(PairCgnetTest, PerAtomEnergyIsSplitEquallyInsideAMolecule)
 {
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
@@ -264,7 +266,7 @@ TEST_F(PairCgnetTest, PerAtomEnergyIsSplitEquallyInsideAMolecule)
 
 // the pair virial is minus the derivative of the energy by a homogeneous strain, shear through a
 // tilted box
-TEST_F(PairCgnetTest, VirialIsStrainDerivative)
+TEST_P(PairCgnetTest, VirialIsStrainDerivative)
 {
   const double h = 1e-5;
   const auto energy_at = [&](const std::string &change) {
@@ -293,7 +295,7 @@ TEST_F(PairCgnetTest, VirialIsStrainDerivative)
   }
 }
 
-TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
+TEST_P(PairCgnetTest, ForcesAgainstCentralDifferences)
 {
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
@@ -329,7 +331,7 @@ TEST_F(PairCgnetTest, ForcesAgainstCentralDifferences)
 }
 
 // beads cross the boundary and change ranks; the neighbor list is built again many times
-TEST_F(PairCgnetTest, EnergyConservation)
+TEST_P(PairCgnetTest, EnergyConservation)
 {
   for (const char *newton : {"on", "off"}) {
     Lammps lmp;
@@ -347,7 +349,7 @@ TEST_F(PairCgnetTest, EnergyConservation)
   }
 }
 
-TEST_F(PairCgnetTest, OneMoleculeFourRanksMostWithoutAtoms)
+TEST_P(PairCgnetTest, OneMoleculeFourRanksMostWithoutAtoms)
 {
   const System one(1, 200.0, net);
   write_file("one.data", data_file(one));
@@ -357,7 +359,7 @@ TEST_F(PairCgnetTest, OneMoleculeFourRanksMostWithoutAtoms)
   expect_all(lmp, one);
 }
 
-TEST_F(PairCgnetTest, NullTypesFeelNothing)
+TEST_P(PairCgnetTest, NullTypesFeelNothing)
 {
   write_file("extra.data", data_file(system, 3));
   Lammps lmp;
@@ -368,7 +370,7 @@ TEST_F(PairCgnetTest, NullTypesFeelNothing)
   for (std::size_t i = 18 * system.nmol; i < f.size(); i++) EXPECT_EQ(f[i], 0.0);
 }
 
-TEST_F(PairCgnetTest, HybridOverlay)
+TEST_P(PairCgnetTest, HybridOverlay)
 {
   write_file("extra.data", data_file(system, 3));
   // soft spheres between everything, alone and with the network on top
@@ -403,7 +405,7 @@ TEST_F(PairCgnetTest, HybridOverlay)
   }
 }
 
-TEST_F(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
+TEST_P(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
 {
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
@@ -429,7 +431,7 @@ TEST_F(PairCgnetTest, RerunOfWrappedFramesGivesTheSameEnergies)
 }
 
 // replica exchange with one rank a partition: each reads the model itself, temperatures are swapped
-TEST_F(PairCgnetTest, Temper)
+TEST_P(PairCgnetTest, Temper)
 {
   int ranks;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
@@ -446,7 +448,7 @@ TEST_F(PairCgnetTest, Temper)
   EXPECT_EQ(lmp.thermo("step"), 200.0);
 }
 
-TEST_F(PairCgnetTest, Minimize)
+TEST_P(PairCgnetTest, Minimize)
 {
   Lammps lmp;
   ASSERT_EQ(lmp.run(start("test.data")), "");
@@ -457,7 +459,7 @@ TEST_F(PairCgnetTest, Minimize)
 
 // on one rank only: the error is raised on the rank that owns the molecule, which ends a parallel
 // run
-TEST_F(PairCgnetTest, NotFiniteEnergyStops)
+TEST_P(PairCgnetTest, NotFiniteEnergyStops)
 {
   int ranks;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
@@ -470,7 +472,7 @@ TEST_F(PairCgnetTest, NotFiniteEnergyStops)
   expect_error(commands, "energy or force of molecule-ID 4 is not finite at step 0");
 }
 
-TEST_F(PairCgnetTest, BadCommands)
+TEST_P(PairCgnetTest, BadCommands)
 {
   auto with = [&](const std::string &coeff) {
     auto c = start("test.data", "on", "cgnet", coeff);
@@ -494,7 +496,7 @@ TEST_F(PairCgnetTest, BadCommands)
   expect_error(none, "All pair coeffs are not set");
 }
 
-TEST_F(PairCgnetTest, BadModels)
+TEST_P(PairCgnetTest, BadModels)
 {
   const std::string bytes = spec.to_model().serialize();
   auto with = [&](const std::string &content) {
@@ -524,7 +526,7 @@ TEST_F(PairCgnetTest, BadModels)
 #endif
 }
 
-TEST_F(PairCgnetTest, BadMolecules)
+TEST_P(PairCgnetTest, BadMolecules)
 {
   auto with = [&](const std::function<void(int, int, int &, int &)> &edit) {
     write_file("bad.data", data_file(system, 0, edit));
@@ -570,3 +572,6 @@ TEST_F(PairCgnetTest, BadMolecules)
   c.push_back("run 0");
   expect_error(c, "atoms have no molecule-IDs");
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, PairCgnetTest, ::testing::Values("one_piece", "windows"),
+                         [](const auto &one) { return std::string(one.param); });

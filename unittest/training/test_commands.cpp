@@ -686,6 +686,17 @@ TEST(TrainCgnet, forces_and_correction)
     EXPECT_EQ(before.prior.precision, after.prior.precision);
     EXPECT_NE(before.layers[0].weight, after.layers[0].weight);
   }
+  // the same free energies for a sum of windows; they do not depend on the potential
+  const std::string c = scratch("cg3.safetensors");
+  s.commands("train_cgnet " + map_file() + " " + c +
+             " temperature 300 hidden 2 16 16 epochs 1 batch 64 threads 1 local yes" + files);
+  s.commands("train_cgnet " + map_file() + " " + c + " temperature 300 init " + c + " correct " +
+             table_file + " " + dump_file + " epochs 2 batch 64 threads 1" + files);
+  if (rank() == 0) {
+    const CgnetSpec after = CgnetSpec::from_model(ModelFile::parse(read_file(c), c));
+    EXPECT_EQ(after.windows.size(), 3u);
+    EXPECT_NE(after.training.find("\"free_energies\":176"), std::string::npos) << after.training;
+  }
 
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
@@ -698,6 +709,41 @@ TEST(TrainCgnet, forces_and_correction)
          "expected 310 K and real, got 300 K and real");
   expect(start + " temperature 300 files " + dump_of_md() + " dump x y z box no", "fx fy fz");
   expect(start + " temperature 300 init " + map_file() + files, "ala2.map.json");
+}
+
+TEST(TrainCgnet, local)
+{
+  Script s(setup());
+  const std::string a = scratch("local.safetensors"), b = scratch("local2.safetensors");
+  const std::string files = " files " + dump_of_md() + forces,
+                    small = " temperature 300 hidden 2 16 16 epochs 2 batch 64 threads 1";
+  s.commands("train_cgnet " + map_file() + " " + a + small + " local yes" + files);
+  s.commands("train_cgnet " + map_file() + " " + b + " temperature 300 epochs 2 batch 64 init " +
+             a + files);
+  if (rank() == 0) {
+    const CgnetSpec before = CgnetSpec::from_model(ModelFile::parse(read_file(a), a)),
+                    after = CgnetSpec::from_model(ModelFile::parse(read_file(b), b));
+    EXPECT_EQ(before.windows.size(), 3u);    // about N, CA and C
+    EXPECT_EQ(before.kinds.size(), 3u);
+    EXPECT_EQ(before.reach, 3);
+    EXPECT_EQ(before.kinds[1].nbeads(), 6);
+    EXPECT_EQ(before.kinds[1].hidden, std::vector<int>({16, 16}));
+    for (int k = 0; k < 3; k++) {
+      EXPECT_EQ(before.kinds[k].signature, after.kinds[k].signature);
+      EXPECT_EQ(before.kinds[k].prior.precision, after.kinds[k].prior.precision);
+      EXPECT_NE(before.kinds[k].layers[0].weight, after.kinds[k].layers[0].weight);
+    }
+  }
+  auto expect = [&](const std::string &command, const std::string &part) {
+    const std::string e = s.error_of(command);
+    EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
+  };
+  const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors") + small;
+  expect(start + " local maybe" + files, "yes or no");
+  expect(start + " reach 2" + files, "keyword reach: expected local yes");
+  expect(start + " local yes reach 1" + files, "reach");
+  expect(start + " local yes reach 2 init " + a + files, "the windows are those of");
+  expect(start + " local no init " + a + files, "is a sum of windows, expected local yes or none");
 }
 
 #else

@@ -10,11 +10,14 @@
 #ifndef BACKMAP_CGNET_CGNET_H
 #define BACKMAP_CGNET_CGNET_H
 
+#include "cgnet/repulsion.h"
 #include "core/model_file.h"
 #include "molecule/features.h"
 #include "molecule/molecule_spec.h"
 
 #include <array>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -49,6 +52,15 @@ class CgPotential {
    dihedrals wrapped about their mean, minus prior.mean) with the Jacobian of the bond lengths, and
    soft spheres that keep beads apart:
    prior(z) = 1/2 d^T precision d + 2 kT sum_bonds ln r + kT sum_pairs (sigma / r)^12
+
+   A model is of one piece, as above, or composed of windows, small sets of beads
+   (molecule/bead_windows.h): then
+
+   U(z) = sum over windows of the mean over its orders of U_kind(beads in this order) + far(z)
+
+   and features, network and prior are those of the kinds, which are models of one piece. A
+   coordinate that several windows have is divided between their priors: their precision, sigma and
+   jacobian hold a share of it. far(z) keeps beads apart that no prior knows (cgnet/repulsion.h).
 */
 struct CgnetSpec : public MoleculeSpec {
   struct Linear {
@@ -65,15 +77,49 @@ struct CgnetSpec : public MoleculeSpec {
     std::vector<double> mean;         // [size()]
     std::vector<double> precision;    // [size()][size()], energy units
     std::vector<double> sigma;        // [repulsion.size()], length units
+    std::vector<double> jacobian;     // [bonds.size()] factors of kT ln r; empty: 2 each
     int size() const { return (int) (bonds.size() + angles.size() + dihedrals.size()); }
   };
 
+  /// Its beads, in each of its equivalent orders, are those of the kind, one by one.
+  struct Window {
+    int kind = 0;
+    std::vector<std::vector<int>> orders;
+  };
+
+  /// Soft spheres of beads that are `FAR` or more bonds apart, by the formulas of the beads.
+  struct FarPair {
+    std::array<std::string, 2> beads;    // sorted
+    double sigma = 0.0;
+  };
+  static constexpr int FAR = 4;
+
+  std::vector<Window> windows;    // empty: a model of one piece
+  std::vector<CgnetSpec> kinds;
+  std::string signature;    // of a kind: what it is, whatever the molecule
+  int reach = 0;            // of the windows, in bonds from their centres
+  std::vector<std::array<int, 2>> bead_bonds;
+  std::vector<FarPair> far;
+
+  // of one piece
   FeatureSpec features;
   std::vector<int> hidden;                          // widths of the hidden layers
   std::vector<double> feature_mean, feature_std;    // [features.size()]
   std::vector<Linear> layers;                       // hidden.size() + 1, the last with out = 1
   Prior prior;
   std::string training = "{}";    // JSON text of an object, free-form figures of the training
+
+  bool composed() const { return !windows.empty(); }
+  /// The models of one piece that this one consists of: its kinds, or itself.
+  int npieces() const { return composed() ? (int) kinds.size() : 1; }
+  const CgnetSpec &piece(int kind) const { return composed() ? kinds[kind] : *this; }
+  CgnetSpec &piece(int kind) { return composed() ? kinds[kind] : *this; }
+  /// Names of the tensors of a piece begin with this.
+  std::string piece_name(int kind) const;
+  /// Formula of a bead: the sort of bead that FarPair names.
+  std::string bead_formula(int bead) const;
+  /// Pairs of formulas that `far` must know.
+  std::vector<std::array<std::string, 2>> far_sorts() const;
 
   /// Throws std::runtime_error, starting with `where`, for anything inconsistent.
   void validate(const std::string &where) const;
@@ -82,10 +128,14 @@ struct CgnetSpec : public MoleculeSpec {
   static CgnetSpec from_model(const ModelFile &model);
   /// The inverse; network weights in `type`, everything else in double.
   ModelFile to_model(ModelFile::DType type = ModelFile::DType::F32) const;
+
+ private:
+  void validate_piece(const std::string &where) const;
+  void validate_windows(const std::string &where) const;
 };
 
 /**
-   Native evaluation in double arithmetic.
+   Native evaluation in double arithmetic. Windows of one kind, of all molecules, are one batch.
 
    Const methods may be called from several threads.  The result of a molecule does not depend,
    bitwise, on how many molecules are evaluated in one call.
@@ -100,6 +150,12 @@ class Cgnet : public CgPotential {
   double temperature() const override { return model.temperature; }
   void evaluate(int nmol, const double *z, double *energy, double *force) const override;
 
+  /// What one molecule costs: multiplications of the networks, and pairs of beads that were compared.
+  struct Cost {
+    std::int64_t network = 0, pairs = 0;
+  };
+  Cost cost(const double *z) const;
+
  private:
   // weights of a layer in both orders, rows padded with zeros to whole tiles
   struct Layer {
@@ -113,6 +169,16 @@ class Cgnet : public CgPotential {
   double kT;
   std::vector<Layer> layers;
 
+  // of composed models: beads of each order of the windows of a kind, with the share of the order
+  struct View {
+    std::vector<int> beads;
+    double share;
+  };
+  std::vector<Cgnet> kinds;
+  std::vector<std::vector<View>> views;
+  std::shared_ptr<const FarRepulsion> far;
+
+  void evaluate_windows(int n, const double *z, double *energy, double *force) const;
   void evaluate_block(int n, const double *z, double *energy, double *force,
                       std::vector<double> &scratch) const;
   double add_prior(const double *z, double *gradient, double *d) const;

@@ -51,25 +51,40 @@ void feature_jacobian(const FeatureSpec &s, const double *z, double *f, double *
 }
 
 struct Batch {
-  Tensor x, J;    // [n][nf] normalised, [n][nf][3 nbeads] of the normalised features
+  Tensor x, J;    // [rows][nf] normalised, [rows][nf][3 nbeads] of the normalised features
 };
 
+/* ----------------------------------------------------------------------
+   the networks of all kinds; a row of a batch is one view (set of beads) of one configuration, and
+   the views of a configuration follow each other
+------------------------------------------------------------------------- */
+
 struct Network {
+  using Kind = CgnetShape::Kind;
   CgnetShape shape;
-  std::vector<Tensor> params;    // weight, bias, weight, ...
+  std::vector<Tensor> params;    // weight, bias, weight, ... of kind after kind
+  std::vector<std::string> names;
+  std::vector<size_t> first;    // parameter of each kind
 
   explicit Network(const CgnetShape &s) : shape(s)
   {
-    const int nf = s.features.size();
-    if ((int) s.mean.size() != nf || (int) s.std.size() != nf || s.hidden.empty())
-      throw std::runtime_error("CG network: sizes");
-    int64_t in = nf;
-    for (size_t k = 0; k <= s.hidden.size(); k++) {
-      const int64_t out = k < s.hidden.size() ? s.hidden[k] : 1;
-      params.push_back(torch::zeros({out, in}));
-      params.push_back(torch::zeros({out}));
-      in = out;
+    for (const auto &k : s.kinds) {
+      const int nf = k.features.size();
+      if ((int) k.mean.size() != nf || (int) k.std.size() != nf || k.hidden.empty() ||
+          k.views.empty())
+        throw std::runtime_error("CG network: sizes");
+      first.push_back(params.size());
+      int64_t in = nf;
+      for (size_t l = 0; l <= k.hidden.size(); l++) {
+        const int64_t out = l < k.hidden.size() ? k.hidden[l] : 1;
+        params.push_back(torch::zeros({out, in}));
+        params.push_back(torch::zeros({out}));
+        const std::string name = k.prefix + "net." + std::to_string(l);
+        names.insert(names.end(), {name + ".weight", name + ".bias"});
+        in = out;
+      }
     }
+    first.push_back(params.size());
   }
 
   void initialise(int64_t seed)
@@ -83,44 +98,94 @@ struct Network {
     }
   }
 
-  Batch batch(const std::vector<double> &z, const int64_t *which, int64_t n, bool jacobian) const
+  // adds a constant to all energies, by the last bias of the last kind
+  void add_constant(double energy)
   {
-    const int nf = shape.features.size(), m = 3 * shape.features.nbeads;
-    Batch b{torch::empty({n, nf}), jacobian ? torch::empty({n, nf, m}) : Tensor()};
+    double parts = 0.0;
+    for (const auto &v : shape.kinds.back().views) parts += v.share;
+    params.back().add_(energy / parts);
+  }
+
+  int64_t nviews() const
+  {
+    int64_t n = 0;
+    for (const auto &k : shape.kinds) n += k.views.size();
+    return n;
+  }
+
+  Batch batch(const Kind &kind, const std::vector<double> &z, const int64_t *which, int64_t n,
+              bool jacobian) const
+  {
+    const int nf = kind.features.size(), m = 3 * kind.features.nbeads;
+    const int64_t nv = kind.views.size(), rows = n * nv;
+    Batch b{torch::empty({rows, nf}), jacobian ? torch::empty({rows, nf, m}) : Tensor()};
     float *px = b.x.data_ptr<float>(), *pj = jacobian ? b.J.data_ptr<float>() : nullptr;
-    at::parallel_for(0, n, 64, [&](int64_t from, int64_t to) {
-      std::vector<double> f(nf), J((size_t) nf * m);
+    at::parallel_for(0, rows, 64, [&](int64_t from, int64_t to) {
+      std::vector<double> f(nf), J((size_t) nf * m), zi(m);
       for (int64_t i = from; i < to; i++) {
-        const double *zi = &z[which[i] * m];
+        double *p = zi.data();
+        for (const int bead : kind.views[i % nv].beads)
+          p = std::copy_n(&z[(which[i / nv] * shape.nbeads + bead) * 3], 3, p);
         if (jacobian)
-          feature_jacobian(shape.features, zi, f.data(), J.data());
+          feature_jacobian(kind.features, zi.data(), f.data(), J.data());
         else
-          features(shape.features, zi, f.data());
+          features(kind.features, zi.data(), f.data());
         for (int k = 0; k < nf; k++) {
-          px[i * nf + k] = (f[k] - shape.mean[k]) / shape.std[k];
+          px[i * nf + k] = (f[k] - kind.mean[k]) / kind.std[k];
           if (!jacobian) continue;
-          for (int j = 0; j < m; j++) pj[(i * nf + k) * m + j] = J[k * m + j] / shape.std[k];
+          for (int j = 0; j < m; j++) pj[(i * nf + k) * m + j] = J[k * m + j] / kind.std[k];
         }
       }
     });
     return b;
   }
 
-  // energy [n] in energy units; force [n][3 nbeads] if wanted
-  Tensor energy(const Batch &b, Tensor *force) const
+  // of one kind: energies [rows]; forces on the beads of the rows [rows][3 nbeads] if wanted
+  Tensor energy_of_kind(size_t kind, const Batch &b, Tensor *force) const
   {
     using namespace torch;
+    const Tensor *p = &params[first[kind]];
+    const size_t nlayers = (first[kind + 1] - first[kind]) / 2;
     std::vector<Tensor> h = {b.x};
-    const size_t nlayers = params.size() / 2;
     for (size_t k = 0; k + 1 < nlayers; k++)
-      h.push_back(tanh(addmm(params[2 * k + 1], h[k], params[2 * k].t())));
-    Tensor e = addmm(params[2 * nlayers - 1], h.back(), params[2 * nlayers - 2].t()).squeeze(1);
+      h.push_back(tanh(addmm(p[2 * k + 1], h[k], p[2 * k].t())));
+    Tensor e = addmm(p[2 * nlayers - 1], h.back(), p[2 * nlayers - 2].t()).squeeze(1);
     if (force) {
-      Tensor d = params[2 * nlayers - 2].expand({b.x.size(0), -1});
-      for (size_t k = nlayers - 1; k > 0; k--) d = mm(d * (1 - h[k] * h[k]), params[2 * k - 2]);
+      Tensor d = p[2 * nlayers - 2].expand({b.x.size(0), -1});
+      for (size_t k = nlayers - 1; k > 0; k--) d = mm(d * (1 - h[k] * h[k]), p[2 * k - 2]);
       *force = -bmm(d.unsqueeze(1), b.J).squeeze(1);
     }
     return e;
+  }
+
+  // energies [n] in energy units; forces [n][3 nbeads] if wanted; energies of the kinds [n * views]
+  Tensor energy(const std::vector<double> &z, const int64_t *which, int64_t n, Tensor *force,
+                std::vector<Tensor> *of_kinds = nullptr) const
+  {
+    Tensor sum = torch::zeros({n});
+    if (force) *force = torch::zeros({n, 3 * shape.nbeads});
+    for (size_t k = 0; k < shape.kinds.size(); k++) {
+      const auto &views = shape.kinds[k].views;
+      const auto nv = (int64_t) views.size();
+      std::vector<float> shares;
+      std::vector<int64_t> where;    // of the coordinates of the views
+      for (const auto &v : views) {
+        shares.push_back(v.share);
+        for (const int bead : v.beads)
+          for (int c = 0; c < 3; c++) where.push_back(3 * bead + c);
+      }
+      const Tensor share = torch::tensor(shares);
+      Tensor f;
+      const Tensor e =
+          energy_of_kind(k, batch(shape.kinds[k], z, which, n, force), force ? &f : nullptr);
+      if (of_kinds) of_kinds->push_back(e);
+      sum = sum + mv(e.view({n, nv}), share);
+      if (force) {
+        f = (f.view({n, nv, -1}) * share.view({1, nv, 1})).view({n, -1});
+        *force = force->index_add(1, torch::tensor(where), f);
+      }
+    }
+    return sum;
   }
 };
 
@@ -151,8 +216,7 @@ struct CgnetTrainer::Networks : Trainer::Engine {
       ve(std::move(valid_energies))
   {
     check_data();
-    for (size_t k = 0; k < net.params.size(); k++)
-      names.push_back("net." + std::to_string(k / 2) + (k % 2 ? ".bias" : ".weight"));
+    names = net.names;
     net.initialise(o.seed);
     if (!start.empty()) load_weights(what, start, names, net.params);
     if (te.n) start_offset();
@@ -161,7 +225,7 @@ struct CgnetTrainer::Networks : Trainer::Engine {
 
   void check_data() const
   {
-    const size_t m = 3 * net.shape.features.nbeads;
+    const size_t m = 3 * net.shape.nbeads;
     for (const auto *d : {&tf, &vf})
       if (d->z.size() != d->n * m || d->force.size() != d->n * m)
         throw std::runtime_error("CG training: sizes of the force data");
@@ -182,11 +246,11 @@ struct CgnetTrainer::Networks : Trainer::Engine {
   {
     torch::NoGradGuard no_grad;
     const auto all = numbers(te.n);
-    const Tensor e = net.energy(net.batch(te.z, all.data(), te.n, false), nullptr);
+    const Tensor e = net.energy(te.z, all.data(), te.n, nullptr);
     std::vector<double> d(te.n);
     for (int64_t i = 0; i < te.n; i++) d[i] = te.energy[i] * cg.kT - e.data_ptr<float>()[i];
     std::nth_element(d.begin(), d.begin() + d.size() / 2, d.end());
-    offset().add_(d[d.size() / 2]);
+    net.add_constant(d[d.size() / 2]);
   }
 
   static std::vector<int64_t> numbers(int64_t n)
@@ -196,20 +260,18 @@ struct CgnetTrainer::Networks : Trainer::Engine {
     return all;
   }
 
-  Tensor &offset() { return net.params.back(); }    // constant of the energies: the last bias
-
   Tensor force_loss(const CgnetForces &d, const int64_t *which, int64_t n)
   {
-    const int m = 3 * net.shape.features.nbeads;
+    const int m = 3 * net.shape.nbeads;
     Tensor target = torch::empty({n, m});
     float *p = target.data_ptr<float>();
     for (int64_t i = 0; i < n; i++) std::copy_n(&d.force[which[i] * m], m, p + i * m);
     Tensor force;
-    net.energy(net.batch(d.z, which, n, true), &force);
+    net.energy(d.z, which, n, &force);
     return (force - target).square().mean();
   }
 
-  // energies in kT; the constant is the last bias, which forces do not see
+  // energies in kT; their constant is in the last biases, which forces do not see
   Tensor energy_loss(const CgnetEnergies &d, const int64_t *which, int64_t n)
   {
     Tensor target = torch::empty({n}), weight = torch::empty({n});
@@ -217,14 +279,14 @@ struct CgnetTrainer::Networks : Trainer::Engine {
       target.data_ptr<float>()[i] = d.energy[which[i]];
       weight.data_ptr<float>()[i] = d.weight[which[i]];
     }
-    const Tensor e = net.energy(net.batch(d.z, which, n, false), nullptr) / cg.kT;
+    const Tensor e = net.energy(d.z, which, n, nullptr) / cg.kT;
     return (weight * robust_loss(e - target, cg.robust)).mean();
   }
 
   // configurations off the data: displaced, or mirrored
   std::vector<double> off_data(const std::vector<double> &z, const int64_t *which, int64_t n) const
   {
-    const int m = 3 * net.shape.features.nbeads;
+    const int m = 3 * net.shape.nbeads;
     std::mt19937_64 gen(0xd1b54a32d192ed03ull * (uint64_t) (options.seed + 1) + optimizer.step);
     auto uniform = [&]() { return (gen() >> 11) * (1.0 / 9007199254740992.0); };
     std::vector<double> out((size_t) n * m);
@@ -247,13 +309,16 @@ struct CgnetTrainer::Networks : Trainer::Engine {
     const std::vector<double> off = off_data(z, which, n);
     std::vector<int64_t> all(n);
     std::iota(all.begin(), all.end(), 0);
-    Tensor floor;
+    std::vector<Tensor> on, e;
     {
       torch::NoGradGuard no_grad;
-      floor = net.energy(net.batch(z, which, n, false), nullptr).min();
+      net.energy(z, which, n, nullptr, &on);
     }
-    const Tensor e = net.energy(net.batch(off, all.data(), n, false), nullptr);
-    return robust_loss(torch::relu(floor - e) / cg.kT, cg.robust).mean();
+    net.energy(off, all.data(), n, nullptr, &e);
+    Tensor loss = torch::zeros({});
+    for (size_t k = 0; k < e.size(); k++)
+      loss = loss + robust_loss(torch::relu(on[k].min() - e[k]) / cg.kT, cg.robust).mean();
+    return loss;
   }
 
   // one pass over the forces (or over the energies, if there are no forces)
@@ -308,9 +373,10 @@ struct CgnetTrainer::Networks : Trainer::Engine {
   double validation_loss() override
   {
     const auto all = numbers(std::max(vf.n, ve.n));
+    const int64_t some = std::max<int64_t>(64, 4096 / net.nviews());    // limits memory
     double f = 0.0, e = 0.0;
-    for (int64_t i = 0; i < vf.n; i += 4096) {
-      const int64_t n = std::min<int64_t>(4096, vf.n - i);
+    for (int64_t i = 0; i < vf.n; i += some) {
+      const int64_t n = std::min<int64_t>(some, vf.n - i);
       f += n * force_loss(vf, &all[i], n).item<double>();
     }
     for (int64_t i = 0; i < ve.n; i += 4096) {

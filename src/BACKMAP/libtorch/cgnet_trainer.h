@@ -27,11 +27,11 @@ struct CgnetTrainOptions : TrainOptions {
 /** A network is free to do anything where there are no data, and a CG run finds the holes. Guard: in each
     step some configurations are displaced by noise of 0.02 to 0.8 of a bead distance per coordinate (a
     tenth of them mirrored), and the network is pushed up where it is lower there than anywhere on the
-    batch they come from. What the prior does outside the data stays. */
+    batch they come from; each kind of a composed model by itself. What the prior does outside the data stays. */
 class CgnetTrainer : public Trainer {
  public:
-  /** Either set may be empty (n = 0), not both. start: weights to begin with (net.<k>.weight,
-      net.<k>.bias), empty = random. Throws std::runtime_error. */
+  /** Either set may be empty (n = 0), not both. start: weights to begin with (names as in the
+      model file), empty = random. Throws std::runtime_error. */
   CgnetTrainer(const CgnetShape &shape, const CgnetTrainOptions &options, CgnetForces train,
                CgnetForces valid, CgnetEnergies train_energies, CgnetEnergies valid_energies,
                const NetworkWeights &start);

@@ -43,6 +43,23 @@ namespace {
 constexpr int MAX_LEAVES = 20000;
 constexpr double FLAT = 0.1;    // of the volume of three unit vectors; a tetrahedron has 0.77
 
+/* ----------------------------------------------------------------------
+   sign of the volume that the first three neighbors of a centre span, 0 if it has no handedness
+------------------------------------------------------------------------- */
+
+int handedness(const LocalGraph &g, int centre, const std::vector<int> &arms)
+{
+  if (g.degree[centre] != 4 || arms.size() < 3) return 0;
+  const auto at = [&](int i) { return Vec3<double>{g.x[3 * i], g.x[3 * i + 1], g.x[3 * i + 2]}; };
+  Vec3<double> v[3];
+  for (int k = 0; k < 3; k++) {
+    v[k] = at(arms[k]) - at(centre);
+    v[k] = scale(1.0 / norm(v[k]), v[k]);
+  }
+  const double volume = dot(v[0], cross(v[1], v[2]));
+  return volume > FLAT ? 1 : (volume < -FLAT ? -1 : 0);
+}
+
 class Search {
  public:
   explicit Search(const LocalGraph &graph) : g(graph), n((int) graph.labels.size())
@@ -158,19 +175,6 @@ class Search {
     }
   }
 
-  int hand(int centre, const std::vector<int> &arms) const
-  {
-    if (g.degree[centre] != 4 || arms.size() < 3) return 0;
-    const auto at = [&](int i) { return Vec3<double>{g.x[3 * i], g.x[3 * i + 1], g.x[3 * i + 2]}; };
-    Vec3<double> v[3];
-    for (int k = 0; k < 3; k++) {
-      v[k] = at(arms[k]) - at(centre);
-      v[k] = scale(1.0 / norm(v[k]), v[k]);
-    }
-    const double volume = dot(v[0], cross(v[1], v[2]));
-    return volume > FLAT ? 1 : (volume < -FLAT ? -1 : 0);
-  }
-
   Leaf expand(const std::vector<int> &classes)
   {
     const int m = (int) classes.size();
@@ -190,7 +194,7 @@ class Search {
       const int parent = only_neighbor(twins[k][0]);
       auto &arms = placed[parent];
       arms.insert(arms.end(), twins[k].begin(), twins[k].end());
-      if (hand(parent, arms) < 0) {
+      if (handedness(g, parent, arms) < 0) {
         std::swap(*(arms.end() - 1), *(arms.end() - 2));
         std::swap(*(ordered[k].end() - 1), *(ordered[k].end() - 2));
       }
@@ -203,7 +207,7 @@ class Search {
       std::vector<int> arms;
       for (const int j : leaf.order)
         if (link(i, j) == 1) arms.push_back(j);
-      leaf.hands.push_back(hand(i, arms));
+      leaf.hands.push_back(handedness(g, i, arms));
       for (int b = 0; b < a; b++) leaf.links.push_back(link(i, leaf.order[b]));
       leaf.ties.push_back(g.tie[i]);
       leaf.numbers.push_back(g.number[i]);
@@ -214,9 +218,89 @@ class Search {
 
 }    // namespace
 
+namespace {
+
+/* ----------------------------------------------------------------------
+   orders with the same lists, point by point: what differs is found at the first point that does
+------------------------------------------------------------------------- */
+
+class Equivalent {
+ public:
+  Equivalent(const LocalGraph &graph, const CanonicalOrder &canonical, int largest) :
+      g(graph), c(canonical), most(largest), n((int) c.order.size()), taken(n, 0)
+  {
+    matrix.assign(n * n, 0);
+    for (int i = 0; i < n; i++)
+      for (const auto &l : g.links[i]) matrix[i * n + l[0]] = l[1];
+  }
+
+  std::vector<std::vector<int>> run()
+  {
+    extend();
+    return std::move(found);
+  }
+
+ private:
+  const LocalGraph &g;
+  const CanonicalOrder &c;
+  const int most, n;
+  std::vector<int> matrix, order;
+  std::vector<char> taken;
+  std::vector<std::vector<int>> found;
+
+  bool fits(int p) const
+  {
+    const int a = (int) order.size(), q = c.order[a];
+    if (taken[p] || g.labels[p] != g.labels[q] || g.degree[p] != g.degree[q]) return false;
+    for (int b = 0; b < a; b++)
+      if (matrix[p * n + order[b]] != matrix[q * n + c.order[b]]) return false;
+    return true;
+  }
+
+  bool same_hands() const
+  {
+    for (int a = 0; a < n; a++) {
+      std::vector<int> arms;
+      for (const int j : order)
+        if (matrix[order[a] * n + j] == 1) arms.push_back(j);
+      if (handedness(g, order[a], arms) != c.hands[a]) return false;
+    }
+    return true;
+  }
+
+  void extend()
+  {
+    if ((int) order.size() == n) {
+      if (!same_hands()) return;
+      if ((int) found.size() == most)
+        throw std::runtime_error("canonical order: more than " + std::to_string(most) +
+                                 " equivalent orders of " + std::to_string(n) +
+                                 " points, expected fewer: another map");
+      found.push_back(order);
+      return;
+    }
+    for (int p = 0; p < n; p++) {
+      if (!fits(p)) continue;
+      taken[p] = 1;
+      order.push_back(p);
+      extend();
+      order.pop_back();
+      taken[p] = 0;
+    }
+  }
+};
+
+}    // namespace
+
 CanonicalOrder canonical_order(const LocalGraph &graph)
 {
   return Search(graph).run();
+}
+
+std::vector<std::vector<int>> equivalent_orders(const LocalGraph &graph,
+                                                const CanonicalOrder &canonical, int largest)
+{
+  return Equivalent(graph, canonical, largest).run();
 }
 
 }    // namespace BACKMAP_NS

@@ -50,6 +50,12 @@ struct CanonicalOrder {
     Throws std::runtime_error if the graph has too many symmetries to be looked through. */
 CanonicalOrder canonical_order(const LocalGraph &graph);
 
+/** All orders that give the same lists as this one, itself included: its images under the true
+    symmetries of the graph. A function of the graph that is no function of the order is the mean
+    over them. Throws std::runtime_error if there are more than `largest`. */
+std::vector<std::vector<int>> equivalent_orders(const LocalGraph &graph,
+                                                const CanonicalOrder &canonical, int largest = 24);
+
 }    // namespace BACKMAP_NS
 
 #endif

@@ -19,11 +19,22 @@
 
 namespace BACKMAP_NS {
 
-/** The network: features, their normalisation, widths of the hidden layers (tanh). */
+/** The networks: features, their normalisation, widths of the hidden layers (tanh), and the sets of beads
+    on which each is evaluated. Their sum is the energy. A model of one piece has one network on all beads. */
 struct CgnetShape {
-  FeatureSpec features;
-  std::vector<double> mean, std;
-  std::vector<int> hidden;
+  struct View {
+    std::vector<int> beads;
+    double share;    // factor of the energy
+  };
+  struct Kind {
+    FeatureSpec features;
+    std::vector<double> mean, std;
+    std::vector<int> hidden;
+    std::string prefix;    // of the names of its tensors
+    std::vector<View> views;
+  };
+  int nbeads = 0;
+  std::vector<Kind> kinds;
 };
 
 /** Configurations z [n][nbeads*3] with the force that the network should give: mapped force minus
@@ -56,6 +67,14 @@ struct CgnetData {
 CgnetData prepare_cgnet(const Topology &topology, const Mapping &mapping, const std::string &units,
                         double temperature, const std::vector<int> &hidden, int64_t n,
                         const double *x, const double *f, const std::vector<char> &valid);
+
+/** The same for a sum of windows (molecule/bead_windows.h), which share networks and prior by kind. reference
+    [natoms*3]: a relaxed structure. */
+CgnetData prepare_local_cgnet(const Topology &topology, const Mapping &mapping,
+                              const std::vector<double> &reference, int reach,
+                              const std::string &units, double temperature,
+                              const std::vector<int> &hidden, int64_t n, const double *x,
+                              const double *f, const std::vector<char> &valid);
 
 /** Mapped positions and aggregated forces of n frames, force minus prior as target. */
 CgnetForces force_targets(const CgnetSpec &spec, const Topology &topology, const Mapping &mapping,

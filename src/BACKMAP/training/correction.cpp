@@ -106,18 +106,41 @@ std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<fl
 
 /* ---------------------------------------------------------------------- */
 
+namespace {
+
+/* ----------------------------------------------------------------------
+   coordinates in which frames are near each other: the normalised features of all beads. A composed
+   model has none of its own, they are normalised by these frames
+------------------------------------------------------------------------- */
+
+std::vector<float> nearness(const CgnetSpec &spec, const FreeEnergies &f, int &dim)
+{
+  FeatureSpec of = spec.features;
+  std::vector<double> mean = spec.feature_mean, deviation = spec.feature_std;
+  if (spec.composed()) {
+    of = derive_features(spec.nbeads(), spec.bead_bonds);
+    feature_statistics(of, f.z, mean, deviation);
+  }
+  dim = of.size();
+  std::vector<double> feat(dim);
+  std::vector<float> x((size_t) f.n * dim);
+  for (int64_t i = 0; i < f.n; i++) {
+    features(of, &f.z[i * 3 * spec.nbeads()], feat.data());
+    for (int k = 0; k < dim; k++) x[i * dim + k] = (feat[k] - mean[k]) / deviation[k];
+  }
+  return x;
+}
+
+}    // namespace
+
 void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, CgnetEnergies &train,
                     CgnetEnergies &valid)
 {
-  const int m = 3 * spec.nbeads(), nf = spec.features.size();
-  std::vector<double> prior(f.n), unused((size_t) f.n * m), feat(nf);
+  const int m = 3 * spec.nbeads();
+  std::vector<double> prior(f.n), unused((size_t) f.n * m);
   Cgnet(prior_only(spec)).evaluate((int) f.n, f.z.data(), prior.data(), unused.data());
-  std::vector<float> x((size_t) f.n * nf);
-  for (int64_t i = 0; i < f.n; i++) {
-    features(spec.features, &f.z[i * m], feat.data());
-    for (int k = 0; k < nf; k++)
-      x[i * nf + k] = (feat[k] - spec.feature_mean[k]) / spec.feature_std[k];
-  }
+  int nf = 0;
+  const auto x = nearness(spec, f, nf);
   const auto weight = smoothed_weights(f, x, nf);
   const auto held = validation_tail(f.series, f.series, 0.1);
   for (int64_t i = 0; i < f.n; i++) {
