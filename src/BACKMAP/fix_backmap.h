@@ -86,7 +86,7 @@ class FixBackmap : public Fix {
   // results, complete on rank 0 only; statistics are broadcast when asked for
 
   BACKMAP_NS::WeightSet weights, starts;    // starts: of this run before they were annealed
-  BACKMAP_NS::SampleTable table;    // its header; the rows go to the file at once
+  BACKMAP_NS::SampleTable table;            // its header; the rows go to the file at once
   FILE *fp_table = nullptr, *fp_xyz = nullptr;
   std::int64_t row = 0, written = 0;
   std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings

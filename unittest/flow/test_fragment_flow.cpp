@@ -579,7 +579,7 @@ TEST(FragmentSpec, RoundTrip)
   const auto groups = c.spec.equivalent_atoms();
   EXPECT_EQ(groups.size(), 5u);
   for (const auto &group : groups)
-    for (const int a : group) EXPECT_LT(c.spec.masses[a], 2.0);
+    for (const int atom : group) EXPECT_LT(c.spec.masses[atom], 2.0);
 }
 
 TEST(FragmentSpec, TextErrors)

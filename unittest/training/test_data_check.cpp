@@ -7,9 +7,9 @@
 // The look at training frames: each thing that can be wrong is told with its numbers, healthy frames give no word.
 
 #include "molecule/geometry.h"
-#include "train_test_support.h"
 #include "training/data_check.h"
 #include "training/flow_data.h"
+#include "training/train_test_support.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

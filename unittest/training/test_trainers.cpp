@@ -10,9 +10,9 @@
 #include "libtorch/cgnet_trainer.h"
 #include "libtorch/flow_trainer.h"
 
-#include "train_test_support.h"
 #include "training/cgnet_data.h"
 #include "training/flow_data.h"
+#include "training/train_test_support.h"
 
 #include "gtest/gtest.h"
 

@@ -8,9 +8,9 @@
 // built on it gives frames back.
 
 #include "flow/internal_coords.h"
-#include "train_test_support.h"
 #include "training/flow_data.h"
 #include "training/frames.h"
+#include "training/train_test_support.h"
 #include "training/zmatrix.h"
 
 #include "gtest/gtest.h"

@@ -75,9 +75,9 @@ struct FlowReader {
    flows of kinds have names of their own, which begin alike
 ------------------------------------------------------------------------- */
 
-const std::vector<std::string> FIELDS = {
-    "features", "zmatrix", "bodies",    "rotors",   "circular",  "linear",
-    "couplings", "flow",   "training",  "kinds",    "fragments", "signature"};
+const std::vector<std::string> FIELDS = {"features", "zmatrix", "bodies",    "rotors",
+                                         "circular", "linear",  "couplings", "flow",
+                                         "training", "kinds",   "fragments", "signature"};
 
 void FlowReader::fragments()
 {
@@ -209,7 +209,8 @@ void FlowReader::read(const json &text)
   if (o.has("signature")) s.signature = o.text("signature");
   feature_scales();
   if (o.has("fragments")) {
-    for (const char *field : {"zmatrix", "bodies", "rotors", "circular", "linear", "couplings", "flow"})
+    for (const char *field :
+         {"zmatrix", "bodies", "rotors", "circular", "linear", "couplings", "flow"})
       if (o.has(field)) o.fail(field, "none beside fragments");
     fragments();
     return;

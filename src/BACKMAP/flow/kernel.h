@@ -50,10 +50,10 @@ template <class S> struct FlowBatch {
   const std::int64_t *timestep, *molecule;
   std::uint64_t seed, stream;
   const std::int64_t *first_sample;    // [nframes]
-  double *x;               // [total][natoms][3]
-  double *logq;            // [total]
-  const double *latent;    // [total][nl+nc] given points of the base, or null
-  double *drawn;           // [total][nl+nc] gets the points, or null
+  double *x;                           // [total][natoms][3]
+  double *logq;                        // [total]
+  const double *latent;                // [total][nl+nc] given points of the base, or null
+  double *drawn;                       // [total][nl+nc] gets the points, or null
 };
 
 /// S: numbers of the networks. W: lanes of their packs. N: packs that one dense block works on.
@@ -196,9 +196,9 @@ template <class S, int W, int N> struct FlowKernel {
     for (int item = member.rank(); item < (calls - before) * lanes; item += member.size()) {
       const int lane = item % lanes, call = before + item / lanes;
       const long i = lane_sample(b, first, lane), frame = i / b.samples;
-      const RandomBits bits = random_bits(b.seed, b.stream, (std::uint64_t) b.timestep[frame],
-                                          (std::uint64_t) b.molecule[frame],
-                                          (std::uint64_t)(b.first_sample[frame] + i % b.samples), call);
+      const RandomBits bits = random_bits(
+          b.seed, b.stream, (std::uint64_t) b.timestep[frame], (std::uint64_t) b.molecule[frame],
+          (std::uint64_t)(b.first_sample[frame] + i % b.samples), call);
       for (int j = 0; j < 4; j++) u[(4 * call + j) * lanes + lane] = random_uniform(bits.v[j]);
     }
     member.barrier();

@@ -20,14 +20,13 @@ void BACKMAP_NS::check_fine_engine(const FineEngine &engine, const std::string &
                                    const MoleculeSpec &spec, const std::string &units)
 {
   const auto fail = [&](const std::string &text) {
-    throw std::runtime_error("fine script " + script + " and the model of " +
-                             spec.molecule + ": " + text);
+    throw std::runtime_error("fine script " + script + " and the model of " + spec.molecule + ": " +
+                             text);
   };
   if (engine.natoms() != spec.natoms)
     fail("number of atoms, expected " + std::to_string(spec.natoms) + ", got " +
          std::to_string(engine.natoms()));
-  if (engine.units() != units)
-    fail("units, expected " + units + ", got " + engine.units());
+  if (engine.units() != units) fail("units, expected " + units + ", got " + engine.units());
   const auto masses = engine.masses();
   for (int i = 0; i < spec.natoms; i++)
     if (std::fabs(masses[i] - spec.masses[i]) > 0.005 * spec.masses[i])
@@ -49,8 +48,8 @@ void BACKMAP_NS::check_fine_engine(const FineEngine &engine, const std::string &
 ------------------------------------------------------------------------- */
 
 void BACKMAP_NS::check_equivalent_atoms(FineEngine &engine,
-                                        const std::vector<std::vector<int>> &groups, const double *x,
-                                        double energy)
+                                        const std::vector<std::vector<int>> &groups,
+                                        const double *x, double energy)
 {
   for (const auto &group : groups) {
     std::vector<double> y(x, x + 3 * engine.natoms());

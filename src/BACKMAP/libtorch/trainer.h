@@ -25,11 +25,11 @@ struct TrainOptions {
   double minutes = 0.0;    // 0 = no limit
   int batch = 512;
   double rate = 1.0e-3;
-  double ema = 0.999;       // decay of the averaged weights per step
-  double decay = 0.0;       // decoupled weight decay
-  double clip = 20.0;       // largest norm of the gradient
-  int warmup = 200;         // steps of linear increase of the rate
-  int patience = 0;         // stop after that many epochs without improvement, 0 = never
+  double ema = 0.999;    // decay of the averaged weights per step
+  double decay = 0.0;    // decoupled weight decay
+  double clip = 20.0;    // largest norm of the gradient
+  int warmup = 200;      // steps of linear increase of the rate
+  int patience = 0;      // stop after that many epochs without improvement, 0 = never
   int threads = 2;
 };
 

@@ -27,7 +27,8 @@ struct Provenance {
   std::vector<double> probe;                ///< energies of the fine script at two fixed structures
   std::vector<double> probe_observables;    ///< all observables at the first, then at the second
   std::string script;                       ///< name of the fine script, for people
-  std::string anneal;    ///< number of steps and schedule of annealing, see AnnealingSchedule; empty: none
+  std::string
+      anneal;    ///< number of steps and schedule of annealing, see AnnealingSchedule; empty: none
 
   /// What must agree for samples to be merged and does not (flow, coarse, probe, observables, anneal), with both values; empty if it does.
   std::string difference(const Provenance &other) const;

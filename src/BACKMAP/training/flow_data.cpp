@@ -166,7 +166,8 @@ void bead_features(FlowSpec &spec, const std::vector<std::array<int, 2>> &bonds,
   spec.features = derive_features(spec.nbeads(), bonds);
   const std::size_t m = 3 * (std::size_t) spec.natoms, nz = 3 * (std::size_t) spec.nbeads();
   std::vector<double> z(x.size() / m * nz);
-  for (std::size_t i = 0; i * m < x.size(); i++) MoleculeSpec::apply(spec.beads, &x[i * m], &z[i * nz]);
+  for (std::size_t i = 0; i * m < x.size(); i++)
+    MoleculeSpec::apply(spec.beads, &x[i * m], &z[i * nz]);
   feature_statistics(spec.features, z, spec.feature_mean, spec.feature_std);
 }
 
@@ -186,7 +187,7 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
   FlowSpec &spec = p.spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
   const std::size_t m = 3 * (std::size_t) spec.natoms;
-  ZMatrix zm = derive_zmatrix(topology, mapping, (int64_t)(x.size() / m), x.data());
+  ZMatrix zm = derive_zmatrix(topology, mapping, (int64_t) (x.size() / m), x.data());
   if (zm.rows.empty())
     throw std::runtime_error("flow training: expected atoms that are no beads, got none");
   spec.zmatrix = zm.rows;
@@ -203,8 +204,9 @@ Piece prepare_piece(const Topology &topology, const Mapping &mapping, const Flow
   for (std::size_t i = 0; i < x.size(); i += m)
     if (covers(&x[i])) covered.insert(covered.end(), x.begin() + i, x.begin() + i + m);
   if (covered.size() < 100 * m)
-    throw std::runtime_error("flow training: expected at least 100 frames in the common branch of all torsions, got " +
-                             std::to_string(covered.size() / m));
+    throw std::runtime_error(
+        "flow training: expected at least 100 frames in the common branch of all torsions, got " +
+        std::to_string(covered.size() / m));
   whitening(spec, p.classes, covered);
   bead_features(spec, mapping.bead_bonds(topology), covered);
   spec.hidden = design.hidden;
@@ -226,8 +228,8 @@ std::string sizes(const FlowSpec &spec)
    frames of one kind: those of all its fragments, at equal distances
 ------------------------------------------------------------------------- */
 
-std::vector<double> kind_frames(const std::vector<const FlowSpec::Fragment *> &fragments, int natoms,
-                                const double *x, const std::vector<int64_t> &which)
+std::vector<double> kind_frames(const std::vector<const FlowSpec::Fragment *> &fragments,
+                                int natoms, const double *x, const std::vector<int64_t> &which)
 {
   std::vector<double> local;
   const std::size_t step = 1 + which.size() * fragments.size() / STATISTICS;
@@ -269,8 +271,8 @@ std::vector<Piece> prepare_kinds(FlowSpec &spec, const Topology &topology,
     for (int e = 0; e < fragments.kinds[k].nenvironment; e++)
       mapping.beads.push_back({"P" + std::to_string(e + 1), {own + e}, {1.0}});
     try {
-      pieces.push_back(prepare_piece(local, mapping, design,
-                                     kind_frames(of_kind, topology.natoms, x, train)));
+      pieces.push_back(
+          prepare_piece(local, mapping, design, kind_frames(of_kind, topology.natoms, x, train)));
     } catch (const std::exception &err) {
       throw std::runtime_error("fragment " + mapping.molecule + ": " + err.what());
     }

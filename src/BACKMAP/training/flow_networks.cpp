@@ -121,7 +121,7 @@ NetworkWeights get_weights(const FlowSpec &spec)
     });
     for (size_t k = 0; k < flow.couplings.size(); k++)
       out[p + FlowSpec::coupling_name(k) + "cond.weight"] = {{flow.hidden, flow.nf()},
-                                                            flow.couplings[k].cond};
+                                                             flow.couplings[k].cond};
   }
   return out;
 }

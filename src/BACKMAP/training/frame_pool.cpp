@@ -16,7 +16,8 @@ namespace BACKMAP_NS {
 
 FramePool::FramePool(int natoms, const double *frames, const std::vector<std::int64_t> &which,
                      std::int64_t s) :
-    order(which.size()), seed(s)
+    order(which.size()),
+    seed(s)
 {
   const std::size_t stride = 3 * (std::size_t) natoms;
   x.resize(which.size() * stride);

@@ -18,7 +18,8 @@
 namespace BACKMAP_NS {
 
 static constexpr double INF = std::numeric_limits<double>::infinity();
-static constexpr std::size_t CHUNK = 2048;    // frames: the structures stay few; rows are in the order of chunks
+static constexpr std::size_t CHUNK =
+    2048;    // frames: the structures stay few; rows are in the order of chunks
 
 namespace {
 
@@ -70,8 +71,10 @@ struct FrameRefresh::Step {
   std::size_t moved = 0;
   double ess = 0.0;
 
-  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, FlowFrames &o) :
-      refresh(r), piece(p), number(k), epoch(e), rows(flow), out(o)
+  Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e,
+       FlowFrames &o) :
+      refresh(r),
+      piece(p), number(k), epoch(e), rows(flow), out(o)
   {
   }
 
@@ -102,7 +105,8 @@ struct FrameRefresh::Step {
       if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
     add(local.data(), std::exp(logw[m] - all), 0.0, own);
 
-    const auto bits = random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
+    const auto bits =
+        random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
     double left = random_uniform(bits.v[0]);
     for (int j = 0; j < m; j++) {
       left -= std::exp(logw[j] - all);
@@ -176,8 +180,8 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
         const Proposals p = drawing[i / part].get();
         const std::size_t m = options.proposals;
         for (std::size_t j = 0; j < p.own.size(); j++)
-          step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j],
-               &x[id[i + j] * natoms3], u[i + j]);
+          step(id[i + j], &p.x[j * m * stride], &p.logq[j * m], p.own[j], &x[id[i + j] * natoms3],
+               u[i + j]);
       }
       frames[piece.kind] += (double) n;
       moved += step.moved;
