@@ -28,7 +28,7 @@ stops() { # text of the error, ranks, arguments of lmp
 written() { for file in "$@"; do test -s "$file" || { echo "FAILED: no $file"; exit 1; }; done; }
 
 cd alanine-dipeptide
-sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 8000/frames 200/' -e 's/samples 500/samples 20/' in.train in.com in.retarget
+sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [0-9]*/epochs 3/' -e 's/samples 500/samples 20/' in.train in.com in.retarget
 sed -i 's/every 1200/every 100/' in.retarget
 for side in minus plus; do
   run 5 -in in.allatom -log log.allatom.$side -var side $side -var steps 8000 -var every 10
@@ -59,7 +59,7 @@ run 1 -in in.com -log log.com
 written ala2.com.flow.safetensors
 
 cd ../tri-alanine
-sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' -e 's/first 4500100/first 100/' \
+sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [0-9]*/epochs 3/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' -e 's/first 4500100/first 100/' \
   in.train in.validate in.com
 run 1 -in in.allatom -log log.allatom -var steps 70000
 run 1 -in in.train -log log.train

@@ -155,11 +155,11 @@ TEST(DataCheck, cis_where_the_system_is_trans)
              {"torsion 3 4 5 6 is cis and not trans",
               "1250 of 5000 frames, in 3 of 10 files (f0 f1 f2)", "changed sides 1 times"});
 
-  // a bond that turns all the time is no isomer, but the flow takes it for narrow
+  // a bond that turns all the time is no isomer, and the flow lets it turn
   const auto turns = [](int, int, Shape &s, Frames &r) {
     if (r.uniform() < 0.1) s.planar = 0.0;
   };
-  expect_one(Frames(1, turns).look(), "second peak", {"near 0 degrees, 180 from the first"});
+  expect_none(Frames(1, turns).look());
 }
 
 TEST(DataCheck, mirror_images)

@@ -23,7 +23,7 @@
 namespace BACKMAP_NS {
 
 struct FlowDesign {
-  int hidden = 64, couplings = 6, bins = 8;
+  int hidden = 64, couplings = 8, bins = 8;
   double bound = 5.0;
   int64_t seed = 1;
 };
