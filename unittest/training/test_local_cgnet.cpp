@@ -218,7 +218,7 @@ TEST(LocalCgnet, reproduces_and_resumes)
 TEST(LocalCgnet, finds_free_energies_up_to_a_constant)
 {
   auto spec = trained().before;
-  const Frames fr(SHORT, 3000, 9);
+  const Frames fr(SHORT, 2000, 9);
   const double kT = options(1).kT;
   FreeEnergies free;
   free.n = fr.n;
@@ -232,7 +232,7 @@ TEST(LocalCgnet, finds_free_energies_up_to_a_constant)
   CgnetEnergies train, valid;
   energy_targets(spec, free, kT, train, valid);
   EXPECT_EQ(train.n + valid.n, fr.n);
-  CgnetTrainer t(cgnet_shape(spec), options(25), {}, {}, train, valid, {});
+  CgnetTrainer t(cgnet_shape(spec), options(18), {}, {}, train, valid, {});
   while (!t.finished()) t.epoch();
   const double before = spread_of_difference(spec, free, kT).plain;
   set_weights(spec, t.best());
