@@ -6,23 +6,77 @@
 
 #include "backmap_assemble.h"
 
+#include "cgnet/cgnet.h"
 #include "core/model_file.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "lammps/trajectory.h"
 #include "molecule/fragments.h"
+#include "training/cgnet_windows.h"
 #include "training/flow_data.h"
 
 #include "comm.h"
+#include "error.h"
 #include "fmt/format.h"
 #include "update.h"
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <vector>
 
 using namespace LAMMPS_NS;
 using namespace BACKMAP_NS;
+
+namespace {
+
+struct Assembled {
+  std::string model, table;
+  std::vector<std::string> warnings;
+};
+
+/* flows: fragments by their kinds */
+
+Assembled flow_of(const Topology &topology, const Mapping &mapping, const std::vector<double> &x,
+                  const std::vector<ModelFile> &files)
+{
+  std::vector<FlowSpec> models;
+  for (const auto &file : files) {
+    models.push_back(FlowSpec::from_model(file));
+    if (!models.back().composed())
+      throw std::runtime_error(fmt::format(
+          "model {}: expected a flow that is composed of fragments, got one of one piece; train it "
+          "with the keyword fragments yes",
+          file.origin()));
+  }
+  const FlowSpec spec =
+      assemble_flow(topology, mapping, Fragments::derive(topology, mapping, x), models);
+  Assembled out;
+  for (std::size_t k = 0; k < spec.kinds.size(); k++) {
+    const auto copies =
+        std::count_if(spec.fragments.begin(), spec.fragments.end(),
+                      [&](const FlowSpec::Fragment &f) { return f.kind == (int) k; });
+    out.table += fmt::format("  {:4d} {}\n", copies, spec.kinds[k].molecule);
+  }
+  out.model = spec.to_model().serialize();
+  return out;
+}
+
+/* CG energies: windows by their kinds */
+
+Assembled cgnet_of(const Topology &topology, const Mapping &mapping, const std::vector<double> &x,
+                   const std::vector<ModelFile> &files)
+{
+  std::vector<CgnetSpec> models;
+  for (const auto &file : files) models.push_back(CgnetSpec::from_model(file));
+  Assembled out;
+  const CgnetSpec spec = assemble_cgnet(topology, mapping, x, models, &out.warnings);
+  out.table = fmt::format("  {} windows of {} kinds\n", spec.windows.size(), spec.kinds.size());
+  out.model = spec.to_model().serialize();
+  return out;
+}
+
+}    // namespace
 
 /* ---------------------------------------------------------------------- */
 
@@ -39,33 +93,36 @@ void BackmapAssemble::command(int narg, char **arg)
   for (int i = 2; i < narg; i++) bytes.push_back(backmap_read_file(lmp, arg[i], what + ": model"));
 
   // all ranks have everything and make the same model
-  std::string trouble, text, table;
+  std::string trouble;
+  Assembled made;
   try {
     const Mapping mapping = Mapping::parse(map, topology, arg[0]);
-    const Fragments fragments = Fragments::derive(topology, mapping, x);
-    std::vector<FlowSpec> models;
+    std::vector<ModelFile> files;
     for (int i = 2; i < narg; i++) {
-      models.push_back(FlowSpec::from_model(ModelFile::parse(bytes[i - 2], arg[i])));
-      if (!models.back().composed())
-        throw std::runtime_error(fmt::format(
-            "model {}: expected a flow that is composed of fragments, got one of one piece; train "
-            "it with the keyword fragments yes",
-            arg[i]));
-      if (models.back().units != update->unit_style)
-        throw std::runtime_error(fmt::format("model {}: units, expected {}, got {}", arg[i],
-                                             update->unit_style, models.back().units));
+      files.push_back(ModelFile::parse(bytes[i - 2], arg[i]));
+      if (files.back().meta("format") != files[0].meta("format"))
+        throw std::runtime_error(fmt::format("model {}: expected one of {} as {}, got {}", arg[i],
+                                             files[0].meta("format"), arg[2],
+                                             files.back().meta("format")));
     }
-    const FlowSpec spec = assemble_flow(topology, mapping, fragments, models);
-    for (const auto &kind : spec.kinds) {
-      int copies = 0;
-      for (const auto &f : spec.fragments) copies += &spec.kinds[f.kind] == &kind;
-      table += fmt::format("  {:4d} {}\n", copies, kind.molecule);
+    const auto units = [&](const MoleculeSpec &m) {
+      if (m.units != update->unit_style)
+        throw std::runtime_error(fmt::format("model {}: units, expected {}, got {}", arg[2],
+                                             update->unit_style, m.units));
+    };
+    if (files[0].meta("format") == "backmap.cgnet") {
+      units(CgnetSpec::from_model(files[0]));
+      made = cgnet_of(topology, mapping, x, files);
+    } else {
+      units(FlowSpec::from_model(files[0]));
+      made = flow_of(topology, mapping, x, files);
     }
-    text = spec.to_model().serialize();
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
   }
   backmap_agree(lmp, trouble);
-  backmap_write_file(lmp, arg[1], text, what);
-  if (comm->me == 0) utils::logmesg(lmp, "BACKMAP model {}: fragments\n{}", arg[1], table);
+  backmap_write_file(lmp, arg[1], made.model, what);
+  if (comm->me) return;
+  utils::logmesg(lmp, "BACKMAP model {}:\n{}", arg[1], made.table);
+  for (const auto &w : made.warnings) error->warning(FLERR, "{}: {}", what, w);
 }

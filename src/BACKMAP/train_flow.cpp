@@ -95,12 +95,15 @@ void TrainFlow::read_arguments(int narg, char **arg)
     return used;
   });
   parse(narg, arg);
+  for (const auto &m : molecules)
+    if (m->other() && !m->has_files())
+      backmap_error(
+          lmp, what + ": keyword molecule " + m->script + ", expected files after it: no files");
   // the fields of the dumps, which come last, are those of all molecules
-  for (int i = 0; i < narg; i++)
-    if (strcmp(arg[i], "dump") == 0) {
-      for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->keyword(narg, arg, i);
-      break;
-    }
+  const auto is_dump = [](const char *word) { return strcmp(word, "dump") == 0; };
+  const int dump = (int) (std::find_if(arg, arg + narg, is_dump) - arg);
+  for (std::size_t m = 1; m < molecules.size() && dump < narg; m++)
+    molecules[m]->keyword(narg, arg, dump);
   // without chains more epochs overfit some day, with them they do not: the time is the limit
   if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
   if (!keywords.given("epochs")) options.epochs = NO_LIMIT;

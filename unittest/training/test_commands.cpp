@@ -499,6 +499,78 @@ TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
       << "the energy has changed nothing";
 }
 
+/* two molecules share their kinds; here the second is the first once more, with frames and a script of its own */
+
+TEST(TrainFlow, several_molecules)
+{
+  Script s(setup());
+  const std::string fine = write_file("in.fine", setup()), out = scratch("several.flow"),
+                    files = " files " + dump_of_md();
+  s.commands("train_flow " + map_file() + " " + out + small_flow +
+             "epochs 3 frames 100 samples 2 energy " + fine + files + " molecule " + fine + " " +
+             map_file() + files + " last 100000 dump x y z box no");
+  if (rank() == 0) {
+    const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(out), out));
+    EXPECT_EQ(spec.fragments.size(), 3u);
+    EXPECT_EQ(spec.kinds.size(), 3u);
+    EXPECT_NE(spec.training.find("2 fragments"), std::string::npos) << spec.training;
+  }
+  const auto expect = [&](const std::string &rest, const std::string &part) {
+    const std::string e =
+        s.error_of("train_flow " + map_file() + " " + scratch("none.several") + small_flow +
+                   "epochs 1 frames 100" + files + rest + " dump x y z box no");
+    EXPECT_NE(e.find(part), std::string::npos) << e;
+  };
+  expect(" molecule none.in " + map_file() + files, "none.in");
+  expect(" molecule " + fine + " none.json" + files, "none.json");
+  expect(" molecule " + fine + " " + map_file(), "no files");
+  expect(" molecule " + fine + " " + map_file() + " files none.dump", "none.dump");
+}
+
+/* a model out of the fragments of others: of the same molecule it is the same flow */
+
+TEST(Assemble, flows_out_of_fragments)
+{
+  Script s(setup());
+  const std::string trained = scratch("assemble.trained"), made = scratch("assemble.made"),
+                    whole = scratch("assemble.whole"),
+                    data = " files " + dump_of_md() + " dump x y z box no";
+  s.commands("train_flow " + map_file() + " " + trained + small_flow +
+             "epochs 1 frames 200 fragments yes" + data);
+  s.commands("train_flow " + map_file() + " " + whole + small_flow + "epochs 1 frames 200" + data);
+  s.commands("backmap_assemble " + map_file() + " " + made + " " + trained);
+  if (rank() == 0) {
+    const FlowSpec a = FlowSpec::from_model(ModelFile::parse(read_file(trained), trained)),
+                   b = FlowSpec::from_model(ModelFile::parse(read_file(made), made));
+    ASSERT_EQ(a.fragments.size(), b.fragments.size());
+    for (std::size_t f = 0; f < a.fragments.size(); f++) {
+      EXPECT_EQ(a.fragments[f].points, b.fragments[f].points);
+      const auto &x = a.kinds[a.fragments[f].kind], &y = b.kinds[b.fragments[f].kind];
+      EXPECT_EQ(x.signature, y.signature);
+      EXPECT_EQ(x.affine[0].weight, y.affine[0].weight);
+    }
+    EXPECT_FALSE(b.range.known());
+  }
+
+  // another molecule: its caps are known, its residues have neighbors that these had not
+  std::string ala3 = setup();
+  ala3.replace(ala3.find("/ala2/ala2.data"), 15, "/ala3/ala3.data");
+  Script other(ala3);
+  const std::string map = scratch("assemble.ala3.json");
+  other.commands("backmap_map " + map + " overwrite yes");
+  const std::string none = scratch("assemble.none"), start = "backmap_assemble " + map + " " + none;
+  const auto expect = [&](const std::string &command, const std::string &part) {
+    const std::string e = other.error_of(command);
+    EXPECT_NE(e.find(part), std::string::npos) << e;
+  };
+  expect(start + " " + trained, "no model has these kinds of fragments");
+  expect(start + " " + trained, "C3H5NO: atoms");
+  expect(start + " " + whole, "expected a flow that is composed of fragments");
+  expect(start + " " + map_file(), "ala2.map.json");
+  expect(start, "got 2 arguments");
+  EXPECT_FALSE(std::ifstream(none).good());
+}
+
 TEST(TrainFlow, goes_on_with_fragments)
 {
   // a map that names its fragments needs no keyword

@@ -44,6 +44,7 @@ class TrainingMolecule {
   void check_equivalent(const std::vector<std::vector<int>> &groups);
 
   bool other() const { return reader != nullptr; }
+  bool has_files() const { return trajectory->given(); }
   LAMMPS_NS::BackmapTrajectory::Frames &frames() { return trajectory->frames(); }
 
   std::string map_file, script;

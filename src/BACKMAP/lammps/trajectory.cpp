@@ -120,7 +120,8 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
   if (key == "files") {
     Block b;
     int i = iarg + 1;
-    static const char *const stop[] = {"temper", "first", "last", "every", "skip", "dump", "files"};
+    static const char *const stop[] = {"temper", "first", "last",  "every",
+                                       "skip",   "dump",  "files", "molecule"};
     for (; i < narg; i++) {
       const bool end = std::any_of(std::begin(stop), std::end(stop),
                                    [&](const char *s) { return strcmp(arg[i], s) == 0; });
