@@ -468,7 +468,7 @@ TEST(TrainFlow, fine_tunes_on_the_energy)
     EXPECT_NE(spec.training.find(figure), std::string::npos) << spec.training;
 }
 
-/* three epochs: the frames once and a half, then frames that get new atoms from the flow, one fragment after another */
+/* the frames once, then frames that get new atoms from the flow, one fragment after another */
 
 TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
 {
@@ -476,7 +476,7 @@ TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
   const std::string fine = write_file("in.fine", setup()), a = scratch("parts.a"),
                     b = scratch("parts.b"), plain = scratch("parts.plain"),
                     data = " files " + dump_of_md() + " dump x y z box no",
-                    rest = small_flow + "epochs 3 frames 200 fragments yes";
+                    rest = small_flow + "epochs 15 frames 200 fragments yes";
   s.commands("train_flow " + map_file() + " " + a + rest + " samples 2 energy " + fine + data);
   s.commands("train_flow " + map_file() + " " + b + rest + " samples 2 energy " + fine + data);
   s.commands("train_flow " + map_file() + " " + plain + rest + data);

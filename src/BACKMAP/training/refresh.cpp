@@ -56,6 +56,19 @@ Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int m, i
   return p;
 }
 
+/* log w is normal with variance v among proposals and among frames, whose means differ by v: then 2 Phi(-sqrt(v/2))
+   are accepted, and the ESS is exp(-v) */
+
+double ess_of_moved(double moved)
+{
+  double low = 0.0, high = 40.0;    // of sqrt(v)
+  for (int i = 0; i < 60; i++) {
+    const double s = 0.5 * (low + high);
+    (std::erfc(0.5 * s) > moved ? low : high) = s;
+  }
+  return std::exp(-low * low);
+}
+
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -111,7 +124,7 @@ struct FrameRefresh::Step {
         random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
     double left = random_uniform(bits.v[0]);
     for (int j = 0; j < m; j++) {
-      left -= std::exp(logw[j] - all);
+      left -= m == 1 ? std::exp(std::min(0.0, logw[0] - logw[1])) : std::exp(logw[j] - all);
       if (left >= 0.0) continue;
       piece.give(y + j * stride, x);
       u = energies[j];
@@ -206,7 +219,7 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
   moved_ = moved / steps;
   // the loss of m structures is (m-1)/m of the variance of the weights
   const double m = proposals(rows);
-  ess_ = std::max(0.0, 1.0 - m / (m - 1.0) * (1.0 - ess / steps));
+  ess_ = m > 1.0 ? std::max(0.0, 1.0 - m / (m - 1.0) * (1.0 - ess / steps)) : ess_of_moved(moved_);
   return out;
 }
 

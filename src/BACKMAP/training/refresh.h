@@ -24,16 +24,16 @@ namespace BACKMAP_NS {
 using EnergyFunction = std::function<double(const double *x)>;
 
 /** Each frame is the state of a Markov chain at fixed beads. Its stationary distribution is the Boltzmann
-    distribution of the other atoms, exactly, whatever the flow is: one step draws structures from the flow and
-    takes one of them or the present one, with the probability of their weights exp(-U/kT)/q (iterated sampling
-    importance resampling: Andrieu, Lee, Vihola, Bernoulli 24, 842 (2018)). With fragments, these are drawn
+    distribution of the other atoms, exactly, whatever the flow is: one step draws a structure from the flow and
+    takes it with the probability min(1, w/w_now) of Metropolis and Hastings, w = exp(-U/kT)/q; or it draws several, and
+    takes one of them or the present one with the probability of their weights (iterated sampling importance
+    resampling: Andrieu, Lee, Vihola, Bernoulli 24, 842 (2018)). With fragments, these are drawn
     anew one after another, given all other atoms. So frames never wear out, and a frame in a mode that the flow
     misses stays there until the flow has learned it: no mode can be lost. */
 class FrameRefresh {
  public:
   struct Options {
-    int proposals = 8;    // of the flow for each piece of a frame and step; for Rows::Frames:
-    int few = 2;
+    int proposals = 8;    // of the flow for each piece of a frame and step, for Rows::Structures
     std::int64_t seed = 1;
     int threads = 1;    // that draw; the energies have one
     std::string backend = "serial";
@@ -42,9 +42,9 @@ class FrameRefresh {
   /** kt in units of the model. */
   FrameRefresh(double kt, EnergyFunction energy, const Options &options);
 
-  /** What a step gives as training data: the new frames, or all structures that were looked at with their
-      weights (see FlowFrames). Structures have (1 - ess)/ess times the noise of as many frames: they are
-      better where the flow is good. */
+  /** What a step gives as training data: the new frames, after one proposal for each; or all structures that were looked
+      at with their weights (see FlowFrames). Structures have (1 - ess)/ess times the noise of as many frames: they
+      are better where the flow is good. */
   enum class Rows { Frames, Structures };
 
   /** One step of the frames `which` of x [..][natoms][3], in place; the same for the same (seed, epoch). Nobody else
@@ -54,8 +54,8 @@ class FrameRefresh {
 
   /** Of the last step: share of the pieces that have new atoms. */
   double moved() const { return moved_; }
-  /** Of the last step: mean effective sample size of the proposals for a piece as part of their number, extrapolated
-      to many of them. */
+  /** Of the last step: effective sample size of proposals as part of their number, for many of them. From the share that
+      moved if the weights are log-normal (Rows::Frames), or extrapolated from those that there are. */
   double ess() const { return ess_; }
 
  private:
@@ -65,10 +65,7 @@ class FrameRefresh {
   double moved_ = 0.0, ess_ = 0.0;
   std::vector<double> energies;    // of all frames, NaN where it is not known yet
 
-  int proposals(Rows rows) const
-  {
-    return rows == Rows::Structures ? options.proposals : options.few;
-  }
+  int proposals(Rows rows) const { return rows == Rows::Structures ? options.proposals : 1; }
   struct Step;
 };
 
