@@ -279,12 +279,13 @@ FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
 {
   static constexpr double GOOD = 0.85;
   const bool good = molecules[0]->chains->ess() > GOOD;
+  const auto rows = good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames;
+  const int64_t n = epoch_frames(good);
   FlowSet all;
   for (const auto &m : molecules) {
     set_weights(m->data.spec, weights);
-    append(all,
-           (*m->chains)(m->data.spec, m->pool->next(epoch_frames(good)), epoch, m->pool->x,
-                        good ? FrameRefresh::Rows::Structures : FrameRefresh::Rows::Frames));
+    FrameRefresh &step = *m->chains;
+    append(all, step(m->data.spec, m->pool->next(n), epoch, m->pool->x, rows));
   }
   return all;
 }
