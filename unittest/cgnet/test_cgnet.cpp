@@ -9,6 +9,7 @@
 
 #include "cgnet/cgnet.h"
 #include "cgnet_support.h"
+#include "error_of.h"
 
 #include <nlohmann/json.hpp>
 
@@ -83,12 +84,7 @@ double plain_energy(const CgnetSpec &s, const double *z)
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_of(action, "no error");
 }
 
 }    // namespace

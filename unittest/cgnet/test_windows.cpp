@@ -7,6 +7,7 @@
 // CG models composed of windows: the sum against its parts, forces, symmetries, cost, files, and
 // models of other molecules out of their kinds.
 
+#include "error_of.h"
 #include "training/cgnet_data.h"
 #include "windows_support.h"
 
@@ -72,12 +73,7 @@ std::vector<double> coil(const Chain &c, int n)
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_of(action, "no error");
 }
 
 }    // namespace

@@ -6,6 +6,7 @@
 
 #include "core/model_file.h"
 #include "core/sha256.h"
+#include "error_of.h"
 
 #include "gtest/gtest.h"
 
@@ -33,12 +34,7 @@ ModelFile example()
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "";
+  return test::error_of(action, "");
 }
 
 std::string error_of_bytes(const std::string &bytes)

@@ -7,6 +7,7 @@
 // The evaluator as a whole: density of samples, Jacobian of the whole map, backends, precisions,
 // batches, normalisation.
 
+#include "drawn_batch.h"
 #include "dual.h"
 #include "flow/backend.h"
 #include "flow_test_support.h"
@@ -22,55 +23,15 @@ namespace {
 
 using Precision = Flow::Precision;
 
-/// Frames with different beads and identities, and what a flow gave for them.
-struct Batch {
-  int frames, samples;
-  std::vector<double> z, x, logq;
-  std::vector<std::int64_t> timestep, molecule;
-  std::vector<double> latent, drawn;    // given points of the base, if any; those that were mapped
-
-  Batch(int nframes, int nsamples, int nbeads = 6) : frames(nframes), samples(nsamples)
+struct Batch : DrawnBatch {
+  Batch(int nframes, int nsamples, int nbeads = 6) : DrawnBatch(nframes, nsamples)
   {
     for (int i = 0; i < frames; i++) {
       const auto one = ala2_bead_positions(100 + i);
       z.insert(z.end(), one.begin(), one.begin() + 3 * nbeads);
-      timestep.push_back(1000 * i);
-      molecule.push_back(1 + i % 3);
     }
   }
-
-  void sample(Flow &flow, std::uint64_t seed = 17, int first_sample = 0)
-  {
-    FlowRequest r;
-    r.nframes = frames;
-    r.z = z.data();
-    r.samples = samples;
-    r.seed = seed;
-    r.stream = random_stream(0, "bm");
-    r.timestep = timestep.data();
-    r.molecule = molecule.data();
-    r.first_sample = first_sample;
-    r.latent = latent.empty() ? nullptr : latent.data();
-    drawn.assign((std::size_t) frames * samples * flow.nlatent(), 0.0);
-    r.drawn = drawn.data();
-    x.assign((std::size_t) frames * samples * 3 * flow.natoms(), 0.0);
-    logq.assign((std::size_t) frames * samples, 0.0);
-    flow.sample(r, x.data(), logq.data());
-  }
-
-  int total() const { return frames * samples; }
 };
-
-std::unique_ptr<Flow> make(const FlowSpec &spec, Precision precision = Precision::Double,
-                           const std::string &backend = "serial")
-{
-  return Flow::create(spec, precision, backend);
-}
-
-bool same_bits(const double *a, const double *b, std::size_t n)
-{
-  return std::memcmp(a, b, n * sizeof(double)) == 0;
-}
 
 FlowShape all_kinds()
 {

@@ -8,6 +8,7 @@
 // be wrong is refused with the name of what it is.
 
 #include "core/model_file.h"
+#include "error_of.h"
 #include "flow_test_support.h"
 
 #include "gtest/gtest.h"
@@ -21,12 +22,7 @@ namespace {
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "";
+  return test::error_of(action, "");
 }
 
 bool contains(const std::string &text, const std::string &part)

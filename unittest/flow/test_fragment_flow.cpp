@@ -9,8 +9,9 @@
 
 #include "core/model_file.h"
 #include "core/random_stream.h"
+#include "drawn_batch.h"
 #include "dual.h"
-#include "flow/flow.h"
+#include "error_of.h"
 #include "flow_test_support.h"
 #include "molecule/molecule_builder.h"
 #include "training/flow_data.h"
@@ -22,6 +23,8 @@
 
 using namespace BACKMAP_NS;
 using namespace molecule_test;
+using test::make;
+using test::same_bits;
 using Precision = Flow::Precision;
 
 namespace {
@@ -55,56 +58,15 @@ Molecule ala2()
   return peptide({"ALA"});
 }
 
-/// Frames with their beads and identities, and what a flow gave for them.
-struct Batch {
-  int frames, samples, natoms;
-  std::vector<double> z, x, logq, latent, drawn;
-  std::vector<std::int64_t> timestep, molecule, first;
-
-  Batch(const Composed &c, int nframes, int nsamples) :
-      frames(nframes), samples(nsamples), natoms(c.spec.natoms), z(nframes * 3 * c.spec.nbeads())
+struct Batch : test::DrawnBatch {
+  Batch(const Composed &c, int nframes, int nsamples) : DrawnBatch(nframes, nsamples)
   {
     for (int i = 0; i < frames; i++) {
-      MoleculeSpec::apply(c.spec.beads, &c.frames[i % 20 * c.stride()],
-                          &z[(std::size_t) i * 3 * c.spec.nbeads()]);
-      timestep.push_back(1000 * i);
-      molecule.push_back(1 + i % 3);
+      const auto one = c.spec.bead_positions(1, &c.frames[i % 20 * c.stride()]);
+      z.insert(z.end(), one.begin(), one.end());
     }
   }
-
-  void sample(Flow &flow, int first_sample = 0)
-  {
-    FlowRequest r;
-    r.nframes = frames;
-    r.z = z.data();
-    r.samples = samples;
-    r.seed = 17;
-    r.stream = random_stream(0, "bm");
-    r.timestep = timestep.data();
-    r.molecule = molecule.data();
-    r.first_sample = first_sample;
-    r.first = first.empty() ? nullptr : first.data();
-    r.latent = latent.empty() ? nullptr : latent.data();
-    x.assign((std::size_t) total() * 3 * natoms, 0.0);
-    logq.assign(total(), 0.0);
-    drawn.assign((std::size_t) total() * flow.nlatent(), 0.0);
-    r.drawn = drawn.data();
-    flow.sample(r, x.data(), logq.data());
-  }
-
-  int total() const { return frames * samples; }
 };
-
-std::unique_ptr<Flow> make(const FlowSpec &spec, Precision precision = Precision::Double,
-                           const std::string &backend = "serial")
-{
-  return Flow::create(spec, precision, backend);
-}
-
-bool same_bits(const double *a, const double *b, std::size_t n)
-{
-  return std::memcmp(a, b, n * sizeof(double)) == 0;
-}
 
 /// A flow of one piece as one fragment of a molecule.
 FlowSpec one_fragment(FlowSpec kind)
@@ -123,12 +85,7 @@ FlowSpec one_fragment(FlowSpec kind)
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "";
+  return test::error_of(action, "");
 }
 
 }    // namespace
@@ -236,8 +193,8 @@ TEST(FragmentFlow, OneFragmentIsTheFlowOfOnePiece)
       }
       const auto whole = make(kind, precision, backend), one = make(spec, precision, backend);
       Batch a(c, 20, 7), b(c, 20, 7);
-      a.sample(*whole, 5);
-      b.sample(*one, 5);
+      a.sample(*whole, 17, 5);
+      b.sample(*one, 17, 5);
       EXPECT_EQ(whole->circular(), one->circular());
       EXPECT_TRUE(same_bits(a.logq.data(), b.logq.data(), a.logq.size()));
       EXPECT_TRUE(same_bits(a.drawn.data(), b.drawn.data(), a.drawn.size()));
@@ -260,7 +217,7 @@ TEST(FragmentFlow, IsTheSumOverItsKinds)
   const auto flow = make(c.spec);
   const int frames = 4, samples = 3;
   Batch run(c, frames, samples);
-  run.sample(*flow, 11);
+  run.sample(*flow, 17, 11);
   std::vector<double> density(run.total());
   flow->log_prob(run.total(), run.x.data(), density.data());
   for (int i = 0; i < run.total(); i++) {
@@ -331,7 +288,7 @@ TEST(FragmentFlow, BitwiseTheSameInAnyBatch)
         one.z.erase(one.z.begin(), one.z.begin() + (std::size_t) frame * 3 * c.spec.nbeads());
         one.timestep = {all.timestep[frame]};
         one.molecule = {all.molecule[frame]};
-        one.sample(*flow, sample);
+        one.sample(*flow, 17, sample);
         expect_same(one, 0, frame, sample);
         double logq = 0.0;
         flow->log_prob(1, &all.x[(frame * 9 + sample) * c.stride()], &logq);
@@ -340,7 +297,7 @@ TEST(FragmentFlow, BitwiseTheSameInAnyBatch)
     // samples in two calls, frames from last to first, each frame from a number of its own
     Batch early(c, 13, 4), late(c, 13, 5), back(c, 13, 9), each(c, 13, 2);
     early.sample(*flow);
-    late.sample(*flow, 4);
+    late.sample(*flow, 17, 4);
     const std::size_t nz = 3 * c.spec.nbeads();
     for (int i = 0; i < 13; i++) {
       std::copy_n(&all.z[(12 - i) * nz], nz, &back.z[i * nz]);

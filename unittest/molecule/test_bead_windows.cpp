@@ -6,6 +6,7 @@
 
 // Windows of beads: which beads, which kinds, and that neither IDs nor the order of beads matter.
 
+#include "error_of.h"
 #include "molecule/bead_windows.h"
 #include "molecule_builder.h"
 
@@ -44,12 +45,7 @@ std::set<std::vector<int>> orders(const BeadWindows &w, const Molecule &m)
 
 std::string error_of(const std::function<void()> &action)
 {
-  try {
-    action();
-  } catch (const std::runtime_error &e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_of(action, "no error");
 }
 
 }    // namespace

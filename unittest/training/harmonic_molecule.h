@@ -11,12 +11,15 @@
 
 #include "libtorch/flow_trainer.h"
 
+#include "flow/flow.h"
 #include "flow/flow_test_support.h"
 #include "training/flow_data.h"
 #include "training/refresh.h"
 #include "training/train_test_support.h"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <numeric>
 
 namespace train_test {
@@ -185,6 +188,18 @@ struct Small {
     return worst;
   }
 };
+
+/// log q of a structure.
+inline std::function<double(const double *)> log_density(const FlowSpec &flow,
+                                                         Flow::Precision precision)
+{
+  const std::shared_ptr<Flow> evaluator = Flow::create(flow, precision, "serial");
+  return [evaluator](const double *x) {
+    double logq;
+    evaluator->log_prob(1, x, &logq);
+    return logq;
+  };
+}
 
 inline FrameRefresh::Options chain_options(int proposals, int seed, int threads = 1)
 {

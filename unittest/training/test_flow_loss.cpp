@@ -153,12 +153,8 @@ TEST(FlowQuality, of_a_right_flow)
   const Small small = Small::chain();
   for (const bool parts : {false, true}) {
     const FlowSpec flow = small.random(0.3, parts, 3);
-    const auto density = Flow::create(flow, Flow::Precision::Double, "serial");
-    const auto energy = [&](const double *x) {
-      double logq;
-      density->log_prob(1, x, &logq);
-      return -KT * logq;
-    };
+    const auto density = log_density(flow, Flow::Precision::Double);
+    const auto energy = [&](const double *x) { return -KT * density(x); };
     auto x = small.frames(150, 51);
     const auto right = flow_quality(flow, KT, energy, 150, x.data(), 20, 3),
                cold = flow_quality(flow, 0.5 * KT, energy, 150, x.data(), 20, 3),

@@ -71,12 +71,8 @@ TEST(Refresh, wrong_weights_are_seen)
   const Small small = Small::chain();
   for (const bool parts : {false, true}) {
     const FlowSpec flow = small.random(0.5, parts, 3);
-    const auto density = Flow::create(flow, Flow::Precision::Single, "serial");
-    const auto forgets = [&](const double *x) {
-      double logq;
-      density->log_prob(1, x, &logq);
-      return small.wells(x) - KT * logq;
-    };
+    const auto density = log_density(flow, Flow::Precision::Single);
+    const auto forgets = [&](const double *x) { return small.wells(x) - KT * density(x); };
     auto forgotten = small.frames(2000, 77), cold = forgotten;
     FrameRefresh wrong(KT, forgets, chain_options(8, 11)),
         colder(0.5 * KT, small.wells, chain_options(8, 11));
@@ -99,12 +95,8 @@ TEST(Refresh, of_a_right_flow)
   const Small small = Small::chain();
   for (const bool parts : {false, true}) {
     const FlowSpec flow = small.random(0.3, parts, 3);
-    const auto density = Flow::create(flow, Flow::Precision::Double, "serial");
-    const auto energy = [&](const double *x) {
-      double logq;
-      density->log_prob(1, x, &logq);
-      return -KT * logq;
-    };
+    const auto density = log_density(flow, Flow::Precision::Double);
+    const auto energy = [&](const double *x) { return -KT * density(x); };
     const int n = 1000, m = 4, steps = n * (parts ? 2 : 1);
     auto x = small.frames(n, 51);
     FrameRefresh refresh(KT, energy, chain_options(m, 6));
@@ -193,15 +185,9 @@ TEST(Refresh, a_well_that_the_flow_misses)
         two.small.trained(two.frames(1000, 0.05, 5), two.frames(200, 0.05, 6), parts, 4, 5);
     // what the flow draws: the proposals if all weights are equal
     auto drawn = two.frames(n, 0.0, 7);
-    const auto density = Flow::create(flow, Flow::Precision::Single, "serial");
+    const auto density = log_density(flow, Flow::Precision::Single);
     FrameRefresh draw(
-        KT,
-        [&](const double *x) {
-          double logq;
-          density->log_prob(1, x, &logq);
-          return -KT * logq;
-        },
-        chain_options(2, 3));
+        KT, [&](const double *x) { return -KT * density(x); }, chain_options(2, 3));
     for (int epoch = 1; epoch <= 3; epoch++) draw(flow, numbers(n), epoch, drawn);
 
     const double exact = two.expected(two.weight), error = std::sqrt(exact * (1.0 - exact) / n);
