@@ -124,8 +124,8 @@ TEST(FlowPieces, take_and_give)
   const FlowSpec whole = test::random_flow(1);
   const auto one = flow_pieces(whole);
   ASSERT_EQ(one.size(), 1u);
-  EXPECT_EQ(flow_kinds(whole), 1);
-  EXPECT_EQ(&piece_flow(whole, 0), &whole);
+  EXPECT_EQ(whole.npieces(), 1);
+  EXPECT_EQ(&whole.piece(0), &whole);
   std::vector<int> placed;
   for (const auto &row : whole.zmatrix) placed.push_back(row[0]);
   std::sort(placed.begin(), placed.end());
@@ -136,12 +136,12 @@ TEST(FlowPieces, take_and_give)
   const FlowSpec spec = fr.prepare().spec;
   const auto pieces = flow_pieces(spec);
   ASSERT_EQ(pieces.size(), spec.fragments.size());
-  EXPECT_EQ(flow_kinds(spec), (int) spec.kinds.size());
+  EXPECT_EQ(spec.npieces(), (int) spec.kinds.size());
   std::vector<double> x(fr.x.begin(), fr.x.begin() + fr.stride()), empty(fr.stride(), 0.0);
   std::vector<int> given(spec.natoms, 0);
   for (std::size_t f = 0; f < pieces.size(); f++) {
     EXPECT_EQ(pieces[f].kind, spec.fragments[f].kind);
-    EXPECT_EQ(&piece_flow(spec, pieces[f].kind), &spec.kinds[pieces[f].kind]);
+    EXPECT_EQ(&spec.piece(pieces[f].kind), &spec.kinds[pieces[f].kind]);
     std::vector<double> local(pieces[f].stride());
     pieces[f].take(x.data(), local.data());
     for (std::size_t a = 0; a < pieces[f].points.size(); a++)

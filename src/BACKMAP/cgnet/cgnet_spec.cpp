@@ -137,11 +137,7 @@ void CgnetSpec::validate_windows(const std::string &where) const
 
 std::vector<std::array<std::string, 2>> CgnetSpec::far_sorts() const
 {
-  Graph graph(nbeads());
-  for (const auto &b : bead_bonds) {
-    graph[b[0]].push_back(b[1]);
-    graph[b[1]].push_back(b[0]);
-  }
+  const Graph graph = graph_of(nbeads(), bead_bonds);
   std::vector<std::string> names;
   for (int b = 0; b < nbeads(); b++) names.push_back(bead_formula(b));
   std::set<std::array<std::string, 2>> out;

@@ -25,11 +25,7 @@ FarRepulsion::FarRepulsion(double kT, const std::vector<int> &sort,
     close(sort.size())
 {
   for (const double s : sigma) cell = std::max(cell, CUTOFF * s);
-  Graph graph(sort.size());
-  for (const auto &b : bonds) {
-    graph[b[0]].push_back(b[1]);
-    graph[b[1]].push_back(b[0]);
-  }
+  const Graph graph = graph_of((int) sort.size(), bonds);
   for (std::size_t i = 0; i < sort.size(); i++) {
     std::vector<int> found = {(int) i};
     std::size_t from = 0;

@@ -278,9 +278,10 @@ Annealing::Pilot Annealing::pilot(int steps, int groups, AnnealingChains &chains
   std::uint64_t draw = 0;
   while (levels.back().lambda < 1.0) {
     Level now = levels.back();
-    double low = 0.0, d = 1.0 - now.lambda;
+    double d = 1.0 - now.lambda;
     if (static_cast<int>(levels.size()) < MAX_LEVELS &&
         distance2(groups, chains.logw, d) > LEVEL * LEVEL) {
+      double low = 0.0;
       for (int i = 0; i < 100; i++) {
         const double middle = 0.5 * (low + d);
         (distance2(groups, chains.logw, middle) > LEVEL * LEVEL ? d : low) = middle;

@@ -18,14 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<int> complement(const std::vector<int> &set, int n)
-{
-  std::vector<int> rest;
-  for (int i = 0; i < n; i++)
-    if (std::find(set.begin(), set.end(), i) == set.end()) rest.push_back(i);
-  return rest;
-}
-
 /* ----------------------------------------------------------------------
    the pieces of a model file, in the order in which their sizes become known
 ------------------------------------------------------------------------- */
@@ -81,22 +73,23 @@ const std::vector<std::string> FIELDS = {"features", "zmatrix", "bodies",    "ro
 
 void FlowReader::fragments()
 {
+  const int nkinds = (int) list("kinds").size();
+  for (const auto &one : list("fragments")) {
+    JsonObject r(one, where + ", fragment " + std::to_string(s.fragments.size()));
+    s.fragments.push_back({r.integer("kind", 0, nkinds - 1), r.integer("stage", 0, s.natoms),
+                           r.integers("points", 0, s.natoms - 1)});
+    r.finish();
+  }
+  if (s.fragments.empty()) o.fail("fragments", "at least one");
   for (const auto &one : list("kinds")) {
-    const std::size_t k = s.kinds.size();
+    const int k = (int) s.kinds.size();
     const std::string here = where + ", kind " + std::to_string(k);
-    FlowReader kind{file, here, {one, here}, {}, {}, FlowSpec::kind_name(k)};
+    FlowReader kind{file, here, {one, here}, {}, {}, s.piece_name(k)};
     if (kind.o.has("kinds")) o.fail("kinds", "flows of one piece");
     kind.read(one);
     s.kinds.push_back(std::move(kind.s));
     names.insert(names.end(), kind.names.begin(), kind.names.end());
   }
-  for (const auto &one : list("fragments")) {
-    JsonObject r(one, where + ", fragment " + std::to_string(s.fragments.size()));
-    s.fragments.push_back({r.integer("kind", 0, (int) s.kinds.size() - 1),
-                           r.integer("stage", 0, s.natoms), r.integers("points", 0, s.natoms - 1)});
-    r.finish();
-  }
-  if (s.fragments.empty()) o.fail("fragments", "at least one");
 }
 
 /* ----------------------------------------------------------------------
@@ -273,7 +266,7 @@ void FlowWriter::fragments(json &j)
 {
   j["kinds"] = json::array();
   for (std::size_t k = 0; k < s.kinds.size(); k++)
-    j["kinds"].push_back(FlowWriter{s.kinds[k], file, FlowSpec::kind_name(k)}.write());
+    j["kinds"].push_back(FlowWriter{s.kinds[k], file, s.piece_name((int) k)}.write());
   j["fragments"] = json::array();
   for (const auto &f : s.fragments)
     j["fragments"].push_back({{"kind", f.kind}, {"stage", f.stage}, {"points", f.points}});
@@ -328,14 +321,22 @@ std::vector<int> FlowSpec::derive_linear() const
 
 /* ---------------------------------------------------------------------- */
 
+std::vector<int> FlowSpec::others(const std::vector<int> &set, int n)
+{
+  std::vector<int> rest;
+  for (int i = 0; i < n; i++)
+    if (std::find(set.begin(), set.end(), i) == set.end()) rest.push_back(i);
+  return rest;
+}
+
 std::vector<int> FlowSpec::linear_transformed(const Coupling &c) const
 {
-  return complement(c.linear_id, nl());
+  return others(c.linear_id, nl());
 }
 
 std::vector<int> FlowSpec::circular_transformed(const Coupling &c) const
 {
-  return complement(c.circular_id, nc());
+  return others(c.circular_id, nc());
 }
 
 std::string FlowSpec::coupling_name(std::size_t k)
@@ -343,9 +344,9 @@ std::string FlowSpec::coupling_name(std::size_t k)
   return "coupling." + std::to_string(k) + ".";
 }
 
-std::string FlowSpec::kind_name(std::size_t k)
+std::string FlowSpec::piece_name(int kind) const
 {
-  return "kind." + std::to_string(k) + ".";
+  return composed() ? "kind." + std::to_string(kind) + "." : "";
 }
 
 std::vector<std::vector<int>> FlowSpec::equivalent_atoms() const

@@ -98,6 +98,12 @@ struct FlowSpec : public MoleculeSpec {
   std::string training = "{}";    // free JSON: figures of the training, for people
 
   bool composed() const { return !fragments.empty(); }
+  /// The flows of one piece that this one consists of: its kinds, or itself.
+  int npieces() const { return composed() ? (int) kinds.size() : 1; }
+  const FlowSpec &piece(int kind) const { return composed() ? kinds[kind] : *this; }
+  FlowSpec &piece(int kind) { return composed() ? kinds[kind] : *this; }
+  /// Names of the tensors of a piece begin with this.
+  std::string piece_name(int kind) const;
   int nrows() const { return (int) zmatrix.size(); }
   int nl() const { return (int) linear.size(); }
   int nc() const { return (int) (rotors.size() + circular.size()); }
@@ -105,6 +111,8 @@ struct FlowSpec : public MoleculeSpec {
 
   /// All slots that are neither the first torsion of a rotor nor circular.
   std::vector<int> derive_linear() const;
+  /// The numbers below n that are not in the set, ascending.
+  static std::vector<int> others(const std::vector<int> &set, int n);
   /// Complements of the identity sets, ascending.
   std::vector<int> linear_transformed(const Coupling &c) const;
   std::vector<int> circular_transformed(const Coupling &c) const;
@@ -112,9 +120,8 @@ struct FlowSpec : public MoleculeSpec {
   int linear_outputs() const { return 3 * bins + 1; }               // shift, scale, W, H, D(K-1)
   int circular_outputs() const { return 3 * circular_bins + 1; }    // shift, W, H, D
   int outputs(const Coupling &c) const;
-  /// Names of the tensors of coupling k, of kind k, begin with this.
+  /// Names of the tensors of coupling k begin with this.
   static std::string coupling_name(std::size_t k);
-  static std::string kind_name(std::size_t k);
   /// Atoms that are exchanged freely, each group in the order of its labels.
   std::vector<std::vector<int>> equivalent_atoms() const;
   /// True for the atoms of a kind that are drawn, false for its beads.

@@ -113,8 +113,8 @@ struct FlowNet {
     Tensor logq = -scale.sum(1);
     for (size_t k = 0; k < shape.linear_id.size(); k++) {
       const int in = 6 + 7 * (int) k, bins = shape.bins, circular = shape.circular_bins;
-      const Tensor lt = index(other_variables(shape.linear_id[k], shape.nl)),
-                   ct = index(other_variables(shape.circular_id[k], shape.nc));
+      const Tensor lt = index(FlowSpec::others(shape.linear_id[k], shape.nl)),
+                   ct = index(FlowSpec::others(shape.circular_id[k], shape.nc));
       const Tensor a = c.index_select(1, index(shape.circular_id[k])).unsqueeze(2);
       const Tensor q = cat({l.index_select(1, index(shape.linear_id[k])),
                             cat({cos(a), sin(a), cos(2 * a), sin(2 * a)}, 2).flatten(1)},

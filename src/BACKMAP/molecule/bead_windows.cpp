@@ -30,7 +30,7 @@ class Maker {
         int reach) :
       t(topology),
       m(mapping), x(coordinates), atoms(t.neighbors()), bead(m.bead_of_atom(t.natoms)),
-      beads(m.nbeads()), classes(atom_classes(t))
+      classes(atom_classes(t))
   {
     if ((int) x.size() != 3 * t.natoms)
       throw std::runtime_error("windows of beads: reference coordinates, expected " +
@@ -118,10 +118,7 @@ class Maker {
     for (const auto &n : nearest) join(n, n);
     std::sort(out.bonds.begin(), out.bonds.end());
     out.bonds.erase(std::unique(out.bonds.begin(), out.bonds.end()), out.bonds.end());
-    for (const auto &b : out.bonds) {
-      beads[b[0]].push_back(b[1]);
-      beads[b[1]].push_back(b[0]);
-    }
+    beads = graph_of(m.nbeads(), out.bonds);
   }
 
   /* ----------------------------------------------------------------------
@@ -257,7 +254,6 @@ class Maker {
   {
     const int n = (int) points.size();
     BeadWindows::Kind kind;
-    std::string bonds, outside, hands;
     kind.signature = "beads";
     for (int a = 0; a < n; a++) {
       const int p = points[c.order[a]];
@@ -267,21 +263,9 @@ class Maker {
       kind.masses.push_back(0.0);
       for (const int i : m.beads[p].atoms) kind.masses.back() += t.masses[i];
       kind.degree.push_back((int) beads[p].size());
-      if (c.hands[a]) hands += " " + number + (c.hands[a] > 0 ? "+" : "-");
-      for (int b = a + 1; b < n; b++)
-        for (const auto &l : g.links[c.order[a]]) {
-          if (l[0] != c.order[b]) continue;
-          const std::string pair = number + "-" + std::to_string(b + 1);
-          if (l[1] == 1) {
-            bonds += " " + pair;
-            kind.bonds.push_back({a, b});
-          } else
-            outside += " " + pair + "(" + std::to_string(l[1]) + ")";
-        }
     }
     kind.name = kind.beads[0];
-    kind.signature += "; bonds" + bonds + (outside.empty() ? "" : "; over other beads" + outside) +
-        (hands.empty() ? "" : "; hands" + hands);
+    kind.signature += links_text(g, c, "beads", kind.bonds);
     for (std::size_t k = 0; k < out.kinds.size(); k++)
       if (out.kinds[k].signature == kind.signature) return (int) k;
     out.kinds.push_back(kind);

@@ -297,6 +297,29 @@ CanonicalOrder canonical_order(const LocalGraph &graph)
   return Search(graph).run();
 }
 
+std::string links_text(const LocalGraph &g, const CanonicalOrder &c, const std::string &over,
+                       std::vector<std::array<int, 2>> &bonds)
+{
+  const int n = (int) c.order.size();
+  std::string bonded, absent, hands;
+  for (int a = 0; a < n; a++) {
+    const std::string number = std::to_string(a + 1);
+    if (c.hands[a]) hands += " " + number + (c.hands[a] > 0 ? "+" : "-");
+    for (int b = a + 1; b < n; b++)
+      for (const auto &l : g.links[c.order[a]]) {
+        if (l[0] != c.order[b]) continue;
+        const std::string pair = number + "-" + std::to_string(b + 1);
+        if (l[1] == 1) {
+          bonded += " " + pair;
+          bonds.push_back({a, b});
+        } else
+          absent += " " + pair + "(" + std::to_string(l[1]) + ")";
+      }
+  }
+  return "; bonds" + bonded + (absent.empty() ? "" : "; over other " + over + absent) +
+      (hands.empty() ? "" : "; hands" + hands);
+}
+
 std::vector<std::vector<int>> equivalent_orders(const LocalGraph &graph,
                                                 const CanonicalOrder &canonical, int largest)
 {

@@ -50,6 +50,12 @@ struct CanonicalOrder {
     Throws std::runtime_error if the graph has too many symmetries to be looked through. */
 CanonicalOrder canonical_order(const LocalGraph &graph);
 
+/** Bonds, links over points that are not there, and handedness as text, the same for any two such graphs: the part of
+    a signature that says how the points hang together. over: what the absent points are. The bonds are also
+    added to `bonds`, as numbers in this order from 0. */
+std::string links_text(const LocalGraph &graph, const CanonicalOrder &canonical,
+                       const std::string &over, std::vector<std::array<int, 2>> &bonds);
+
 /** All orders that give the same lists as this one, itself included: its images under the true
     symmetries of the graph. A function of the graph that is no function of the order is the mean
     over them. Throws std::runtime_error if there are more than `largest`. */

@@ -283,26 +283,14 @@ class Maker {
     kind.name = f.name;
     kind.natoms = mine;
     kind.nenvironment = n - mine;
-    std::string environment, bonds, absent, hands;
+    std::string environment;
     for (int a = 0; a < n; a++) {
       const std::string number = std::to_string(a + 1);
       (a < mine ? kind.signature : environment) +=
           " " + number + ":" + g.labels[c.order[a]].substr(2);
-      if (c.hands[a]) hands += " " + number + (c.hands[a] > 0 ? "+" : "-");
-      for (int b = a + 1; b < n; b++)
-        for (const auto &l : g.links[c.order[a]]) {
-          if (l[0] != c.order[b]) continue;
-          const std::string pair = number + "-" + std::to_string(b + 1);
-          if (l[1] == 1) {
-            bonds += " " + pair;
-            kind.bonds.push_back({a, b});
-          } else
-            absent += " " + pair + "(" + std::to_string(l[1]) + ")";
-        }
     }
-    kind.signature = "atoms" + kind.signature + "; environment" + environment + "; bonds" + bonds +
-        (absent.empty() ? "" : "; over other atoms" + absent) +
-        (hands.empty() ? "" : "; hands" + hands);
+    kind.signature = "atoms" + kind.signature + "; environment" + environment +
+        links_text(g, c, "atoms", kind.bonds);
     f.kind = 0;
     for (const auto &k : out.kinds) {
       if (k.signature == kind.signature) return;

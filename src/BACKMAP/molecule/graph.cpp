@@ -11,6 +11,16 @@
 
 namespace BACKMAP_NS {
 
+Graph graph_of(int n, const std::vector<std::array<int, 2>> &bonds)
+{
+  Graph graph(n);
+  for (const auto &b : bonds) {
+    graph[b[0]].push_back(b[1]);
+    graph[b[1]].push_back(b[0]);
+  }
+  return graph;
+}
+
 std::vector<int> steps_from(const Graph &graph, const std::vector<char> &inside, int from)
 {
   std::vector<int> d(graph.size(), -1);

@@ -9,11 +9,15 @@
 
 // Ways over bonds. A graph is the list of the neighbors of each point.
 
+#include <array>
 #include <vector>
 
 namespace BACKMAP_NS {
 
 using Graph = std::vector<std::vector<int>>;
+
+/** Of n points with these bonds, each once; neighbors in the order of the bonds. */
+Graph graph_of(int n, const std::vector<std::array<int, 2>> &bonds);
 
 /** Number of steps from one point to all others by way of points that are `inside`; -1 where no way
     leads. */

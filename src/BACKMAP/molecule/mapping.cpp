@@ -7,9 +7,9 @@
 #include "molecule/mapping.h"
 
 #include "core/json.h"
+#include "molecule/graph.h"
 
 #include <algorithm>
-#include <queue>
 #include <stdexcept>
 
 namespace BACKMAP_NS {
@@ -37,22 +37,10 @@ std::vector<std::vector<int>> Topology::neighbors() const
 
 std::vector<std::vector<int>> Topology::bond_distances() const
 {
-  const auto near = neighbors();
-  std::vector<std::vector<int>> d(natoms, std::vector<int>(natoms, -1));
-  for (int i = 0; i < natoms; i++) {
-    std::queue<int> todo;
-    todo.push(i);
-    d[i][i] = 0;
-    while (!todo.empty()) {
-      const int a = todo.front();
-      todo.pop();
-      for (int b : near[a])
-        if (d[i][b] < 0) {
-          d[i][b] = d[i][a] + 1;
-          todo.push(b);
-        }
-    }
-  }
+  const Graph near = neighbors();
+  const std::vector<char> all(natoms, 1);
+  std::vector<std::vector<int>> d;
+  for (int i = 0; i < natoms; i++) d.push_back(steps_from(near, all, i));
   return d;
 }
 

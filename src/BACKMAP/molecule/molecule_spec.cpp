@@ -50,6 +50,14 @@ void MoleculeSpec::apply(const std::vector<Bead> &beads, const double *x, double
     }
 }
 
+std::vector<double> MoleculeSpec::bead_positions(std::size_t n, const double *x) const
+{
+  const std::size_t nz = 3 * (std::size_t) nbeads();
+  std::vector<double> z(n * nz);
+  for (std::size_t i = 0; i < n; i++) apply(beads, x + 3 * i * natoms, &z[i * nz]);
+  return z;
+}
+
 /* ---------------------------------------------------------------------- */
 
 void MoleculeSpec::validate(const std::string &where) const

@@ -8,6 +8,7 @@
 #define BACKMAP_MOLECULE_MOLECULE_SPEC_H
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct MoleculeSpec {
 
   /// z [beads][3] of x [atoms][3], a whole molecule.
   static void apply(const std::vector<Bead> &beads, const double *x, double *z);
+  /// [n][beads][3] of n structures x [n][atoms][3].
+  std::vector<double> bead_positions(std::size_t n, const double *x) const;
 
   /// Throws std::runtime_error, starting with `where`, for anything inconsistent.
   void validate(const std::string &where) const;

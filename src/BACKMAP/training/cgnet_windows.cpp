@@ -10,6 +10,7 @@
 #include "molecule/graph.h"
 #include "training/figures.h"
 #include "training/frames.h"
+#include "training/kinds.h"
 #include "training/prior.h"
 
 #include <algorithm>
@@ -61,11 +62,7 @@ void describe_whole(CgnetSpec &spec, const Topology &topology, const Mapping &ma
 std::vector<CgnetSpec::FarPair> repulsion(const CgnetSpec &spec, const std::vector<double> &z)
 {
   const int nb = spec.nbeads();
-  Graph graph(nb);
-  for (const auto &b : spec.bead_bonds) {
-    graph[b[0]].push_back(b[1]);
-    graph[b[1]].push_back(b[0]);
-  }
+  const Graph graph = graph_of(nb, spec.bead_bonds);
   struct Shortest {
     int apart = 0;
     double r = 0.0;
@@ -211,23 +208,15 @@ CgnetSpec assemble_cgnet(const Topology &topology, const Mapping &mapping,
   spec.temperature = models[0].temperature;
 
   std::string missing;
+  const auto found = find_kinds(windows.kinds, models, missing);
+  if (!missing.empty()) fail("no model has the windows" + missing);
   std::vector<std::string> sources;
   std::vector<const CgnetSpec *> from;
-  for (const auto &kind : windows.kinds) {
-    const CgnetSpec *found = nullptr;
-    for (const auto &m : models)
-      for (const auto &k : m.kinds)
-        if (!found && k.signature == kind.signature) {
-          found = &k;
-          from.push_back(&m);
-          sources.push_back(kind.name + " from " + m.molecule);
-        }
-    if (found)
-      spec.kinds.push_back(*found);
-    else
-      missing += "\n  " + kind.name + ": " + kind.signature;
+  for (std::size_t k = 0; k < found.size(); k++) {
+    spec.kinds.push_back(*found[k].kind);
+    from.push_back(found[k].model);
+    sources.push_back(windows.kinds[k].name + " from " + found[k].model->molecule);
   }
-  if (!missing.empty()) fail("no model has the windows" + missing);
   if (notes) tell_strangers(spec, from, *notes);
 
   std::map<Sorts, double> sigma;

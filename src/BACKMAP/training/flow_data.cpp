@@ -9,6 +9,7 @@
 #include "flow/internal_coords.h"
 #include "training/flow_pieces.h"
 #include "training/frames.h"
+#include "training/kinds.h"
 #include "training/matrix.h"
 #include "training/zmatrix.h"
 
@@ -74,16 +75,14 @@ class Coverage {
   {
     double unused;
     raw.to_internal(x, y.data(), nullptr, &unused);
-    int reason = -1;
     for (const int k : narrow) {
       const double d = wrap_angle(y[2 * spec.nrows() + k] - classes.centre[k]);
       if (d >= classes.low[k] && d <= classes.high[k]) continue;
-      reason = k;
-      left_out[reason]++;
+      left_out[k]++;
       return false;
     }
     if (coords.to_internal(x, l.data(), c.data(), &unused)) return true;
-    left_out[reason]++;
+    left_out[-1]++;
     return false;
   }
 
@@ -164,11 +163,8 @@ void bead_features(FlowSpec &spec, const std::vector<std::array<int, 2>> &bonds,
                    const std::vector<double> &x)
 {
   spec.features = derive_features(spec.nbeads(), bonds);
-  const std::size_t m = 3 * (std::size_t) spec.natoms, nz = 3 * (std::size_t) spec.nbeads();
-  std::vector<double> z(x.size() / m * nz);
-  for (std::size_t i = 0; i * m < x.size(); i++)
-    MoleculeSpec::apply(spec.beads, &x[i * m], &z[i * nz]);
-  feature_statistics(spec.features, z, spec.feature_mean, spec.feature_std);
+  feature_statistics(spec.features, spec.bead_positions(x.size() / (3 * spec.natoms), x.data()),
+                     spec.feature_mean, spec.feature_std);
 }
 
 /* ----------------------------------------------------------------------
@@ -307,7 +303,7 @@ void mark_frames(const FlowSystem &system, const std::vector<Piece> &kinds, Flow
 {
   std::vector<char> covered(system.n, 1);
   for (const auto &piece : flow_pieces(data.spec)) {
-    const FlowSpec &flow = piece_flow(data.spec, piece.kind);
+    const FlowSpec &flow = data.spec.piece(piece.kind);
     Coverage covers(flow, kinds[piece.kind].classes);
     std::vector<double> local(piece.stride());
     for (int64_t i = 0; i < system.n; i++) {
@@ -414,23 +410,15 @@ FlowSpec assemble_flow(const Topology &topology, const Mapping &mapping, const F
 {
   FlowSpec spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
-  std::vector<int> number;
+  std::vector<int> number(fragments.kinds.size());
+  std::iota(number.begin(), number.end(), 0);
   std::string missing;
-  for (const auto &kind : fragments.kinds) {
-    const FlowSpec *found = nullptr;
-    for (const auto &m : models)
-      for (const auto &k : m.kinds)
-        if (!found && k.signature == kind.signature) found = &k;
-    number.push_back((int) spec.kinds.size());
-    if (found)
-      spec.kinds.push_back(*found);
-    else
-      missing += "\n  " + kind.name + ": " + kind.signature;
-  }
+  const auto found = find_kinds(fragments.kinds, models, missing);
   if (!missing.empty())
     throw std::runtime_error("no model has these kinds of fragments, expected models trained on "
                              "molecules that contain them:" +
                              missing);
+  for (const auto &f : found) spec.kinds.push_back(*f.kind);
   for (const auto &m : models)
     if (m.units != models[0].units || m.temperature != models[0].temperature)
       throw std::runtime_error("the models have different units or temperatures (" +

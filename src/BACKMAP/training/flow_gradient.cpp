@@ -17,16 +17,6 @@ namespace BACKMAP_NS {
 
 /* ---------------------------------------------------------------------- */
 
-std::vector<int> other_variables(const std::vector<int> &identity, int n)
-{
-  std::vector<int> other;
-  for (int j = 0; j < n; j++)
-    if (std::find(identity.begin(), identity.end(), j) == identity.end()) other.push_back(j);
-  return other;
-}
-
-/* ---------------------------------------------------------------------- */
-
 std::vector<FlowParameter> flow_parameters(const FlowNetShape &s)
 {
   const int h = s.hidden, most = SplineSizes::MAX_BINS;
@@ -44,7 +34,7 @@ std::vector<FlowParameter> flow_parameters(const FlowNetShape &s)
   layer("affine.1.", h, h);
   layer("affine.2.", 2 * s.nl, h);
   for (std::size_t k = 0; k < s.linear_id.size(); k++) {
-    const std::string p = "coupling." + std::to_string(k) + ".";
+    const std::string p = FlowSpec::coupling_name(k);
     const int nl = (int) s.linear_id[k].size(), nc = (int) s.circular_id[k].size();
     const int outputs = (s.nl - nl) * (3 * s.bins + 1) + (s.nc - nc) * (3 * s.circular_bins + 1);
     list.push_back({s.prefix + p + "in.weight", h, nl + 4 * nc});
@@ -79,8 +69,8 @@ template <class S> struct FlowGradient<S>::Networks {
       Coupling &c = couplings[k];
       c.lid = s.linear_id[k];
       c.cid = s.circular_id[k];
-      c.lt = other_variables(c.lid, s.nl);
-      c.ct = other_variables(c.cid, s.nc);
+      c.lt = FlowSpec::others(c.lid, s.nl);
+      c.ct = FlowSpec::others(c.cid, s.nc);
       c.view = CouplingView<S>();
       c.view.nlid = (int) c.lid.size();
       c.view.ncid = (int) c.cid.size();

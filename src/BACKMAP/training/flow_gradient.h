@@ -30,9 +30,6 @@ struct FlowParameter {
 /** All of them, in the order in which they are passed to FlowGradient. */
 std::vector<FlowParameter> flow_parameters(const FlowNetShape &shape);
 
-/** The variables that each coupling transforms, as FlowNetShape has those that it does not. */
-std::vector<int> other_variables(const std::vector<int> &identity, int n);
-
 /** Rows of numbers of the flow; which: those that are meant, null for the first ones. */
 template <class S> struct FlowRowView {
   const S *l, *c, *f;

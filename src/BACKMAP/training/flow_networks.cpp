@@ -6,8 +6,6 @@
 
 #include "training/flow_networks.h"
 
-#include "training/flow_pieces.h"
-
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -48,12 +46,12 @@ void choose_couplings(FlowSpec &spec, int couplings, int64_t seed)
 
 std::vector<FlowNetShape> net_shapes(const FlowSpec &spec)
 {
-  std::vector<FlowNetShape> out(flow_kinds(spec));
+  std::vector<FlowNetShape> out(spec.npieces());
   for (std::size_t k = 0; k < out.size(); k++) {
-    const FlowSpec &flow = piece_flow(spec, (int) k);
+    const FlowSpec &flow = spec.piece((int) k);
     FlowNetShape &s = out[k];
+    s.prefix = spec.piece_name((int) k);
     if (spec.composed()) {
-      s.prefix = FlowSpec::kind_name(k);
       s.copies = 0;
       for (const auto &f : spec.fragments) s.copies += f.kind == (int) k;
     }
@@ -87,16 +85,11 @@ template <class Spec, class Visit> static void visit_layers(Spec &spec, const Vi
   }
 }
 
-static std::string prefix_of(const FlowSpec &spec, int kind)
-{
-  return spec.composed() ? FlowSpec::kind_name(kind) : "";
-}
-
 void set_weights(FlowSpec &spec, const NetworkWeights &weights)
 {
-  for (int kind = 0; kind < flow_kinds(spec); kind++) {
-    FlowSpec &flow = piece_flow(spec, kind);
-    const std::string p = prefix_of(spec, kind);
+  for (int kind = 0; kind < spec.npieces(); kind++) {
+    FlowSpec &flow = spec.piece(kind);
+    const std::string p = spec.piece_name(kind);
     visit_layers(flow, [&](const std::string &name, FlowSpec::Layer &layer) {
       const auto &w = weights.at(p + name + ".weight");
       layer.nout = (int) w.shape.at(0);
@@ -112,9 +105,9 @@ void set_weights(FlowSpec &spec, const NetworkWeights &weights)
 NetworkWeights get_weights(const FlowSpec &spec)
 {
   NetworkWeights out;
-  for (int kind = 0; kind < flow_kinds(spec); kind++) {
-    const FlowSpec &flow = piece_flow(spec, kind);
-    const std::string p = prefix_of(spec, kind);
+  for (int kind = 0; kind < spec.npieces(); kind++) {
+    const FlowSpec &flow = spec.piece(kind);
+    const std::string p = spec.piece_name(kind);
     visit_layers(flow, [&](const std::string &name, const FlowSpec::Layer &layer) {
       out[p + name + ".weight"] = {{layer.nout, layer.nin}, layer.weight};
       out[p + name + ".bias"] = {{layer.nout}, layer.bias};

@@ -30,7 +30,7 @@ std::vector<FlowPiece> flow_pieces(const FlowSpec &spec)
   std::vector<FlowPiece> pieces;
   const auto add = [&](int kind, std::vector<int> points) {
     FlowPiece piece{kind, std::move(points), {}};
-    const auto drawn = piece_flow(spec, kind).drawn_atoms();
+    const auto drawn = spec.piece(kind).drawn_atoms();
     for (std::size_t a = 0; a < drawn.size(); a++)
       if (drawn[a]) piece.drawn.push_back((int) a);
     pieces.push_back(std::move(piece));
@@ -42,21 +42,6 @@ std::vector<FlowPiece> flow_pieces(const FlowSpec &spec)
     add(0, all);
   }
   return pieces;
-}
-
-int flow_kinds(const FlowSpec &spec)
-{
-  return spec.composed() ? (int) spec.kinds.size() : 1;
-}
-
-const FlowSpec &piece_flow(const FlowSpec &spec, int kind)
-{
-  return spec.composed() ? spec.kinds[kind] : spec;
-}
-
-FlowSpec &piece_flow(FlowSpec &spec, int kind)
-{
-  return spec.composed() ? spec.kinds[kind] : spec;
 }
 
 void set_conditions(FlowSpec &spec, double temperature, const std::string &units)

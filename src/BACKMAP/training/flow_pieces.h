@@ -19,7 +19,7 @@
 namespace BACKMAP_NS {
 
 struct FlowPiece {
-  int kind;                   // see piece_flow()
+  int kind;                   // see FlowSpec::piece()
   std::vector<int> points;    // atoms of the molecule that are those of the kind, one by one
   std::vector<int> drawn;     // atoms of the kind that it draws
 
@@ -30,11 +30,6 @@ struct FlowPiece {
 };
 
 std::vector<FlowPiece> flow_pieces(const FlowSpec &spec);
-
-/** Number of different flows, and one of them. */
-int flow_kinds(const FlowSpec &spec);
-const FlowSpec &piece_flow(const FlowSpec &spec, int kind);
-FlowSpec &piece_flow(FlowSpec &spec, int kind);
 
 /** Temperature and units of a flow and its kinds. */
 void set_conditions(FlowSpec &spec, double temperature, const std::string &units);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -22,18 +23,15 @@ FlowQuality flow_quality(const FlowSpec &flow, double kt, const EnergyFunction &
 {
   static constexpr double INF = std::numeric_limits<double>::infinity();
   static constexpr std::int64_t CHUNK = 100;    // frames
-  const std::size_t stride = 3 * (std::size_t) flow.natoms, nz = 3 * (std::size_t) flow.nbeads();
+  const std::size_t stride = 3 * (std::size_t) flow.natoms;
   const auto evaluator = Flow::create(flow, Flow::Precision::Double, "serial");
   HeldOutFrames held_out(kt);
   for (std::int64_t begin = 0; begin < n; begin += CHUNK) {
     const std::int64_t count = std::min(CHUNK, n - begin);
-    std::vector<double> z(count * nz), y(count * samples * stride), logq(count * samples),
-        own(count), u(samples);
+    const std::vector<double> z = flow.bead_positions(count, x + begin * stride);
+    std::vector<double> y(count * samples * stride), logq(count * samples), own(count), u(samples);
     std::vector<std::int64_t> frame(count), none(count, 0);
-    for (std::int64_t i = 0; i < count; i++) {
-      MoleculeSpec::apply(flow.beads, x + (begin + i) * stride, &z[i * nz]);
-      frame[i] = begin + i;
-    }
+    std::iota(frame.begin(), frame.end(), begin);
     FlowRequest request;
     request.nframes = (int) count;
     request.z = z.data();

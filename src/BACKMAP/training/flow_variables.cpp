@@ -101,10 +101,10 @@ bool FlowRows::add(const double *x, FlowFrames &to)
 
 FlowSet flow_rows(const FlowSpec &spec, const double *x, const std::vector<int64_t> &which)
 {
-  FlowSet set(flow_kinds(spec));
+  FlowSet set(spec.npieces());
   const std::size_t stride = 3 * (std::size_t) spec.natoms;
   for (const auto &piece : flow_pieces(spec)) {
-    FlowRows rows(piece_flow(spec, piece.kind));
+    FlowRows rows(spec.piece(piece.kind));
     std::vector<double> local(piece.stride());
     for (const int64_t i : which) {
       piece.take(x + i * stride, local.data());

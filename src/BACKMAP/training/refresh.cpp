@@ -14,6 +14,7 @@
 #include <cmath>
 #include <future>
 #include <limits>
+#include <memory>
 
 namespace BACKMAP_NS {
 
@@ -29,30 +30,26 @@ struct Proposals {
   std::vector<double> x, logq, own;
 };
 
-Proposals propose(const FlowSpec &flow, const FrameRefresh::Options &o, int m, int piece, int epoch,
-                  std::size_t n, const std::int64_t *which, const double *frames)
+Proposals propose(Flow &evaluator, const FlowSpec &flow, std::int64_t seed, int m, int piece,
+                  int epoch, std::size_t n, const std::int64_t *which, const double *frames)
 {
-  const std::size_t nz = 3 * (std::size_t) flow.nbeads(), stride = 3 * (std::size_t) flow.natoms;
-  std::vector<double> z(n * nz);
-  for (std::size_t i = 0; i < n; i++)
-    MoleculeSpec::apply(flow.beads, frames + i * stride, &z[i * nz]);
+  const std::vector<double> z = flow.bead_positions(n, frames);
   const std::vector<std::int64_t> step(n, epoch), first(n, (std::int64_t) piece << 32);
   FlowRequest request;
   request.nframes = (int) n;
   request.z = z.data();
   request.samples = m;
-  request.seed = (std::uint64_t) o.seed;
+  request.seed = (std::uint64_t) seed;
   request.stream = random_stream(0, "refresh");
   request.timestep = step.data();
   request.molecule = which;
   request.first = first.data();
   Proposals p;
-  p.x.resize(n * m * stride);
+  p.x.resize(n * m * 3 * flow.natoms);
   p.logq.resize(n * m);
   p.own.resize(n);
-  const auto evaluator = Flow::create(flow, Flow::Precision::Single, o.backend);
-  evaluator->sample(request, p.x.data(), p.logq.data());
-  evaluator->log_prob((int) n, frames, p.own.data());
+  evaluator.sample(request, p.x.data(), p.logq.data());
+  evaluator.log_prob((int) n, frames, p.own.data());
   return p;
 }
 
@@ -78,7 +75,8 @@ double ess_of_moved(double moved)
 struct FrameRefresh::Step {
   const FrameRefresh &refresh;
   const FlowPiece &piece;
-  const int number, epoch;
+  const int epoch;
+  const std::uint64_t stream;    // of the choices
   const Rows what;
   FlowRows rows;
   FlowFrames &out;
@@ -88,7 +86,7 @@ struct FrameRefresh::Step {
   Step(const FrameRefresh &r, const FlowSpec &flow, const FlowPiece &p, int k, int e, Rows w,
        FlowFrames &o) :
       refresh(r),
-      piece(p), number(k), epoch(e), what(w), rows(flow), out(o)
+      piece(p), epoch(e), stream(random_stream(k, "choice")), what(w), rows(flow), out(o)
   {
   }
 
@@ -120,8 +118,7 @@ struct FrameRefresh::Step {
         if (logq[j] < INF) add(y + j * stride, std::exp(logw[j] - all), 1.0 / m, logq[j]);
       add(local.data(), std::exp(logw[m] - all), 0.0, own);
     }
-    const auto bits =
-        random_bits(refresh.options.seed, random_stream(number, "choice"), epoch, id, 0, 0);
+    const auto bits = random_bits(refresh.options.seed, stream, epoch, id, 0, 0);
     double left = random_uniform(bits.v[0]);
     for (int j = 0; j < m; j++) {
       left -= m == 1 ? std::exp(std::min(0.0, logw[0] - logw[1])) : std::exp(logw[j] - all);
@@ -172,7 +169,12 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
   const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
   const auto pieces = flow_pieces(flow);
   energies.resize(x.size() / natoms3, std::numeric_limits<double>::quiet_NaN());
-  FlowSet out(flow_kinds(flow));
+  FlowSet out(flow.npieces());
+  std::vector<std::vector<std::unique_ptr<Flow>>> evaluators(out.size());    // of each thread
+  for (std::size_t k = 0; k < out.size(); k++)
+    for (std::size_t t = 0; t < threads; t++)
+      evaluators[k].push_back(
+          Flow::create(flow.piece((int) k), Flow::Precision::Single, options.backend));
   std::vector<double> frames(out.size(), 0.0);
   std::size_t moved = 0;
   double ess = 0.0;
@@ -188,14 +190,15 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
     }
     for (std::size_t k = 0; k < pieces.size(); k++) {
       const FlowPiece &piece = pieces[k];
-      const FlowSpec &kind = piece_flow(flow, piece.kind);
+      const FlowSpec &kind = flow.piece(piece.kind);
       const std::size_t stride = piece.stride(), part = (n + threads - 1) / threads;
       std::vector<double> local(n * stride);
       for (std::size_t i = 0; i < n; i++) piece.take(&x[id[i] * natoms3], &local[i * stride]);
       std::vector<std::future<Proposals>> drawing;
       for (std::size_t at = 0; at < n; at += part)
-        drawing.push_back(std::async(std::launch::async, propose, std::cref(kind),
-                                     std::cref(options), proposals(rows), (int) k, epoch,
+        drawing.push_back(std::async(std::launch::async, propose,
+                                     std::ref(*evaluators[piece.kind][at / part]), std::cref(kind),
+                                     options.seed, proposals(rows), (int) k, epoch,
                                      std::min(part, n - at), id + at, &local[at * stride]));
       Step step(*this, kind, piece, (int) k, epoch, rows, out[piece.kind]);
       step.natoms3 = natoms3;
