@@ -95,6 +95,9 @@ void TrainFlow::read_arguments(int narg, char **arg)
     return used;
   });
   parse(narg, arg);
+  molecules[0]->map_file = map_file;
+  molecules[0]->script = script;
+  molecules[0]->variables = variables;
   for (const auto &m : molecules)
     if (m->other() && !m->has_files())
       backmap_error(
@@ -138,16 +141,14 @@ void TrainFlow::describe()
 {
   std::vector<std::string> maps;
   for (const auto &m : molecules)
-    maps.push_back(backmap_read_file(lmp, m->other() ? m->map_file : map_file, "train_flow: map"));
+    maps.push_back(backmap_read_file(lmp, m->map_file, "train_flow: map"));
   const std::string model = init.empty() ? "" : backmap_read_file(lmp, init, "train_flow: init");
   std::string problem;
   try {
     for (std::size_t m = 0; m < molecules.size(); m++) {
       auto &one = *molecules[m];
-      one.describe(one.other() ? one.map_file : map_file, maps[m]);
-      if (!script.empty())
-        one.start_engine(one.other() ? one.script : script,
-                         one.other() ? std::vector<std::string>() : variables);
+      one.describe(maps[m]);
+      if (!script.empty()) one.start_engine();
       fragments = fragments || one.other() || !one.mapping.fragments.empty();
     }
     if (!init.empty()) {
@@ -178,13 +179,14 @@ void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 }
 
 /* ----------------------------------------------------------------------
-   flows and the frames that they can draw
+   flows and the frames that they can draw; what is wrong with the frames is told before it stops the preparation
 ------------------------------------------------------------------------- */
 
 void TrainFlow::prepare()
 {
   std::vector<FlowSystem> systems;
   std::vector<Fragments> parts;
+  std::vector<DataCheck> checks;
   std::vector<std::vector<char>> valid;
   std::vector<std::string> warnings, notes;
   for (const auto &m : molecules) {
@@ -198,6 +200,9 @@ void TrainFlow::prepare()
     systems.push_back({one.topology, one.mapping, fr.n, fr.x.data(), valid[m]});
     line(fmt::format("train_flow: {} frames read{}", fr.n,
                      one.other() ? " of " + one.mapping.molecule : ""));
+    checks.emplace_back(SourcedFrames{fr.natoms, fr.n, fr.x.data(), fr.source, fr.names});
+    checks[m].isomers(one.topology, one.reference);
+    tell(checks[m].found(), 0);
   }
 
   std::vector<FlowData> data;
@@ -224,10 +229,10 @@ void TrainFlow::prepare()
     one.data = std::move(data[m]);
     set_conditions(one.data.spec, temperature, update->unit_style);
 
-    DataCheck check({fr.natoms, fr.n, fr.x.data(), fr.source, fr.names});
-    check.isomers(one.topology, one.reference);
+    DataCheck &check = checks[m];
+    const std::size_t isomers = check.found().size();
     if (!one.data.spec.composed()) check.torsions(one.data.spec);
-    tell(check.found(), 0);
+    tell(check.found(), isomers);
     if (check.found().empty())
       line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
                        "torsion",
@@ -265,12 +270,13 @@ int64_t TrainFlow::epoch_frames(bool chained) const
   return std::max<int64_t>(1, ROWS / copies);
 }
 
-FlowSet TrainFlow::plain_frames(FramePool *(*of)(const Molecule &), int64_t n) const
+FlowSet TrainFlow::plain_frames(std::unique_ptr<FramePool> Molecule::*pool) const
 {
+  const int64_t n = epoch_frames(false);
   FlowSet all;
   for (const auto &m : molecules) {
-    FramePool &pool = *of(*m);
-    append(all, flow_rows(m->data.spec, pool.x.data(), pool.next(n)));
+    FramePool &from = *((*m).*pool);
+    append(all, flow_rows(m->data.spec, from.x.data(), from.next(n)));
   }
   return all;
 }
@@ -298,8 +304,6 @@ void TrainFlow::fit()
 {
   static constexpr int LIKELIHOOD = 6;    // epochs at most before the chains begin
   const bool chained = !script.empty();
-  const auto training = [](const Molecule &m) { return m.pool.get(); };
-  const auto validation = [](const Molecule &m) { return m.held_back.get(); };
   for (auto &m : molecules)
     m->chains = std::make_unique<FrameRefresh>(
         force->boltz * temperature, [one = m.get()](const double *x) { return one->energy(x); },
@@ -310,8 +314,8 @@ void TrainFlow::fit()
     const auto more = net_shapes(molecules[m]->data.spec);
     for (std::size_t k = 0; k < shapes.size(); k++) shapes[k].copies += more[k].copies;
   }
-  FlowTrainer trainer(shapes, options, plain_frames(training, epoch_frames(false)),
-                      plain_frames(validation, epoch_frames(false)));
+  FlowTrainer trainer(shapes, options, plain_frames(&Molecule::pool),
+                      plain_frames(&Molecule::held_back));
   if (start) trainer.start_from(get_weights(molecules[0]->data.spec));
 
   Table table;
@@ -325,8 +329,7 @@ void TrainFlow::fit()
   };
   trainer.set_source([&](int done, const NetworkWeights &average) {
     const bool likelihood = !start && done < LIKELIHOOD && molecules[0]->pool->passes() == 0;
-    return chained && !likelihood ? chained_frames(average, done)
-                                  : plain_frames(training, epoch_frames(false));
+    return chained && !likelihood ? chained_frames(average, done) : plain_frames(&Molecule::pool);
   });
   const Epoch e = run_epochs(trainer, table);
   for (auto &m : molecules) set_weights(m->data.spec, trainer.best());

@@ -63,7 +63,7 @@ class TrainFlow : public TrainCommand {
 
   // frames for one epoch of all molecules: plain ones, or with new atoms
   int64_t epoch_frames(bool chained) const;
-  BACKMAP_NS::FlowSet plain_frames(BACKMAP_NS::FramePool *(*of)(const Molecule &), int64_t n) const;
+  BACKMAP_NS::FlowSet plain_frames(std::unique_ptr<BACKMAP_NS::FramePool> Molecule::*pool) const;
   BACKMAP_NS::FlowSet chained_frames(const BACKMAP_NS::NetworkWeights &weights, int epoch);
   void judge();
 };

@@ -499,6 +499,27 @@ TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
       << "the energy has changed nothing";
 }
 
+/* what a look at the frames has found is told even if no flow can be prepared from them: here mirror images that never
+   move */
+
+TEST(TrainFlow, tells_of_isomers_before_it_fails)
+{
+  Script s(setup());
+  auto x = oracle_frames(BACKMAP_TEST_DATA "/ala2/oracle_vacuum.xyz", 1);
+  for (std::size_t i = 0; i < x.size(); i += 3) x[i] = -x[i];
+  std::string dump;
+  for (int i = 0; i < 200; i++) dump += frame(i, x);
+  const std::string log = scratch("isomers.log");
+  s.commands("log " + log);
+  const std::string error =
+      s.error_of("train_flow " + map_file() + " " + scratch("none.isomers") + small_flow +
+                 "files " + write_file("isomers.dump", dump) + " dump x y z box no");
+  s.commands("log none");
+  EXPECT_NE(error.find("constant length"), std::string::npos) << error;
+  if (rank()) return;
+  EXPECT_NE(read_file(log).find("WARNING: train_flow: mirror image"), std::string::npos);
+}
+
 /* two molecules share their kinds; here the second is the first once more, with frames and a script of its own */
 
 TEST(TrainFlow, several_molecules)

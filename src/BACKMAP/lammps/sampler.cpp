@@ -271,16 +271,6 @@ void BackmapSampler::forward(int n, const double *x, double *u, double *logq)
 
 /* ---------------------------------------------------------------------- */
 
-double BackmapSampler::energy(const double *x, double *f)
-{
-  const double u = engine_->evaluate(x, nullptr);
-  engine_->forces(f);
-  if (std::isfinite(u)) check_rotors(x, u);
-  return u;
-}
-
-/* ---------------------------------------------------------------------- */
-
 void BackmapSampler::write(std::int64_t row, const double *x, const SampleLabel &label)
 {
   if (writer_) writer_->write(row, x, label);

@@ -102,9 +102,6 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   };
   Probe probe();
 
-  /// This rank alone, throws std::runtime_error: energy of x [natoms][3], its forces to f. Needs a fine script.
-  double energy(const double *x, double *f);
-
   /// processor seconds of this rank so far
   double seconds_flow() const { return seconds_flow_; }
   double seconds_energy() const { return seconds_energy_; }

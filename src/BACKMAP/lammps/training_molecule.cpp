@@ -55,9 +55,8 @@ int TrainingMolecule::keyword(int narg, char **arg, int iarg)
 
 /* ---------------------------------------------------------------------- */
 
-void TrainingMolecule::describe(const std::string &file, const std::string &map_text)
+void TrainingMolecule::describe(const std::string &map_text)
 {
-  map_file = file;
   guarded([&] {
     topology = trajectory->topology();
     reference = trajectory->positions();
@@ -67,10 +66,8 @@ void TrainingMolecule::describe(const std::string &file, const std::string &map_
 
 /* ---------------------------------------------------------------------- */
 
-void TrainingMolecule::start_engine(const std::string &file,
-                                    const std::vector<std::string> &variables)
+void TrainingMolecule::start_engine()
 {
-  script = file;
   engine = std::make_unique<FineEngine>(script, FineEngine::Role::Silent, variables, lmp);
   check_fine_engine(*engine, script, describe_molecule(topology, mapping), lmp->update->unit_style);
 }

@@ -32,9 +32,9 @@ class TrainingMolecule {
   int keyword(int narg, char **arg, int iarg);
 
   /// Topology, map and reference structure; map_text is what map_file holds. Throws std::runtime_error.
-  void describe(const std::string &map_file, const std::string &map_text);
+  void describe(const std::string &map_text);
   /// Makes the instance of the script that computes energies. Throws std::runtime_error.
-  void start_engine(const std::string &script, const std::vector<std::string> &variables);
+  void start_engine();
   /// Frames of another molecule; throws std::runtime_error.
   void read();
 
@@ -47,7 +47,8 @@ class TrainingMolecule {
   bool has_files() const { return trajectory->given(); }
   LAMMPS_NS::BackmapTrajectory::Frames &frames() { return trajectory->frames(); }
 
-  std::string map_file, script;
+  std::string map_file, script;          // of the first molecule: to be set before describe()
+  std::vector<std::string> variables;    // for the script
   Topology topology;
   Mapping mapping;
   std::vector<double> reference;
