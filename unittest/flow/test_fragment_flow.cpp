@@ -31,13 +31,13 @@ namespace {
 
 /// A composed flow with random networks, made for noisy copies of one structure.
 struct Composed {
+  static constexpr int n = 400;
   FlowSpec spec;
   std::vector<double> frames;    // [20][natoms][3]
 
-  explicit Composed(const Molecule &m, double strength = 0.2, unsigned seed = 1)
+  explicit Composed(const Molecule &m, double strength = 0.2, unsigned seed = 1) :
+      frames(train_test::noisy(m.x, n, 0.02, (int) seed))
   {
-    const int n = 400;
-    frames = train_test::noisy(m.x, n, 0.02, (int) seed);
     FlowDesign design;
     design.hidden = 8;
     design.couplings = 3;

@@ -157,7 +157,7 @@ TEST(Annealing, PiecesAreTheWhole)
   const auto flow = write_model("bad.flow", toy.flow());
   const auto fine = write_file("toy.in", toy.fine_script());
   const auto run = [&](const std::string &name, int first, int frames, const std::string &more) {
-    const auto table = scratch_file(name);
+    auto table = scratch_file(name);
     PlainLammps lmp(
         toy.coarse_script() +
         fix_line(flow, fine, "samples 6 temp 300 observables v_r table " + table + more));

@@ -145,7 +145,8 @@ TEST(FlowGradient, reference_against_differences)
     return sum;
   };
   for (const auto &p : flow_parameters(one.shape)) {
-    auto up = one.weights, down = one.weights;
+    auto up = one.weights;
+    auto down = up;
     const std::size_t at = p.size() / 2;
     const double h = 1e-6, g = expected.at(p.name).data[at];
     up[p.name].data[at] += h;

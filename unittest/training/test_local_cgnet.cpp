@@ -53,9 +53,9 @@ double known_energy(const std::string &letters, const double *z, double *force)
 struct Frames {
   std::vector<double> x, f, e;
   int n;
-  Frames(const std::string &letters, int count, std::uint64_t seed) : n(count)
+  Frames(const std::string &letters, int count, std::uint64_t seed) :
+      x(Chain(letters).configurations(count, seed)), n(count)
   {
-    x = Chain(letters).configurations(count, seed);
     f.resize(x.size());
     const std::size_t size = 3 * letters.size();
     for (int i = 0; i < count; i++) e.push_back(known_energy(letters, &x[i * size], &f[i * size]));

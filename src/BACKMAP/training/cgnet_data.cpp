@@ -60,7 +60,7 @@ std::vector<double> training_beads(const Topology &topology, const Mapping &mapp
 {
   if (mapping.nbeads() < 2)
     throw std::runtime_error("CG training: the map has one bead, expected at least 2");
-  const auto z = bead_positions(mapping, topology.natoms, n, x, train);
+  auto z = bead_positions(mapping, topology.natoms, n, x, train);
   const auto nt = (int64_t) z.size() / (3 * mapping.nbeads());
   if (nt < 100)
     throw std::runtime_error("CG training: " + std::to_string(nt) +
