@@ -13,6 +13,7 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
+#include "lammps/input_force_field.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "libtorch/flow_trainer.h"
@@ -95,8 +96,10 @@ void TrainFlow::read_arguments(int narg, char **arg)
     return used;
   });
   parse(narg, arg);
+  if (!keywords.given("energy") && !InputForceField::present(lmp)) script = "none";
+  if (keywords.given("var") && (script.empty() || script == "none"))
+    backmap_error(lmp, what + ": keyword var, expected a script of the energy for it: energy FILE");
   molecules[0]->map_file = map_file;
-  molecules[0]->script = script;
   molecules[0]->variables = variables;
   for (const auto &m : molecules)
     if (m->other() && !m->has_files())
@@ -110,7 +113,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
   // without chains more epochs overfit some day, with them they do not: the time is the limit
   if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
   if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
-  if (!keywords.given("patience") && script.empty()) options.patience = PATIENCE;
+  if (!keywords.given("patience") && !chained()) options.patience = PATIENCE;
   design.seed = chain_options.seed = options.seed;
   chain_options.threads = options.threads;
 }
@@ -121,6 +124,7 @@ void TrainFlow::train(int narg, char **arg)
 {
   read_arguments(narg, arg);
   describe();
+  start_engines();
   trajectory.read(false);
   on_first_rank([&] {
     for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->read();
@@ -148,7 +152,6 @@ void TrainFlow::describe()
     for (std::size_t m = 0; m < molecules.size(); m++) {
       auto &one = *molecules[m];
       one.describe(maps[m]);
-      if (!script.empty()) one.start_engine();
       fragments = fragments || one.other() || !one.mapping.fragments.empty();
     }
     if (!init.empty()) {
@@ -169,6 +172,30 @@ void TrainFlow::describe()
     problem = what + ": " + err.what();
   }
   backmap_agree(lmp, problem);
+}
+
+/* ----------------------------------------------------------------------
+   energies by the force field of the input script, or by a script
+------------------------------------------------------------------------- */
+
+void TrainFlow::start_engines()
+{
+  if (!chained()) return;
+  std::unique_ptr<InputForceField> own;
+  if (script.empty()) own = std::make_unique<InputForceField>(lmp, out_file, what);
+  molecules[0]->script = own ? own->script() : script;
+  std::string problem;
+  try {
+    for (const auto &m : molecules) m->start_engine();
+    if (own) own->check(molecules[0]->energy(molecules[0]->reference.data()));
+  } catch (const std::exception &err) {
+    problem = what + ": " + err.what();
+  }
+  own.reset();
+  backmap_agree(lmp, problem);
+  line(what + ": energies by " +
+       (script.empty() ? "the force field of the input script" : "script " + script) +
+       "; the frames must be of this energy");
 }
 
 /* ---------------------------------------------------------------------- */
@@ -241,7 +268,7 @@ void TrainFlow::prepare()
     for (const auto &note : one.data.notes) line("  " + note);
     notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
 
-    if (!script.empty()) one.check_equivalent(one.data.spec.equivalent_atoms());
+    if (chained()) one.check_equivalent(one.data.spec.equivalent_atoms());
     const auto pool = [&](const std::vector<char> &marks) {
       return std::make_unique<FramePool>(fr.natoms, fr.x.data(), marked(marks), options.seed);
     };
@@ -259,14 +286,14 @@ void TrainFlow::prepare()
    an epoch has about as many rows, for the kind of piece that has most, whatever the molecules are
 ------------------------------------------------------------------------- */
 
-int64_t TrainFlow::epoch_frames(bool chained) const
+int64_t TrainFlow::epoch_frames(bool structures) const
 {
   static constexpr int64_t ROWS = 50000;
   if (count) return count;
   int64_t copies = 1;
   for (const auto &m : molecules)
     for (const auto &s : net_shapes(m->data.spec)) copies = std::max<int64_t>(copies, s.copies);
-  copies *= (int64_t) molecules.size() * (chained ? chain_options.proposals + 1 : 1);
+  copies *= (int64_t) molecules.size() * (structures ? chain_options.proposals + 1 : 1);
   return std::max<int64_t>(1, ROWS / copies);
 }
 
@@ -303,7 +330,6 @@ FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
 void TrainFlow::fit()
 {
   static constexpr int LIKELIHOOD = 6;    // epochs at most before the chains begin
-  const bool chained = !script.empty();
   for (auto &m : molecules)
     m->chains = std::make_unique<FrameRefresh>(
         force->boltz * temperature, [one = m.get()](const double *x) { return one->energy(x); },
@@ -320,16 +346,16 @@ void TrainFlow::fit()
 
   Table table;
   table.head = fmt::format("{:>14} {:>12} {:>12}", "train (nats)", "validation", "best");
-  if (chained) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
+  if (chained()) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
   table.columns = [&](const Epoch &e) {
     auto text = fmt::format("{:14.4f} {:12.4f} {:12.4f}", e.train, e.valid, e.best);
     const auto &chains = *molecules[0]->chains;
-    if (chained) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
+    if (chained()) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
     return text;
   };
   trainer.set_source([&](int done, const NetworkWeights &average) {
     const bool likelihood = !start && done < LIKELIHOOD && molecules[0]->pool->passes() == 0;
-    return chained && !likelihood ? chained_frames(average, done) : plain_frames(&Molecule::pool);
+    return chained() && !likelihood ? chained_frames(average, done) : plain_frames(&Molecule::pool);
   });
   const Epoch e = run_epochs(trainer, table);
   for (auto &m : molecules) set_weights(m->data.spec, trainer.best());
@@ -338,7 +364,7 @@ void TrainFlow::fit()
       .add("validation_nats", e.best)
       .add("best_epoch", e.best_epoch)
       .add("epochs", e.epoch);
-  if (chained) judge();
+  if (chained()) judge();
 }
 
 /* ---------------------------------------------------------------------- */

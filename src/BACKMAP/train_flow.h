@@ -37,6 +37,7 @@ class TrainFlow : public TrainCommand {
 
   // all molecules: what they are, and the flows and frames that they get
   void describe();
+  void start_engines();
   void prepare();
   void fit();
 
@@ -51,7 +52,7 @@ class TrainFlow : public TrainCommand {
   };
   std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
-  std::string script;                             // of the energy; empty: maximum likelihood
+  std::string script;                             // of the energy; "none": maximum likelihood
   std::vector<std::string> variables;             // for the script
   std::unique_ptr<BACKMAP_NS::FlowSpec> start;    // the model to go on from
   BACKMAP_NS::FlowDesign design;
@@ -61,8 +62,10 @@ class TrainFlow : public TrainCommand {
   bool fragments = false;
   int count = 0;    // frames for each epoch, 0: chosen
 
+  bool chained() const { return script != "none"; }
+
   // frames for one epoch of all molecules: plain ones, or with new atoms
-  int64_t epoch_frames(bool chained) const;
+  int64_t epoch_frames(bool structures) const;
   BACKMAP_NS::FlowSet plain_frames(std::unique_ptr<BACKMAP_NS::FramePool> Molecule::*pool) const;
   BACKMAP_NS::FlowSet chained_frames(const BACKMAP_NS::NetworkWeights &weights, int epoch);
   void judge();

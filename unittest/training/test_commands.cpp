@@ -119,7 +119,7 @@ std::string dump_of_md()
 }
 
 const std::string small_flow =
-    " temperature 300 epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
+    " temperature 300 energy none epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
 const std::string forces =
     " dump x y z fx fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no";
 
@@ -497,6 +497,46 @@ TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
   EXPECT_NE(spec.training.find("fragments"), std::string::npos) << "notes";
   EXPECT_NE(spec.kinds[0].affine[0].weight, likelihood.kinds[0].affine[0].weight)
       << "the energy has changed nothing";
+}
+
+/* without a keyword, energies come from the force field of the input script, and are those of a script of it */
+
+TEST(TrainFlow, energy_of_the_input_script)
+{
+  const std::string fine = write_file("in.fine", setup() + "neighbor 3.0 nsq\ndielectric 2.0\n"),
+                    own = scratch("own.flow"), by_script = scratch("script.flow"),
+                    data = " files " + dump_of_md() + " dump x y z box no",
+                    rest = " temperature 300 epochs 9 batch 64 hidden 8 couplings 2 bins 4 "
+                           "threads 1 frames 200 samples 2";
+  Script s(setup());
+  s.commands("neighbor 3.0 nsq\ndielectric 2.0");
+  s.commands("train_flow " + map_file() + " " + own + rest + data);
+  s.commands("train_flow " + map_file() + " " + by_script + rest + " energy " + fine + data);
+  EXPECT_FALSE(std::ifstream(own + ".forcefield.in").good());
+  EXPECT_FALSE(std::ifstream(own + ".forcefield.restart").good());
+  if (rank() == 0) {
+    // the atoms of two ranks are in another order, and their energies another rounding
+    EXPECT_TRUE(ranks() > 1 || read_file(own) == read_file(by_script));
+    EXPECT_NE(read_file(own).find("forward_ess"), std::string::npos);
+  }
+
+  // what a restart file does not hold
+  const auto expect = [&](const std::string &command, const std::string &part,
+                          const std::string &more = "") {
+    Script other(setup());
+    other.commands(command);
+    const std::string e = other.error_of("train_flow " + map_file() + " " +
+                                         scratch("none.safetensors") + rest + more + data);
+    EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
+    EXPECT_FALSE(std::ifstream(scratch("none.safetensors.forcefield.in")).good());
+  };
+  expect("fix r all restrain bond 7 9 100 100 1.5\nfix_modify r energy yes",
+         "fix r of style restrain");
+  expect("neigh_modify exclude type 1 1", "what its restart file holds");
+  expect("", "keyword var, expected a script", " var name ala2");
+  expect("pair_style zero 12.0\npair_coeff * *\nbond_style zero\nbond_coeff *\nangle_style zero\n"
+         "angle_coeff *\ndihedral_style zero\ndihedral_coeff *",
+         "keyword var, expected a script", " var name ala2");
 }
 
 /* what a look at the frames has found is told even if no flow can be prepared from them: here mirror images that never
