@@ -17,10 +17,12 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "libtorch/flow_trainer.h"
+#include "training/advice.h"
 #include "training/flow_data.h"
 #include "training/flow_quality.h"
 #include "training/frame_pool.h"
 #include "training/frames.h"
+#include "training/map_openings.h"
 #include "training/refresh.h"
 
 #include "fmt/format.h"
@@ -268,6 +270,7 @@ void TrainFlow::prepare()
     for (const auto &note : one.data.notes) line("  " + note);
     notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
 
+    one.openings = MapOpenings(one.topology, one.mapping, one.reference).advice();
     if (chained()) one.check_equivalent(one.data.spec.equivalent_atoms());
     const auto pool = [&](const std::vector<char> &marks) {
       return std::make_unique<FramePool>(fr.natoms, fr.x.data(), marked(marks), options.seed);
@@ -364,12 +367,12 @@ void TrainFlow::fit()
       .add("validation_nats", e.best)
       .add("best_epoch", e.best_epoch)
       .add("epochs", e.epoch);
-  if (chained()) judge();
+  if (chained()) judge(e.halfway - e.best);
 }
 
 /* ---------------------------------------------------------------------- */
 
-void TrainFlow::judge()
+void TrainFlow::judge(double second_half)
 {
   static constexpr std::size_t CHECKED = 200;
   static constexpr int SAMPLES = 200;
@@ -387,8 +390,12 @@ void TrainFlow::judge()
                        q.conditional_q10, q.forward));
       return q;
     };
-    quality(*m->pool);
-    const FlowQuality q = quality(*m->held_back);
+    TrainingEvidence evidence{quality(*m->pool), quality(*m->held_back), CHECKED, second_half,
+                              m->openings};
+    const FlowQuality &q = evidence.held_back;
+    const TrainingAdvice advice(evidence);
+    line("  " + advice.evidence);
+    line("  " + advice.text);
     if (m != molecules[0]) continue;
     figures.add("conditional_ess", q.conditional)
         .add("conditional_ess_q10", q.conditional_q10)

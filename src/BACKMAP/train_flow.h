@@ -49,6 +49,7 @@ class TrainFlow : public TrainCommand {
     BACKMAP_NS::FlowData data;
     std::unique_ptr<BACKMAP_NS::FramePool> pool, held_back;
     std::unique_ptr<BACKMAP_NS::FrameRefresh> chains;
+    std::string openings;    // what the map leaves open
   };
   std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
@@ -68,7 +69,9 @@ class TrainFlow : public TrainCommand {
   int64_t epoch_frames(bool structures) const;
   BACKMAP_NS::FlowSet plain_frames(std::unique_ptr<BACKMAP_NS::FramePool> Molecule::*pool) const;
   BACKMAP_NS::FlowSet chained_frames(const BACKMAP_NS::NetworkWeights &weights, int epoch);
-  void judge();
+
+  // how good the flow has become, and what would help most
+  void judge(double second_half);
 };
 
 }    // namespace LAMMPS_NS
