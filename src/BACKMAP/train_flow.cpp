@@ -77,6 +77,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("samples", chain_options.proposals, 2)
       .integer("frames", count, 10)
       .yes("fragments", fragments)
+      .integer("reach", fragment_options.reach, 1)
       .pairs("var", variables);
   molecules.push_back(std::make_unique<Molecule>(lmp, trajectory));
   keywords.add("molecule", [&](int left, char **values) {
@@ -165,11 +166,16 @@ void TrainFlow::describe()
       if (start->units != update->unit_style)
         throw std::runtime_error("model " + init + ": units, expected " + update->unit_style +
                                  ", got " + start->units);
-      if (start->composed())
+      if (start->composed()) {
         fragments = true;
-      else
+        if (keywords.given("reach"))
+          throw std::runtime_error("keyword reach: with init the fragments are those of " + init);
+        fragment_options.reach = start->reach;
+      } else
         check_start(*start, init, describe_molecule(molecules[0]->topology, molecules[0]->mapping));
     }
+    if (keywords.given("reach") && !fragments)
+      throw std::runtime_error("keyword reach: expected fragments with it");
   } catch (const std::exception &err) {
     problem = what + ": " + err.what();
   }
@@ -221,7 +227,8 @@ void TrainFlow::prepare()
   for (const auto &m : molecules) {
     const auto &fr = m->frames();
     valid.push_back(validation_tail(fr.block, fr.file, validation));
-    if (fragments) parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference));
+    if (fragments)
+      parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference, fragment_options));
   }
   for (std::size_t m = 0; m < molecules.size(); m++) {
     const auto &one = *molecules[m];

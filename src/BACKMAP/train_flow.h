@@ -61,6 +61,7 @@ class TrainFlow : public TrainCommand {
   BACKMAP_NS::FrameRefresh::Options chain_options;
   BACKMAP_NS::TrainingFigures figures;
   bool fragments = false;
+  BACKMAP_NS::FragmentOptions fragment_options;
   int count = 0;    // frames for each epoch, 0: chosen
 
   bool chained() const { return script != "none"; }
