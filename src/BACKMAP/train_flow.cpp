@@ -108,6 +108,9 @@ void TrainFlow::read_arguments(int narg, char **arg)
     if (m->other() && !m->has_files())
       backmap_error(
           lmp, what + ": keyword molecule " + m->script + ", expected files after it: no files");
+  // one molecule: the best flow for it; several: fragments that others share
+  if (!keywords.given("reach") && molecules.size() == 1)
+    fragment_options.reach = FragmentOptions::FAR;
   // the fields of the dumps, which come last, are those of all molecules
   const auto is_dump = [](const char *word) { return strcmp(word, "dump") == 0; };
   const int dump = (int) (std::find_if(arg, arg + narg, is_dump) - arg);

@@ -574,6 +574,7 @@ TEST(TrainFlow, several_molecules)
     const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(out), out));
     EXPECT_EQ(spec.fragments.size(), 3u);
     EXPECT_EQ(spec.kinds.size(), 3u);
+    EXPECT_EQ(spec.reach, 3);    // of fragments that others share
     EXPECT_NE(spec.training.find("2 fragments"), std::string::npos) << spec.training;
   }
   const auto expect = [&](const std::string &rest, const std::string &part) {
@@ -597,7 +598,7 @@ TEST(Assemble, flows_out_of_fragments)
                     whole = scratch("assemble.whole"),
                     data = " files " + dump_of_md() + " dump x y z box no";
   s.commands("train_flow " + map_file() + " " + trained + small_flow +
-             "epochs 1 frames 200 fragments yes" + data);
+             "epochs 1 frames 200 fragments yes reach 3" + data);
   s.commands("train_flow " + map_file() + " " + whole + small_flow + "epochs 1 frames 200" + data);
   s.commands("backmap_assemble " + map_file() + " " + made + " " + trained);
   if (rank() == 0) {
@@ -649,10 +650,15 @@ TEST(TrainFlow, goes_on_with_fragments)
                     files = " files " + dump_of_md() + " dump x y z box no";
   s.commands("train_flow " + map + " " + a + small_flow + files);
   s.commands("train_flow " + map + " " + b + small_flow + "init " + a + files);
+  EXPECT_NE(s.error_of("train_flow " + map + " " + b + small_flow + "reach 3 init " + a + files)
+                .find("keyword reach: with init"),
+            std::string::npos);
   if (rank()) return;
   const FlowSpec first = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
                  second = FlowSpec::from_model(ModelFile::parse(read_file(b), b));
   ASSERT_EQ(first.fragments.size(), 3u);
+  EXPECT_EQ(first.reach, 6);    // of a flow for one molecule
+  EXPECT_EQ(second.reach, 6);
   std::set<std::string> names;
   for (const auto &kind : first.kinds) names.insert(kind.molecule);
   EXPECT_EQ(names, (std::set<std::string>{"ACE", "ALA", "NME"}));
@@ -697,6 +703,7 @@ TEST(TrainFlow, fine_tuning_names_what_is_wrong)
   expect(start + "300 reverse 0.5 energy " + fine + files, "unknown keyword reverse");
   expect(start + "300 likelihood 0.5 energy " + fine + files, "unknown keyword likelihood");
   expect(start + "300 fragments maybe" + files, "yes or no");
+  expect(start + "300 reach 4" + files, "keyword reach: expected fragments with it");
   expect(start + "310 energy " + fine + init + files, "temperature, expected 310");
   expect(start + "300 energy none.in" + init + files, "none.in");
   expect(start + "300 energy " + fine + " samples 1" + init + files,

@@ -19,9 +19,11 @@
 namespace BACKMAP_NS {
 
 struct FragmentOptions {
-  static constexpr int REACH = 3;
-  int reach =
-      REACH;    // bonds from a fragment to the points that it sees: more is a better flow, with more kinds
+  // bonds from a fragment to the points that it sees. With 3, a residue beside a cap looks like one
+  // in the middle of a chain, so that short chains teach long ones; with more, the flow of one
+  // molecule is better
+  static constexpr int REACH = 3, FAR = 6;
+  int reach = REACH;
   int apart = 3;    // more bonds than these are between fragments of one stage
   UnitOptions units;
 };

@@ -422,8 +422,8 @@ FlowSpec assemble_flow(const Topology &topology, const Mapping &mapping, const F
   const auto found = find_kinds(fragments.kinds, models, missing);
   if (!missing.empty())
     throw std::runtime_error("no model has these kinds of fragments, expected models trained on "
-                             "molecules that contain them:" +
-                             missing);
+                             "molecules that contain them, or with a smaller reach (here " +
+                             std::to_string(spec.reach) + "):" + missing);
   for (const auto &f : found) spec.kinds.push_back(*f.kind);
   for (const auto &m : models)
     if (m.units != models[0].units || m.temperature != models[0].temperature)
