@@ -400,7 +400,11 @@ void TrainFlow::judge(double second_half)
                        q.conditional_q10, q.forward));
       return q;
     };
-    TrainingEvidence evidence{quality(*m->pool), quality(*m->held_back), CHECKED, second_half,
+    TrainingEvidence evidence{quality(*m->pool),
+                              quality(*m->held_back),
+                              CHECKED,
+                              second_half,
+                              m->data.spec.composed() ? m->data.spec.reach : 0,
                               m->openings};
     const FlowQuality &q = evidence.held_back;
     const TrainingAdvice advice(evidence);

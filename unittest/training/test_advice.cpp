@@ -60,6 +60,18 @@ TEST(Advice, TimeIfItsSecondHalfWasWorthMore)
   EXPECT_NE(remedy(evidence(0.41, 0.4, 0.01)), Remedy::Time);
 }
 
+TEST(Advice, ReachOfFragmentsThatSeeLittle)
+{
+  auto e = evidence(0.4, 0.4, 0.0, "a torsion");
+  e.reach = 3;
+  EXPECT_EQ(remedy(e), Remedy::Reach);
+  e.reach = 6;
+  EXPECT_EQ(remedy(e), Remedy::Beads);
+  e.reach = 3;
+  e.second_half = 0.1;
+  EXPECT_EQ(remedy(e), Remedy::Time);
+}
+
 TEST(Advice, BeadsOrNetworksIfNeitherHelps)
 {
   EXPECT_EQ(remedy(evidence(0.4, 0.4, 0.0, "a torsion")), Remedy::Beads);

@@ -6,6 +6,8 @@
 
 #include "training/advice.h"
 
+#include "molecule/fragments.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -57,6 +59,10 @@ TrainingAdvice::TrainingAdvice(const TrainingEvidence &e)
   } else if (by_time) {
     remedy = Remedy::Time;
     text = "more time would help most (keyword minutes)";
+  } else if (e.reach > 0 && e.reach < FragmentOptions::FAR) {
+    remedy = Remedy::Reach;
+    text = "fragments that see more would help most (keyword reach, here " +
+        std::to_string(e.reach) + "), if they need not fit into other molecules";
   } else if (!e.openings.empty()) {
     remedy = Remedy::Beads;
     text = "another bead would help most: " + e.openings;
