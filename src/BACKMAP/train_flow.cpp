@@ -137,6 +137,7 @@ void TrainFlow::train(int narg, char **arg)
     prepare();
     fit();
     add_figures(figures, options);
+    figures.add("warnings", warnings);
     FlowSpec &spec = molecules[0]->data.spec;
     spec.training = figures.json();
     write_model(spec.to_model().serialize());
@@ -213,7 +214,10 @@ void TrainFlow::start_engines()
 
 void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 {
-  for (std::size_t i = told; i < found.size(); i++) warn(found[i].name + ": " + found[i].text);
+  for (std::size_t i = told; i < found.size(); i++) {
+    warnings.push_back(found[i].name + ": " + found[i].text);
+    warn(warnings.back());
+  }
 }
 
 /* ----------------------------------------------------------------------
@@ -226,7 +230,7 @@ void TrainFlow::prepare()
   std::vector<Fragments> parts;
   std::vector<DataCheck> checks;
   std::vector<std::vector<char>> valid;
-  std::vector<std::string> warnings, notes;
+  std::vector<std::string> notes;
   for (const auto &m : molecules) {
     const auto &fr = m->frames();
     valid.push_back(validation_tail(fr.block, fr.file, validation));
@@ -276,7 +280,6 @@ void TrainFlow::prepare()
       line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "
                        "torsion",
                        fr.names.size()));
-    for (const auto &w : check.found()) warnings.push_back(w.name + ": " + w.text);
     for (const auto &note : one.data.notes) line("  " + note);
     notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
 
@@ -292,7 +295,7 @@ void TrainFlow::prepare()
                 "ones, not every step)");
     fr = BackmapTrajectory::Frames();
   }
-  figures.add("warnings", warnings).add("notes", notes);
+  figures.add("notes", notes);
 }
 
 /* ----------------------------------------------------------------------
@@ -400,6 +403,9 @@ void TrainFlow::judge(double second_half)
                        q.conditional_q10, q.forward));
       return q;
     };
+    const MoleculeSpec &molecule = m->data.spec;
+    tell(diagnose_drift(m->chains->drift(), 3 * (molecule.natoms - molecule.nbeads()), temperature),
+         0);
     TrainingEvidence evidence{quality(*m->pool),
                               quality(*m->held_back),
                               CHECKED,

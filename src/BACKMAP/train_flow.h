@@ -60,6 +60,7 @@ class TrainFlow : public TrainCommand {
   BACKMAP_NS::FlowTrainOptions options;
   BACKMAP_NS::FrameRefresh::Options chain_options;
   BACKMAP_NS::TrainingFigures figures;
+  std::vector<std::string> warnings;    // of the frames
   bool fragments = false;
   BACKMAP_NS::FragmentOptions fragment_options;
   int count = 0;    // frames for each epoch, 0: chosen

@@ -81,6 +81,20 @@ TEST(Advice, BeadsOrNetworksIfNeitherHelps)
   EXPECT_EQ(none.evidence.find("nan"), std::string::npos) << none.evidence;
 }
 
+TEST(Advice, EnergiesThatNewAtomsChange)
+{
+  FrameRefresh::Drift d;
+  EXPECT_TRUE(diagnose_drift(d, 48, 300.0).empty());    // no chains
+  d = {0.24, 0.01, 100000};                             // 1 % of the temperature
+  EXPECT_TRUE(diagnose_drift(d, 48, 300.0).empty());
+  d.mean = -2.4;
+  const auto found = diagnose_drift(d, 48, 300.0);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_NE(found[0].text.find("330 instead of 300"), std::string::npos) << found[0].text;
+  d.error = 0.5;    // within five errors
+  EXPECT_TRUE(diagnose_drift(d, 48, 300.0).empty());
+}
+
 TEST(Advice, NatsOfLogNormalWeights)
 {
   EXPECT_NE(TrainingAdvice(evidence(0.5, 0.5, 0.0)).evidence.find("0.347 nats"), std::string::npos);

@@ -239,8 +239,8 @@ TEST(FlowFragments, models_of_another_reach_are_refused)
   const Fragments near = Fragments::derive(fr.m.t, fr.m.map(), fr.m.x),
                   far = Fragments::derive(fr.m.t, fr.m.map(), fr.m.x, options);
   FlowSpec made = prepare_flow(fr.m.t, fr.m.map(), small_design(), 400, fr.x.data(),
-                                     std::vector<char>(400, 0), &far)
-                            .spec;
+                               std::vector<char>(400, 0), &far)
+                      .spec;
   set_conditions(made, 300.0, "real");
   test::random_networks(made, 0.1);
   const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(made.to_model().serialize(), "made"));

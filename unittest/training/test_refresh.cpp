@@ -11,6 +11,7 @@
 
 #include "flow/flow.h"
 #include "harmonic_molecule.h"
+#include "training/advice.h"
 
 #include "gtest/gtest.h"
 
@@ -110,6 +111,37 @@ TEST(Refresh, of_a_right_flow)
     }
     for (float w : last.weight) ASSERT_NEAR(w, 1.0, 1e-2);
   }
+}
+
+/* ----------------------------------------------------------------------
+   frames of another temperature: their energies change by as much as equipartition says. Frames of the right one: not at
+   all. A figure at 5 standard errors for each flow: false alarm 2e-6 for other seeds
+------------------------------------------------------------------------- */
+
+TEST(Refresh, energies_of_frames_change_if_they_are_of_another_temperature)
+{
+  const Small small = Small::chain();
+  const int n = 2000, ndof = 3 * (small.natoms - (int) small.beads.size());
+  for (const bool parts : {false, true})
+    for (const double factor : {1.0, 0.9}) {    // of the temperature
+      const FlowSpec flow = small.trained(2000, parts, 6, 4);
+      auto x = small.frames(n, 91);
+      for (std::size_t i = 0; i < x.size(); i++) {
+        const double well = small.wells.x0[i % small.stride()];
+        x[i] = well + std::sqrt(factor) * (x[i] - well);
+      }
+      FrameRefresh refresh(KT, small.wells, chain_options(8, 11));
+      EXPECT_EQ(refresh.drift().frames, 0);
+      for (int epoch = 1; epoch <= 15; epoch++) refresh(flow, numbers(n), epoch, x);
+      const auto d = refresh.drift();
+      printf("%s, temperature %.1f: energies of %d frames %.3f +- %.3f kT, expected %.3f\n",
+             parts ? "fragments" : "one piece", factor, (int) d.frames, d.mean, d.error,
+             0.5 * ndof * (1.0 - factor));
+      EXPECT_GT(d.frames, 0.9 * n);
+      EXPECT_LT(d.error, 0.15);
+      EXPECT_NEAR(d.mean, 0.5 * ndof * (1.0 - factor), FIVE * d.error);
+      EXPECT_EQ(diagnose_drift(d, ndof, 300.0).size(), factor < 1.0 ? 1u : 0u);
+    }
 }
 
 /* ----------------------------------------------------------------------

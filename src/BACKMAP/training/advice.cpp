@@ -72,4 +72,25 @@ TrainingAdvice::TrainingAdvice(const TrainingEvidence &e)
   }
 }
 
+/* ----------------------------------------------------------------------
+   each coordinate that is nearly harmonic has kT/2 of the energy
+------------------------------------------------------------------------- */
+
+Diagnoses diagnose_drift(const FrameRefresh::Drift &d, int ndof, double temperature)
+{
+  static constexpr double ERRORS = 5.0, SHARE_OF_T = 0.02;
+  const double change = 2.0 * d.mean / ndof;    // of the temperature
+  if (d.error <= 0.0 || std::fabs(d.mean) < ERRORS * d.error || std::fabs(change) < SHARE_OF_T)
+    return {};
+  char text[512];
+  std::snprintf(text, sizeof text,
+                "with new atoms for the same beads, the energies of %lld frames have changed by "
+                "%.2f +- %.2f kT on average, expected 0; frames of another temperature, %.0f "
+                "instead of %.0f, would do that. Remedy: compare temperature, force field and "
+                "units with those of the run that wrote the frames; leave its equilibration out; "
+                "try a smaller time step",
+                (long long) d.frames, d.mean, d.error, temperature * (1.0 - change), temperature);
+  return {{"another energy", text}};
+}
+
 }    // namespace BACKMAP_NS

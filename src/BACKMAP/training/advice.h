@@ -7,6 +7,7 @@
 #ifndef BACKMAP_TRAINING_ADVICE_H
 #define BACKMAP_TRAINING_ADVICE_H
 
+#include "statistics/diagnosis.h"
 #include "training/flow_quality.h"
 
 #include <string>
@@ -32,6 +33,11 @@ struct TrainingAdvice {
 
   explicit TrainingAdvice(const TrainingEvidence &evidence);
 };
+
+/** Warns if new atoms have changed the energies of the frames, as they do if frames and energies are of different
+    temperatures or force fields, or if the run was not in equilibrium. ndof: coordinates that the beads leave open. A
+    change by what an error of 2 % of the temperature does is no reason: integrators with common time steps do that. */
+Diagnoses diagnose_drift(const FrameRefresh::Drift &drift, int ndof, double temperature);
 
 }    // namespace BACKMAP_NS
 

@@ -15,6 +15,7 @@
 #include <future>
 #include <limits>
 #include <memory>
+#include <numeric>
 
 namespace BACKMAP_NS {
 
@@ -168,7 +169,8 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
 {
   const std::size_t natoms3 = 3 * (std::size_t) flow.natoms, threads = options.threads;
   const auto pieces = flow_pieces(flow);
-  energies.resize(x.size() / natoms3, std::numeric_limits<double>::quiet_NaN());
+  for (auto *known : {&energies, &first})
+    known->resize(x.size() / natoms3, std::numeric_limits<double>::quiet_NaN());
   FlowSet out(flow.npieces());
   std::vector<std::vector<std::unique_ptr<Flow>>> evaluators(out.size());    // of each thread
   for (std::size_t k = 0; k < out.size(); k++)
@@ -185,7 +187,7 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
     std::vector<double> u(n);
     for (std::size_t i = 0; i < n; i++) {
       double &known = energies[id[i]];
-      if (std::isnan(known)) known = energy(&x[id[i] * natoms3]);
+      if (std::isnan(known)) known = first[id[i]] = energy(&x[id[i] * natoms3]);
       u[i] = known;
     }
     for (std::size_t k = 0; k < pieces.size(); k++) {
@@ -224,6 +226,31 @@ FlowSet FrameRefresh::operator()(const FlowSpec &flow, const std::vector<std::in
   const double m = proposals(rows);
   ess_ = m > 1.0 ? std::max(0.0, 1.0 - m / (m - 1.0) * (1.0 - ess / steps)) : ess_of_moved(moved_);
   return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
+FrameRefresh::Drift FrameRefresh::drift() const
+{
+  static constexpr std::size_t BLOCKS = 50;
+  std::vector<double> changes;
+  for (std::size_t i = 0; i < energies.size(); i++)
+    if (std::isfinite(energies[i]) && std::isfinite(first[i]) && energies[i] != first[i])
+      changes.push_back((energies[i] - first[i]) / kt);
+  Drift d;
+  d.frames = (std::int64_t) changes.size();
+  if (changes.size() < 2 * BLOCKS) return d;
+  const std::size_t each = changes.size() / BLOCKS;    // the rest is left out
+  double sum = 0.0, squares = 0.0;
+  for (std::size_t b = 0; b < BLOCKS; b++) {
+    const auto from = changes.begin() + b * each;
+    const double mean = std::accumulate(from, from + each, 0.0) / each;
+    sum += mean;
+    squares += mean * mean;
+  }
+  d.mean = sum / BLOCKS;
+  d.error = std::sqrt(std::max(0.0, squares / BLOCKS - d.mean * d.mean) / (BLOCKS - 1));
+  return d;
 }
 
 }    // namespace BACKMAP_NS

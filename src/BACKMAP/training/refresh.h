@@ -58,12 +58,22 @@ class FrameRefresh {
       moved if the weights are log-normal (Rows::Frames), or extrapolated from those that there are. */
   double ess() const { return ess_; }
 
+  /// Of the energies of frames with new atoms since they were first looked at, in kT.
+  struct Drift {
+    double mean = 0.0, error = 0.0;    // standard error from blocks of frames in their order
+    std::int64_t frames = 0;
+  };
+  /** The mean is zero but for its error if the frames are of this energy and temperature: chains are reversible, so that
+      a frame and what becomes of it may change places. */
+  Drift drift() const;
+
  private:
   const double kt;
   const EnergyFunction energy;
   const Options options;
   double moved_ = 0.0, ess_ = 0.0;
-  std::vector<double> energies;    // of all frames, NaN where it is not known yet
+  std::vector<double> energies,
+      first;    // of all frames: now and at the first look, NaN if not known yet
 
   int proposals(Rows rows) const { return rows == Rows::Structures ? options.proposals : 1; }
   struct Step;
