@@ -67,9 +67,9 @@ struct FlowReader {
    flows of kinds have names of their own, which begin alike
 ------------------------------------------------------------------------- */
 
-const std::vector<std::string> FIELDS = {"features", "zmatrix", "bodies",    "rotors",
-                                         "circular", "linear",  "couplings", "flow",
-                                         "training", "kinds",   "fragments", "signature", "reach"};
+const std::vector<std::string> FIELDS = {"features",  "zmatrix",   "bodies", "rotors",   "circular",
+                                         "linear",    "couplings", "flow",   "training", "kinds",
+                                         "fragments", "signature", "reach"};
 
 void FlowReader::fragments()
 {
