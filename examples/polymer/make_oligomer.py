@@ -5,6 +5,8 @@ usage: make_oligomer.py N...
 
 For each N it writes peoN.trans.data, a stretched chain, and peoN.gauche.data, a helix with all torsions O-C-C-O gauche (as in
 the crystal). Bonds and angles have the equilibrium values of the force field, whose coefficients are in in.forcefield.
+peoN.coarse.trans.data and peoN.coarse.gauche.data hold the beads of the same structures: all carbon and oxygen atoms, with
+their atom IDs and with the masses of their hydrogen atoms added.
 
 Atoms follow the chain: each carbon or oxygen atom, then its hydrogen atoms. Atom types: 1 C, 2 O, 3 H. The two hydrogen atoms of
 all CH2 have the same handedness, so that their order is that of the chain.
@@ -96,22 +98,33 @@ def terms(elements, bonds):
     return out
 
 
+def write_box(out, half):
+    for axis in 'xyz':
+        out.write('%g %g %slo %shi\n' % (-half, half, axis, axis))
+
+
 def write(n, start):
     elements, x, bonds = oligomer(n, start)
     neighbors_h = [sum(elements[i] + elements[j] in ('CH', 'HC') and a in (i, j) for i, j in bonds) for a in range(len(elements))]
     charges = [CHARGE.get(e, 0.11 if h == 3 else 0.14) for e, h in zip(elements, neighbors_h)]
     assert abs(sum(charges)) < 1e-9
-    x = x - x.mean(axis=0)
+    x = np.round(x - x.mean(axis=0), 4) + 0.0    # no -0
     box = np.ceil(np.abs(x).max() + 10.0)
     sections = terms(elements, bonds)
     names = ['Bonds', 'Angles', 'Dihedrals']
+    beads = [i for i, e in enumerate(elements) if e != 'H']
+    with open('peo%d.coarse.%s.data' % (n, start), 'w') as out:
+        out.write('Beads of CH3-O-(CH2-CH2-O)%d-CH3, %s, by make_oligomer.py\n\n%d atoms\n2 atom types\n\n' % (n, start, len(beads)))
+        write_box(out, box)
+        out.write('\nMasses\n\n1 14.027    # C\n2 15.9994    # O\n\nAtoms # molecular\n\n')
+        for i in beads:
+            out.write('%d 1 %d %.4f %.4f %.4f\n' % (i + 1, TYPE[elements[i]], *x[i]))
     with open('peo%d.%s.data' % (n, start), 'w') as out:
         out.write('CH3-O-(CH2-CH2-O)%d-CH3, %s, by make_oligomer.py\n\n%d atoms\n' % (n, start, len(elements)))
         for name, rows in zip(names, sections):
             out.write('%d %s\n' % (len(rows), name.lower()))
         out.write('3 atom types\n%d bond types\n%d angle types\n%d dihedral types\n\n' % (len(BONDS), len(ANGLES), len(DIHEDRALS)))
-        for axis in 'xyz':
-            out.write('%g %g %slo %shi\n' % (-box, box, axis, axis))
+        write_box(out, box)
         out.write('\nMasses\n\n' + ''.join('%d %g    # %s\n' % (TYPE[e], MASS[e], e) for e in 'COH'))
         out.write('\nAtoms # full\n\n')
         for i, (e, q, r) in enumerate(zip(elements, charges, x)):
