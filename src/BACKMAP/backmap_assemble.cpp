@@ -49,8 +49,10 @@ Assembled flow_of(const Topology &topology, const Mapping &mapping, const std::v
           "with the keyword fragments yes",
           file.origin()));
   }
+  FragmentOptions options;
+  options.reach = models[0].reach;
   const FlowSpec spec =
-      assemble_flow(topology, mapping, Fragments::derive(topology, mapping, x), models);
+      assemble_flow(topology, mapping, Fragments::derive(topology, mapping, x, options), models);
   Assembled out;
   for (std::size_t k = 0; k < spec.kinds.size(); k++) {
     const auto copies =

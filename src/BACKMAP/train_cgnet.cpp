@@ -216,6 +216,7 @@ void TrainCgnet::fit(CgnetData &data, const FreeEnergies &free)
                        std::move(data.valid), std::move(train_energies), std::move(valid_energies),
                        init.empty() ? NetworkWeights() : get_weights(data.spec));
   Table table;
+  table.matrices = true;
   table.head = fmt::format("{:>12} {:>12}  {:>12} {:>11} {:>12}", "train force", "validation",
                            "train free e", "validation", "best");
   table.columns = [&](const Epoch &e) {

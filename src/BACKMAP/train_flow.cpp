@@ -13,13 +13,16 @@ void LAMMPS_NS::TrainFlow::train(int, char **) {
 
 #include "core/model_file.h"
 #include "flow/flow_spec.h"
+#include "lammps/input_force_field.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "libtorch/flow_trainer.h"
+#include "training/advice.h"
 #include "training/flow_data.h"
 #include "training/flow_quality.h"
 #include "training/frame_pool.h"
 #include "training/frames.h"
+#include "training/map_openings.h"
 #include "training/refresh.h"
 
 #include "fmt/format.h"
@@ -74,6 +77,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
       .integer("samples", chain_options.proposals, 2)
       .integer("frames", count, 10)
       .yes("fragments", fragments)
+      .integer("reach", fragment_options.reach, 1)
       .pairs("var", variables);
   molecules.push_back(std::make_unique<Molecule>(lmp, trajectory));
   keywords.add("molecule", [&](int left, char **values) {
@@ -95,13 +99,18 @@ void TrainFlow::read_arguments(int narg, char **arg)
     return used;
   });
   parse(narg, arg);
+  if (!keywords.given("energy") && !InputForceField::present(lmp)) script = "none";
+  if (keywords.given("var") && (script.empty() || script == "none"))
+    backmap_error(lmp, what + ": keyword var, expected a script of the energy for it: energy FILE");
   molecules[0]->map_file = map_file;
-  molecules[0]->script = script;
   molecules[0]->variables = variables;
   for (const auto &m : molecules)
     if (m->other() && !m->has_files())
       backmap_error(
           lmp, what + ": keyword molecule " + m->script + ", expected files after it: no files");
+  // one molecule: the best flow for it; several: fragments that others share
+  if (!keywords.given("reach") && molecules.size() == 1)
+    fragment_options.reach = FragmentOptions::FAR;
   // the fields of the dumps, which come last, are those of all molecules
   const auto is_dump = [](const char *word) { return strcmp(word, "dump") == 0; };
   const int dump = (int) (std::find_if(arg, arg + narg, is_dump) - arg);
@@ -110,7 +119,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
   // without chains more epochs overfit some day, with them they do not: the time is the limit
   if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
   if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
-  if (!keywords.given("patience") && script.empty()) options.patience = PATIENCE;
+  if (!keywords.given("patience") && !chained()) options.patience = PATIENCE;
   design.seed = chain_options.seed = options.seed;
   chain_options.threads = options.threads;
 }
@@ -121,6 +130,7 @@ void TrainFlow::train(int narg, char **arg)
 {
   read_arguments(narg, arg);
   describe();
+  start_engines();
   trajectory.read(false);
   on_first_rank([&] {
     for (std::size_t m = 1; m < molecules.size(); m++) molecules[m]->read();
@@ -148,7 +158,6 @@ void TrainFlow::describe()
     for (std::size_t m = 0; m < molecules.size(); m++) {
       auto &one = *molecules[m];
       one.describe(maps[m]);
-      if (!script.empty()) one.start_engine();
       fragments = fragments || one.other() || !one.mapping.fragments.empty();
     }
     if (!init.empty()) {
@@ -160,15 +169,44 @@ void TrainFlow::describe()
       if (start->units != update->unit_style)
         throw std::runtime_error("model " + init + ": units, expected " + update->unit_style +
                                  ", got " + start->units);
-      if (start->composed())
+      if (start->composed()) {
         fragments = true;
-      else
+        if (keywords.given("reach"))
+          throw std::runtime_error("keyword reach: with init the fragments are those of " + init);
+        fragment_options.reach = start->reach;
+      } else
         check_start(*start, init, describe_molecule(molecules[0]->topology, molecules[0]->mapping));
     }
+    if (keywords.given("reach") && !fragments)
+      throw std::runtime_error("keyword reach: expected fragments with it");
   } catch (const std::exception &err) {
     problem = what + ": " + err.what();
   }
   backmap_agree(lmp, problem);
+}
+
+/* ----------------------------------------------------------------------
+   energies by the force field of the input script, or by a script
+------------------------------------------------------------------------- */
+
+void TrainFlow::start_engines()
+{
+  if (!chained()) return;
+  std::unique_ptr<InputForceField> own;
+  if (script.empty()) own = std::make_unique<InputForceField>(lmp, out_file, what);
+  molecules[0]->script = own ? own->script() : script;
+  std::string problem;
+  try {
+    for (const auto &m : molecules) m->start_engine();
+    if (own) own->check(molecules[0]->energy(molecules[0]->reference.data()));
+  } catch (const std::exception &err) {
+    problem = what + ": " + err.what();
+  }
+  own.reset();
+  backmap_agree(lmp, problem);
+  line(what + ": energies by " +
+       (script.empty() ? "the force field of the input script" : "script " + script) +
+       "; the frames must be of this energy");
 }
 
 /* ---------------------------------------------------------------------- */
@@ -192,7 +230,8 @@ void TrainFlow::prepare()
   for (const auto &m : molecules) {
     const auto &fr = m->frames();
     valid.push_back(validation_tail(fr.block, fr.file, validation));
-    if (fragments) parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference));
+    if (fragments)
+      parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference, fragment_options));
   }
   for (std::size_t m = 0; m < molecules.size(); m++) {
     const auto &one = *molecules[m];
@@ -241,7 +280,8 @@ void TrainFlow::prepare()
     for (const auto &note : one.data.notes) line("  " + note);
     notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
 
-    if (!script.empty()) one.check_equivalent(one.data.spec.equivalent_atoms());
+    one.openings = MapOpenings(one.topology, one.mapping, one.reference).advice();
+    if (chained()) one.check_equivalent(one.data.spec.equivalent_atoms());
     const auto pool = [&](const std::vector<char> &marks) {
       return std::make_unique<FramePool>(fr.natoms, fr.x.data(), marked(marks), options.seed);
     };
@@ -259,14 +299,14 @@ void TrainFlow::prepare()
    an epoch has about as many rows, for the kind of piece that has most, whatever the molecules are
 ------------------------------------------------------------------------- */
 
-int64_t TrainFlow::epoch_frames(bool chained) const
+int64_t TrainFlow::epoch_frames(bool structures) const
 {
   static constexpr int64_t ROWS = 50000;
   if (count) return count;
   int64_t copies = 1;
   for (const auto &m : molecules)
     for (const auto &s : net_shapes(m->data.spec)) copies = std::max<int64_t>(copies, s.copies);
-  copies *= (int64_t) molecules.size() * (chained ? chain_options.proposals + 1 : 1);
+  copies *= (int64_t) molecules.size() * (structures ? chain_options.proposals + 1 : 1);
   return std::max<int64_t>(1, ROWS / copies);
 }
 
@@ -303,7 +343,6 @@ FlowSet TrainFlow::chained_frames(const NetworkWeights &weights, int epoch)
 void TrainFlow::fit()
 {
   static constexpr int LIKELIHOOD = 6;    // epochs at most before the chains begin
-  const bool chained = !script.empty();
   for (auto &m : molecules)
     m->chains = std::make_unique<FrameRefresh>(
         force->boltz * temperature, [one = m.get()](const double *x) { return one->energy(x); },
@@ -320,16 +359,16 @@ void TrainFlow::fit()
 
   Table table;
   table.head = fmt::format("{:>14} {:>12} {:>12}", "train (nats)", "validation", "best");
-  if (chained) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
+  if (chained()) table.head += fmt::format(" {:>7} {:>7}", "moved", "ess");
   table.columns = [&](const Epoch &e) {
     auto text = fmt::format("{:14.4f} {:12.4f} {:12.4f}", e.train, e.valid, e.best);
     const auto &chains = *molecules[0]->chains;
-    if (chained) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
+    if (chained()) text += fmt::format(" {:7.3f} {:7.3f}", chains.moved(), chains.ess());
     return text;
   };
   trainer.set_source([&](int done, const NetworkWeights &average) {
     const bool likelihood = !start && done < LIKELIHOOD && molecules[0]->pool->passes() == 0;
-    return chained && !likelihood ? chained_frames(average, done) : plain_frames(&Molecule::pool);
+    return chained() && !likelihood ? chained_frames(average, done) : plain_frames(&Molecule::pool);
   });
   const Epoch e = run_epochs(trainer, table);
   for (auto &m : molecules) set_weights(m->data.spec, trainer.best());
@@ -338,12 +377,12 @@ void TrainFlow::fit()
       .add("validation_nats", e.best)
       .add("best_epoch", e.best_epoch)
       .add("epochs", e.epoch);
-  if (chained) judge();
+  if (chained()) judge(e.halfway - e.best);
 }
 
 /* ---------------------------------------------------------------------- */
 
-void TrainFlow::judge()
+void TrainFlow::judge(double second_half)
 {
   static constexpr std::size_t CHECKED = 200;
   static constexpr int SAMPLES = 200;
@@ -361,8 +400,12 @@ void TrainFlow::judge()
                        q.conditional_q10, q.forward));
       return q;
     };
-    quality(*m->pool);
-    const FlowQuality q = quality(*m->held_back);
+    TrainingEvidence evidence{quality(*m->pool), quality(*m->held_back), CHECKED, second_half,
+                              m->openings};
+    const FlowQuality &q = evidence.held_back;
+    const TrainingAdvice advice(evidence);
+    line("  " + advice.evidence);
+    line("  " + advice.text);
     if (m != molecules[0]) continue;
     figures.add("conditional_ess", q.conditional)
         .add("conditional_ess_q10", q.conditional_q10)

@@ -37,6 +37,7 @@ class TrainFlow : public TrainCommand {
 
   // all molecules: what they are, and the flows and frames that they get
   void describe();
+  void start_engines();
   void prepare();
   void fit();
 
@@ -48,10 +49,11 @@ class TrainFlow : public TrainCommand {
     BACKMAP_NS::FlowData data;
     std::unique_ptr<BACKMAP_NS::FramePool> pool, held_back;
     std::unique_ptr<BACKMAP_NS::FrameRefresh> chains;
+    std::string openings;    // what the map leaves open
   };
   std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
-  std::string script;                             // of the energy; empty: maximum likelihood
+  std::string script;                             // of the energy; "none": maximum likelihood
   std::vector<std::string> variables;             // for the script
   std::unique_ptr<BACKMAP_NS::FlowSpec> start;    // the model to go on from
   BACKMAP_NS::FlowDesign design;
@@ -59,13 +61,18 @@ class TrainFlow : public TrainCommand {
   BACKMAP_NS::FrameRefresh::Options chain_options;
   BACKMAP_NS::TrainingFigures figures;
   bool fragments = false;
+  BACKMAP_NS::FragmentOptions fragment_options;
   int count = 0;    // frames for each epoch, 0: chosen
 
+  bool chained() const { return script != "none"; }
+
   // frames for one epoch of all molecules: plain ones, or with new atoms
-  int64_t epoch_frames(bool chained) const;
+  int64_t epoch_frames(bool structures) const;
   BACKMAP_NS::FlowSet plain_frames(std::unique_ptr<BACKMAP_NS::FramePool> Molecule::*pool) const;
   BACKMAP_NS::FlowSet chained_frames(const BACKMAP_NS::NetworkWeights &weights, int epoch);
-  void judge();
+
+  // how good the flow has become, and what would help most
+  void judge(double second_half);
 };
 
 }    // namespace LAMMPS_NS

@@ -25,9 +25,11 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-Fragments derive(const Molecule &m)
+Fragments derive(const Molecule &m, int reach = FragmentOptions::REACH)
 {
-  return Fragments::derive(m.t, m.map(), m.x);
+  FragmentOptions options;
+  options.reach = reach;
+  return Fragments::derive(m.t, m.map(), m.x, options);
 }
 
 /// A LAMMPS data file with its coordinates; bead IDs from 1.
@@ -252,6 +254,28 @@ TEST(Fragments, stages_alternate)
             std::vector<int>({two[0], two[1], two[0], two[1], two[0], two[1]}));
   EXPECT_EQ(stages_of(derive(peptide({"LEU", "ALA", "PHE", "GLY", "ALA"}))),
             std::vector<int>({0, 1, 0, 1, 0, 1, 0}));
+}
+
+TEST(Fragments, see_more_points_the_farther_they_reach_and_stages_stay)
+{
+  const Molecule m = peptide(std::vector<std::string>(7, "ALA"));
+  const Fragments three = derive(m), five = derive(m, 5), all = derive(m, m.t.natoms);
+  EXPECT_EQ(three.reach, 3);
+  EXPECT_EQ(five.reach, 5);
+  EXPECT_EQ(five.nstages, three.nstages);
+  for (std::size_t f = 0; f < three.fragments.size(); f++) {
+    const auto &a = three.fragments[f], &b = five.fragments[f], &c = all.fragments[f];
+    EXPECT_EQ(a.stage, b.stage);
+    EXPECT_LT(a.environment.size(), b.environment.size());
+    for (const int i : a.environment)
+      EXPECT_EQ(std::count(b.environment.begin(), b.environment.end(), i), 1);
+    // everything that stands
+    std::size_t standing = m.beads.size();
+    for (const auto &other : all.fragments)
+      if (other.stage < c.stage) standing += other.atoms.size();
+    EXPECT_EQ(c.environment.size(), standing);
+  }
+  EXPECT_GT(all.kinds.size(), three.kinds.size());    // ends and middle are told apart
 }
 
 TEST(Fragments, kinds_and_order_do_not_depend_on_ids)

@@ -119,7 +119,7 @@ std::string dump_of_md()
 }
 
 const std::string small_flow =
-    " temperature 300 epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
+    " temperature 300 energy none epochs 2 batch 64 hidden 8 couplings 2 bins 4 threads 1 ";
 const std::string forces =
     " dump x y z fx fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no";
 
@@ -499,6 +499,46 @@ TEST(TrainFlow, fragments_and_energy_without_a_model_to_start_from)
       << "the energy has changed nothing";
 }
 
+/* without a keyword, energies come from the force field of the input script, and are those of a script of it */
+
+TEST(TrainFlow, energy_of_the_input_script)
+{
+  const std::string fine = write_file("in.fine", setup() + "neighbor 3.0 nsq\ndielectric 2.0\n"),
+                    own = scratch("own.flow"), by_script = scratch("script.flow"),
+                    data = " files " + dump_of_md() + " dump x y z box no",
+                    rest = " temperature 300 epochs 9 batch 64 hidden 8 couplings 2 bins 4 "
+                           "threads 1 frames 200 samples 2";
+  Script s(setup());
+  s.commands("neighbor 3.0 nsq\ndielectric 2.0");
+  s.commands("train_flow " + map_file() + " " + own + rest + data);
+  s.commands("train_flow " + map_file() + " " + by_script + rest + " energy " + fine + data);
+  EXPECT_FALSE(std::ifstream(own + ".forcefield.in").good());
+  EXPECT_FALSE(std::ifstream(own + ".forcefield.restart").good());
+  if (rank() == 0) {
+    // the atoms of two ranks are in another order, and their energies another rounding
+    EXPECT_TRUE(ranks() > 1 || read_file(own) == read_file(by_script));
+    EXPECT_NE(read_file(own).find("forward_ess"), std::string::npos);
+  }
+
+  // what a restart file does not hold
+  const auto expect = [&](const std::string &command, const std::string &part,
+                          const std::string &more = "") {
+    Script other(setup());
+    other.commands(command);
+    const std::string e = other.error_of("train_flow " + map_file() + " " +
+                                         scratch("none.safetensors") + rest + more + data);
+    EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
+    EXPECT_FALSE(std::ifstream(scratch("none.safetensors.forcefield.in")).good());
+  };
+  expect("fix r all restrain bond 7 9 100 100 1.5\nfix_modify r energy yes",
+         "fix r of style restrain");
+  expect("neigh_modify exclude type 1 1", "what its restart file holds");
+  expect("", "keyword var, expected a script", " var name ala2");
+  expect("pair_style zero 12.0\npair_coeff * *\nbond_style zero\nbond_coeff *\nangle_style zero\n"
+         "angle_coeff *\ndihedral_style zero\ndihedral_coeff *",
+         "keyword var, expected a script", " var name ala2");
+}
+
 /* what a look at the frames has found is told even if no flow can be prepared from them: here mirror images that never
    move */
 
@@ -534,6 +574,7 @@ TEST(TrainFlow, several_molecules)
     const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(read_file(out), out));
     EXPECT_EQ(spec.fragments.size(), 3u);
     EXPECT_EQ(spec.kinds.size(), 3u);
+    EXPECT_EQ(spec.reach, 3);    // of fragments that others share
     EXPECT_NE(spec.training.find("2 fragments"), std::string::npos) << spec.training;
   }
   const auto expect = [&](const std::string &rest, const std::string &part) {
@@ -557,7 +598,7 @@ TEST(Assemble, flows_out_of_fragments)
                     whole = scratch("assemble.whole"),
                     data = " files " + dump_of_md() + " dump x y z box no";
   s.commands("train_flow " + map_file() + " " + trained + small_flow +
-             "epochs 1 frames 200 fragments yes" + data);
+             "epochs 1 frames 200 fragments yes reach 3" + data);
   s.commands("train_flow " + map_file() + " " + whole + small_flow + "epochs 1 frames 200" + data);
   s.commands("backmap_assemble " + map_file() + " " + made + " " + trained);
   if (rank() == 0) {
@@ -609,10 +650,15 @@ TEST(TrainFlow, goes_on_with_fragments)
                     files = " files " + dump_of_md() + " dump x y z box no";
   s.commands("train_flow " + map + " " + a + small_flow + files);
   s.commands("train_flow " + map + " " + b + small_flow + "init " + a + files);
+  EXPECT_NE(s.error_of("train_flow " + map + " " + b + small_flow + "reach 3 init " + a + files)
+                .find("keyword reach: with init"),
+            std::string::npos);
   if (rank()) return;
   const FlowSpec first = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
                  second = FlowSpec::from_model(ModelFile::parse(read_file(b), b));
   ASSERT_EQ(first.fragments.size(), 3u);
+  EXPECT_EQ(first.reach, 6);    // of a flow for one molecule
+  EXPECT_EQ(second.reach, 6);
   std::set<std::string> names;
   for (const auto &kind : first.kinds) names.insert(kind.molecule);
   EXPECT_EQ(names, (std::set<std::string>{"ACE", "ALA", "NME"}));
@@ -657,6 +703,7 @@ TEST(TrainFlow, fine_tuning_names_what_is_wrong)
   expect(start + "300 reverse 0.5 energy " + fine + files, "unknown keyword reverse");
   expect(start + "300 likelihood 0.5 energy " + fine + files, "unknown keyword likelihood");
   expect(start + "300 fragments maybe" + files, "yes or no");
+  expect(start + "300 reach 4" + files, "keyword reach: expected fragments with it");
   expect(start + "310 energy " + fine + init + files, "temperature, expected 310");
   expect(start + "300 energy none.in" + init + files, "none.in");
   expect(start + "300 energy " + fine + " samples 1" + init + files,

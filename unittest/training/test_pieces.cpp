@@ -9,7 +9,9 @@
 
 #include "libtorch/flow_trainer.h"
 
+#include "core/model_file.h"
 #include "core/random_stream.h"
+#include "error_of.h"
 #include "flow/flow.h"
 #include "flow/flow_test_support.h"
 #include "molecule/molecule_builder.h"
@@ -225,6 +227,29 @@ TEST(FlowFragments, kinds_are_shared_and_whitened_over_all_their_fragments)
     EXPECT_EQ(again.kinds[k].affine[2].bias, spec.kinds[k].affine[2].bias);
     EXPECT_EQ(again.kinds[k].couplings[1].cond, spec.kinds[k].couplings[1].cond);
   }
+}
+
+// kinds are those of one reach, which the model remembers
+
+TEST(FlowFragments, models_of_another_reach_are_refused)
+{
+  const Frames fr(peptide({"ALA", "ALA"}), 400, 2);
+  FragmentOptions options;
+  options.reach = 5;
+  const Fragments near = Fragments::derive(fr.m.t, fr.m.map(), fr.m.x),
+                  far = Fragments::derive(fr.m.t, fr.m.map(), fr.m.x, options);
+  FlowSpec made = prepare_flow(fr.m.t, fr.m.map(), small_design(), 400, fr.x.data(),
+                                     std::vector<char>(400, 0), &far)
+                            .spec;
+  set_conditions(made, 300.0, "real");
+  test::random_networks(made, 0.1);
+  const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(made.to_model().serialize(), "made"));
+  EXPECT_EQ(spec.reach, 5);
+  EXPECT_EQ(assemble_flow(fr.m.t, fr.m.map(), far, {spec}).reach, 5);
+  const std::string e =
+      test::error_of([&] { assemble_flow(fr.m.t, fr.m.map(), near, {spec}); }, "no error");
+  EXPECT_NE(e.find("reach of the fragments, expected 3, got a model with 5"), std::string::npos)
+      << e;
 }
 
 // From files: frames of alanine dipeptide by molecular dynamics, and the capped tri-alanine.

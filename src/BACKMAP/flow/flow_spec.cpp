@@ -69,11 +69,12 @@ struct FlowReader {
 
 const std::vector<std::string> FIELDS = {"features", "zmatrix", "bodies",    "rotors",
                                          "circular", "linear",  "couplings", "flow",
-                                         "training", "kinds",   "fragments", "signature"};
+                                         "training", "kinds",   "fragments", "signature", "reach"};
 
 void FlowReader::fragments()
 {
   const int nkinds = (int) list("kinds").size();
+  if (o.has("reach")) s.reach = o.integer("reach", 1, s.natoms);
   for (const auto &one : list("fragments")) {
     JsonObject r(one, where + ", fragment " + std::to_string(s.fragments.size()));
     s.fragments.push_back({r.integer("kind", 0, nkinds - 1), r.integer("stage", 0, s.natoms),
@@ -264,6 +265,7 @@ json FlowWriter::write()
 
 void FlowWriter::fragments(json &j)
 {
+  j["reach"] = s.reach;
   j["kinds"] = json::array();
   for (std::size_t k = 0; k < s.kinds.size(); k++)
     j["kinds"].push_back(FlowWriter{s.kinds[k], file, s.piece_name((int) k)}.write());

@@ -77,6 +77,7 @@ struct FlowSpec : public MoleculeSpec {
   FeatureSpec features;
   std::vector<Fragment> fragments;    // stages ascending; empty: a flow of one piece
   std::vector<FlowSpec> kinds;
+  int reach = 3;            // bonds from a fragment to the points that it sees (FragmentOptions)
   std::string signature;    // of a kind: what it is, whatever the molecule (molecule/fragments.h)
   std::vector<std::array<int, 4>> zmatrix;    // atom, bond, angle and torsion reference
   std::vector<Body> bodies;                   // one for each bead of several atoms, rows ascending

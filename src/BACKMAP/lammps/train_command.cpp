@@ -172,8 +172,9 @@ Epoch TrainCommand::run_epochs(Trainer &trainer, const Table &table)
     } else
       line(what + ": no " + checkpoint() + ", starts from the beginning");
   }
-  const LinearAlgebra blas = linear_algebra();
-  line(fmt::format("{}: {} threads, matrices by {}", what, trainer.options().threads, blas.name));
+  const LinearAlgebra blas = table.matrices ? linear_algebra() : LinearAlgebra();
+  line(fmt::format("{}: {} threads{}", what, trainer.options().threads,
+                   table.matrices ? ", matrices by " + blas.name : ""));
   if (blas.reference)
     warn("the reference BLAS is correct but several times slower than others. Remedy: install "
          "OpenBLAS (Debian: libopenblas0-pthread)");

@@ -45,6 +45,7 @@ class TrainCommand : public Command {
   struct Table {
     std::string head;
     std::function<std::string(const BACKMAP_NS::Epoch &)> columns;
+    bool matrices = false;    // the training spends its time on matrices of LibTorch, so that the BLAS matters
   };
   static std::string row(const Table &table, const BACKMAP_NS::Epoch &e);
   static std::string heading(const Table &table);

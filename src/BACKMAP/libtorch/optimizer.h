@@ -116,6 +116,7 @@ struct TorchSchedule {
   double minutes = 0.0, rate = 1.0e-3;
   int epoch = 0, best_epoch = 0;
   double best = INFINITY, used = 0.0, started = 0.0;
+  double halfway = NAN;    // the best at half of the time; not kept in checkpoints
 
   static double now()
   {

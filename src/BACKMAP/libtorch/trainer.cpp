@@ -122,6 +122,8 @@ Epoch Trainer::epoch()
     s.optimizer.keep_best();
   }
   plan.used = plan.elapsed();
+  if (std::isnan(plan.halfway) || plan.used <= plan.left()) plan.halfway = plan.best;
+  r.halfway = plan.halfway;
   r.best = plan.best;
   r.best_epoch = plan.best_epoch;
   r.skipped = s.optimizer.skipped;

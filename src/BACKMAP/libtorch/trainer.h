@@ -39,6 +39,7 @@ struct Epoch {
   int epoch = 0;
   double train = 0.0, valid = 0.0, best = 0.0;
   int best_epoch = 0;
+  double halfway = 0.0;    // best at half of the time; of the first epoch if that is all there is
   double rate = 0.0, seconds = 0.0, seconds_left = 0.0;
   int64_t skipped = 0;    // steps left out because the gradient was not finite
   bool last = false;

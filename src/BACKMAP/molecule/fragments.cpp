@@ -61,6 +61,7 @@ class Maker {
         out.fragments.back().atoms = g.atoms;
       }
     set_stages();
+    out.reach = o.reach;
     for (auto &f : out.fragments) {
       set_environment(f);
       set_kind(f);
@@ -172,7 +173,7 @@ class Maker {
   {
     for (const int i : f.atoms)
       for (const int j : g.atoms)
-        if (dist[i][j] >= 0 && dist[i][j] <= o.distance) return true;
+        if (dist[i][j] >= 0 && dist[i][j] <= o.apart) return true;
     return false;
   }
 
@@ -219,7 +220,7 @@ class Maker {
     const auto own = [&](int i) {
       return std::find(f.atoms.begin(), f.atoms.end(), i) != f.atoms.end();
     };
-    for (int d = o.distance; d <= t.natoms; d++) {
+    for (int d = o.reach; d <= t.natoms; d++) {
       f.environment.clear();
       for (int i = 0; i < t.natoms; i++) {
         if (own(i) || (bead[i] < 0 && stage[i] >= f.stage)) continue;
@@ -243,7 +244,7 @@ class Maker {
     auto points = f.atoms;
     points.insert(points.end(), f.environment.begin(), f.environment.end());
     const int n = (int) points.size();
-    int reach = o.distance;
+    int reach = o.reach;
     for (int b = mine; b < n; b++) {
       int d = t.natoms;
       for (int a = 0; a < mine; a++)

@@ -19,12 +19,17 @@
 namespace BACKMAP_NS {
 
 struct FragmentOptions {
-  int distance = 3;    // bonds from a fragment to the points that it sees
+  // bonds from a fragment to the points that it sees. With 3, a residue beside a cap looks like one
+  // in the middle of a chain, so that short chains teach long ones; with more, the flow of one
+  // molecule is better
+  static constexpr int REACH = 3, FAR = 6;
+  int reach = REACH;
+  int apart = 3;    // more bonds than these are between fragments of one stage
   UnitOptions units;
 };
 
 /** A partition of the atoms that the beads leave open. Fragments of one stage do not see each other
-    and are drawn at once; a fragment sees the points within `distance` bonds that are beads or
+    and are drawn at once; a fragment sees the points within `reach` bonds that are beads or
     atoms of earlier stages. Everything is in a canonical order, so atom k of one fragment
     corresponds to atom k of any other of its kind, in this molecule and in others, whatever their
     IDs. */
@@ -52,16 +57,17 @@ struct Fragments {
   std::vector<Fragment> fragments;    // by their lowest atom, or as the map names them
   std::vector<Kind> kinds;
   int nstages = 0;
+  int reach = 0;    // that of the options
 
   /** The fragments that the map names, or else one for each unit (see molecular_units()): the atoms
       between beads that bonds connect stay together and belong to the unit that has most of them.
       The name of such a fragment is the formula of the unit.
 
-      Stages: neighbors (within options.distance bonds) are never in the same. They are given
+      Stages: neighbors (within options.apart bonds) are never in the same. They are given
       along the chain of fragments from one of its ends, to each the first that is free: even ones,
       then odd ones.
 
-      Environment: if it has fewer than three points that are not in a line, the distance grows for
+      Environment: if it has fewer than three points that are not in a line, the reach grows for
       this fragment until it has.
 
       x [natoms][3]: a relaxed structure of the molecule, whole; it gives the handedness of centres,

@@ -374,6 +374,7 @@ std::vector<FlowData> prepare_flows(const std::vector<FlowSystem> &systems,
     FlowSpec &spec = out[s].spec;
     static_cast<MoleculeSpec &>(spec) = describe_molecule(systems[s].topology, systems[s].mapping);
     spec.fragments = by_stage(fragments[s], number);
+    spec.reach = fragments[s].reach;
     for (std::size_t f = 0; f < spec.fragments.size(); f++)
       kinds[spec.fragments[f].kind].places.push_back({(int) s, (int) f});
   }
@@ -410,14 +411,19 @@ FlowSpec assemble_flow(const Topology &topology, const Mapping &mapping, const F
 {
   FlowSpec spec;
   static_cast<MoleculeSpec &>(spec) = describe_molecule(topology, mapping);
+  spec.reach = fragments.reach;
+  for (const auto &m : models)
+    if (m.reach != spec.reach)
+      throw std::runtime_error("reach of the fragments, expected " + std::to_string(spec.reach) +
+                               ", got a model with " + std::to_string(m.reach));
   std::vector<int> number(fragments.kinds.size());
   std::iota(number.begin(), number.end(), 0);
   std::string missing;
   const auto found = find_kinds(fragments.kinds, models, missing);
   if (!missing.empty())
     throw std::runtime_error("no model has these kinds of fragments, expected models trained on "
-                             "molecules that contain them:" +
-                             missing);
+                             "molecules that contain them, or with a smaller reach (here " +
+                             std::to_string(spec.reach) + "):" + missing);
   for (const auto &f : found) spec.kinds.push_back(*f.kind);
   for (const auto &m : models)
     if (m.units != models[0].units || m.temperature != models[0].temperature)
