@@ -17,7 +17,7 @@ from observables import frames, observables
 
 N = 12
 PANELS = [('end_to_end', 'end-to-end distance (Å)', np.linspace(0.0, 36.0, 19)),
-          ('rg', 'radius of gyration (Å)', np.linspace(4.0, 11.0, 15))]
+          ('rg', 'radius of gyration (Å)', np.linspace(3.5, 11.0, 16))]
 
 
 def table(name):
@@ -60,7 +60,7 @@ def main():
         axis.set_xlabel(label)
         axis.set_ylim(bottom=0.0)
     axes[0].set_ylabel('density (1/Å)')
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     figure.savefig(sys.argv[1], dpi=150)
 
