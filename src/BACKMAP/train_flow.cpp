@@ -41,6 +41,8 @@ namespace {
 
 constexpr double MINUTES = 30.0;
 constexpr int NO_LIMIT = 1000000000, PATIENCE = 5;
+constexpr int ONE_PIECE =
+    30;    // atoms to place; with more, a flow of one piece learns slowly and overfits
 
 /* ----------------------------------------------------------------------
    the model to go on from must be of this molecule, map and temperature
@@ -161,6 +163,10 @@ void TrainFlow::describe()
       one.describe(maps[m]);
       fragments = fragments || one.other() || !one.mapping.fragments.empty();
     }
+    const auto &first = *molecules[0];
+    large = !fragments && !keywords.given("fragments") && init.empty() && first.mapping.slicing() &&
+        first.topology.natoms - first.mapping.nbeads() > ONE_PIECE;
+    fragments = fragments || large;
     if (!init.empty()) {
       start = std::make_unique<FlowSpec>(FlowSpec::from_model(ModelFile::parse(model, init)));
       if (std::fabs(start->temperature - temperature) > 1.0e-6 * temperature)
@@ -221,21 +227,42 @@ void TrainFlow::tell(const Diagnoses &found, std::size_t told)
 }
 
 /* ----------------------------------------------------------------------
+   as the user wants; if nobody wanted them, a molecule without any may stay in one piece
+------------------------------------------------------------------------- */
+
+std::vector<Fragments> TrainFlow::derive_fragments()
+{
+  std::vector<Fragments> parts;
+  if (!fragments) return parts;
+  try {
+    for (const auto &m : molecules)
+      parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference, fragment_options));
+  } catch (const std::exception &) {
+    if (!large) throw;
+    fragments = false;
+    return {};
+  }
+  if (large)
+    line(fmt::format("train_flow: many atoms to place, so the flow is composed of {} fragments "
+                     "(fragments no: one piece)",
+                     parts[0].fragments.size()));
+  return parts;
+}
+
+/* ----------------------------------------------------------------------
    flows and the frames that they can draw; what is wrong with the frames is told before it stops the preparation
 ------------------------------------------------------------------------- */
 
 void TrainFlow::prepare()
 {
   std::vector<FlowSystem> systems;
-  std::vector<Fragments> parts;
+  const std::vector<Fragments> parts = derive_fragments();
   std::vector<DataCheck> checks;
   std::vector<std::vector<char>> valid;
   std::vector<std::string> notes;
   for (const auto &m : molecules) {
     const auto &fr = m->frames();
     valid.push_back(validation_tail(fr.block, fr.file, validation));
-    if (fragments)
-      parts.push_back(Fragments::derive(m->topology, m->mapping, m->reference, fragment_options));
   }
   for (std::size_t m = 0; m < molecules.size(); m++) {
     const auto &one = *molecules[m];
@@ -274,7 +301,7 @@ void TrainFlow::prepare()
 
     DataCheck &check = checks[m];
     const std::size_t isomers = check.found().size();
-    if (!one.data.spec.composed()) check.torsions(one.data.spec);
+    check.torsions(one.data.spec);
     tell(check.found(), isomers);
     if (check.found().empty())
       line(fmt::format("  {} files looked at: the isomer of the system, no second peak, no frozen "

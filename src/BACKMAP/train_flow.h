@@ -38,6 +38,7 @@ class TrainFlow : public TrainCommand {
   // all molecules: what they are, and the flows and frames that they get
   void describe();
   void start_engines();
+  std::vector<BACKMAP_NS::Fragments> derive_fragments();
   void prepare();
   void fit();
 
@@ -60,8 +61,8 @@ class TrainFlow : public TrainCommand {
   BACKMAP_NS::FlowTrainOptions options;
   BACKMAP_NS::FrameRefresh::Options chain_options;
   BACKMAP_NS::TrainingFigures figures;
-  std::vector<std::string> warnings;    // of the frames
-  bool fragments = false;
+  std::vector<std::string> warnings;        // of the frames
+  bool fragments = false, large = false;    // large: nobody said whether, so they are chosen
   BACKMAP_NS::FragmentOptions fragment_options;
   int count = 0;    // frames for each epoch, 0: chosen
 

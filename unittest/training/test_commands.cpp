@@ -560,6 +560,32 @@ TEST(TrainFlow, tells_of_isomers_before_it_fails)
   EXPECT_NE(read_file(log).find("WARNING: train_flow: mirror image"), std::string::npos);
 }
 
+/* without a keyword, a flow that has many atoms to place is composed */
+
+TEST(TrainFlow, many_atoms_are_placed_by_fragments)
+{
+  std::string ala3 = setup();
+  ala3.replace(ala3.find("/ala2/ala2.data"), 15, "/ala3/ala3.data");
+  Script s(ala3);
+  const std::string map = scratch("large.json"), dump = scratch("large.dump"),
+                    a = scratch("large.a"), b = scratch("large.b"),
+                    files = " files " + dump + " dump x y z box no";
+  s.commands("backmap_map " + map +
+             " every 2 overwrite yes\nvelocity all create 300 4711 loop geom\n"
+             "fix 1 all nve\nfix 2 all langevin 300 300 50 11\nrun 500\nreset_timestep 0\n"
+             "dump d all custom 5 " +
+             dump + " id x y z\ndump_modify d sort id\nrun 2000\nundump d");
+  const std::string small = small_flow + "epochs 1";
+  s.commands("train_flow " + map + " " + a + small + files);
+  s.commands("train_flow " + map + " " + b + small + " fragments no" + files);
+  if (rank()) return;
+  const FlowSpec large = FlowSpec::from_model(ModelFile::parse(read_file(a), a)),
+                 one = FlowSpec::from_model(ModelFile::parse(read_file(b), b));
+  ASSERT_GT(large.natoms - large.nbeads(), 30);
+  EXPECT_TRUE(large.composed());
+  EXPECT_FALSE(one.composed());
+}
+
 /* two molecules share their kinds; here the second is the first once more, with frames and a script of its own */
 
 TEST(TrainFlow, several_molecules)

@@ -92,14 +92,18 @@ struct Frames {
     }
   }
 
-  Diagnoses look() const
+  // with a flow of one piece, or one that is composed of fragments
+  Diagnoses look(bool parts = false) const
   {
     const Topology t = chain();
+    const Mapping map = make_map({0, 1, 2});
+    const auto start = build(Shape(), [](double) { return 0.0; });
     DataCheck check({NATOMS, N, x.data(), file, names});
-    check.isomers(t, build(Shape(), [](double) { return 0.0; }));
-    check.torsions(
-        prepare_flow(t, make_map({0, 1, 2}), FlowDesign(), N, x.data(), std::vector<char>(N, 0))
-            .spec);
+    check.isomers(t, start);
+    const Fragments fragments = parts ? Fragments::derive(t, map, start) : Fragments();
+    check.torsions(prepare_flow(t, map, FlowDesign(), N, x.data(), std::vector<char>(N, 0),
+                                parts ? &fragments : nullptr)
+                       .spec);
     return check.found();
   }
 };
@@ -133,6 +137,16 @@ TEST(DataCheck, a_second_peak)
     if ((f == 3 || f == 7) && i % 10 == 0) s.soft -= 100.0;
   };
   expect_one(Frames(1, where).look(), "second peak",
+             {"torsion 4 3 2 1", "100 of 5000 frames, in 2 of 10 files (f3 f7)", "hardly a frame"});
+}
+
+TEST(DataCheck, of_fragments_as_of_one_piece)
+{
+  expect_none(Frames(2, [](int, int, Shape &, Frames &) {}).look(true));
+  const auto peak = [](int f, int i, Shape &s, Frames &) {
+    if ((f == 3 || f == 7) && i % 10 == 0) s.soft -= 100.0;
+  };
+  expect_one(Frames(1, peak).look(true), "second peak",
              {"torsion 4 3 2 1", "100 of 5000 frames, in 2 of 10 files (f3 f7)", "hardly a frame"});
 }
 
@@ -181,13 +195,10 @@ TEST(DataCheck, mirror_images)
 TEST(DataCheck, a_rotamer_that_each_file_keeps)
 {
   const auto where = [](int f, int, Shape &s, Frames &) { s.rotamer = 60.0 + 120.0 * (f % 3); };
-  const Diagnoses found = Frames(1, where).look();
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].name, "frozen torsion");
-  for (const char *s :
-       {"torsion 5 4 3 2", "in 4 files with 2000 frames", "in 3 files with 1500 frames",
-        "5000 of 5000 frames, in 10 of 10 files", "replica exchange"})
-    EXPECT_THAT(found[0].text, HasSubstr(s));
+  for (const bool parts : {false, true})
+    expect_one(Frames(1, where).look(parts), "frozen torsion",
+               {"torsion 5 4 3 2", "in 4 files with 2000 frames", "in 3 files with 1500 frames",
+                "5000 of 5000 frames, in 10 of 10 files", "replica exchange"});
 
   // windows along the beads, each with the rotamer of the one before it, but for one change: two windows contradict
   expect_one(Frames(1,

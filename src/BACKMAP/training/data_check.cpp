@@ -106,16 +106,24 @@ std::string torsion_name(const std::array<int, 4> &q)
 }
 
 /* ----------------------------------------------------------------------
-   the name of row k; the torsions of the first two rows of a body turn the whole body
+   row k in atoms of the molecule, and its name; the torsions of the first two rows of a body turn the whole body
 ------------------------------------------------------------------------- */
 
-std::string row_name(const FlowSpec &spec, int k)
+std::array<int, 4> row_atoms(const FlowSpec &spec, const FlowPiece &piece, int k)
+{
+  auto row = spec.zmatrix[k];
+  for (int &i : row)
+    if (i < spec.natoms) i = piece.points[i];    // the others are beads of several atoms
+  return row;
+}
+
+std::string row_name(const FlowSpec &spec, const FlowPiece &piece, int k)
 {
   for (const auto &body : spec.bodies)
     if (k == body.row || (k == body.row + 1 && spec.beads[body.bead].atoms.size() > 2))
       return "torsion that orients bead " + std::to_string(body.bead + 1) + " (" +
           spec.beads[body.bead].name + ")";
-  return torsion_name(spec.zmatrix[k]);
+  return torsion_name(row_atoms(spec, piece, k));
 }
 
 /* ----------------------------------------------------------------------
@@ -266,15 +274,21 @@ void DataCheck::planar_bond(const std::vector<std::vector<int>> &near, int j, in
 
 /* ---------------------------------------------------------------------- */
 
-void DataCheck::torsions(const FlowSpec &spec)
+void DataCheck::torsions(const FlowSpec &flow)
 {
+  for (const auto &piece : flow_pieces(flow)) torsions(flow, piece);
+}
+
+void DataCheck::torsions(const FlowSpec &flow, const FlowPiece &piece)
+{
+  const FlowSpec &spec = flow.piece(piece.kind);
   const int rows = spec.nrows();
   const size_t nfiles = fr.names.size();
   std::vector<char> skip(rows, 0), circular(rows, 0);
   for (const auto &r : spec.rotors) skip[r.rows[0]] = 1;
   for (const int slot : spec.circular) circular[slot - 2 * rows] = 1;
   for (int k = 0; k < rows; k++) {
-    const auto &r = spec.zmatrix[k];
+    const auto r = row_atoms(spec, piece, k);
     if (told_centres.count(r[1]) || told_bonds.count({std::min(r[1], r[2]), std::max(r[1], r[2])}))
       skip[k] = 1;
   }
@@ -282,16 +296,17 @@ void DataCheck::torsions(const FlowSpec &spec)
   // [row][file][bin]
   std::vector<std::vector<Counts>> bins(rows, std::vector<Counts>(nfiles, Counts(NBINS, 0)));
   const InternalCoords raw(raw_variables(spec));
-  std::vector<double> y(3 * rows);
+  std::vector<double> x(piece.stride()), y(3 * rows);
   for (int64_t i = 0; i < fr.n; i++) {
     double unused;
-    raw.to_internal(fr.x + 3 * i * fr.natoms, y.data(), nullptr, &unused);
+    piece.take(fr.x + 3 * i * fr.natoms, x.data());
+    raw.to_internal(x.data(), y.data(), nullptr, &unused);
     for (int k = 0; k < rows; k++) bins[k][fr.file[i]][bin_of(y[2 * rows + k])]++;
   }
   for (int k = 0; k < rows; k++) {
     if (skip[k]) continue;
-    const auto name = row_name(spec, k);
-    if (!frozen(spec, name, bins[k]) && !circular[k]) second_peak(name, bins[k]);
+    const auto name = row_name(spec, piece, k);
+    if (!frozen(flow, name, bins[k]) && !circular[k]) second_peak(name, bins[k]);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "flow/flow_spec.h"
 #include "molecule/mapping.h"
 #include "statistics/diagnosis.h"
+#include "training/flow_pieces.h"
 
 #include <array>
 #include <cstdint>
@@ -77,7 +78,7 @@ class DataCheck {
 
   /** In the coordinates of a flow: torsions that are frozen within files, at different values in files whose beads
       overlap; other narrow torsions with a second peak. What isomers() has told is not told again. */
-  void torsions(const FlowSpec &spec);
+  void torsions(const FlowSpec &flow);
 
   const Diagnoses &found() const { return out; }
 
@@ -91,6 +92,7 @@ class DataCheck {
                   const std::vector<double> &reference);
   void planar_bond(const std::vector<std::vector<int>> &near, int j, int k,
                    const std::vector<double> &reference);
+  void torsions(const FlowSpec &flow, const FlowPiece &piece);
   void second_peak(const std::string &name, const std::vector<std::vector<int64_t>> &bins);
   bool frozen(const FlowSpec &spec, const std::string &name,
               const std::vector<std::vector<int64_t>> &bins);
