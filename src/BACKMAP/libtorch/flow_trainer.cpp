@@ -65,6 +65,7 @@ struct KindData {
   std::vector<int64_t> order;
   double sum = 0.0;    // of the losses of an epoch
   int64_t count = 0;
+  double loss = NAN;    // its mean; where time ended the epoch before a batch came, that of the one before
 
   KindData(const FlowNetShape &shape, int threads) : net(shape, torch::kFloat), flow(shape, threads)
   {
@@ -260,8 +261,10 @@ struct FlowTrainer::Networks : Trainer::Engine {
 
   double training_loss(int64_t) override
   {
-    return total(
-        [](const KindData &k) { return k.sum / (double) k.count - KindData::offset(k.train); });
+    return total([](KindData &k) {
+      if (k.count) k.loss = k.sum / (double) k.count - KindData::offset(k.train);
+      return k.loss;
+    });
   }
 
   double validation_loss() override
