@@ -65,7 +65,8 @@ struct KindData {
   std::vector<int64_t> order;
   double sum = 0.0;    // of the losses of an epoch
   int64_t count = 0;
-  double loss = NAN;    // its mean; where time ended the epoch before a batch came, that of the one before
+  double loss =
+      NAN;    // its mean; where time ended the epoch before a batch came, that of the one before
 
   KindData(const FlowNetShape &shape, int threads) : net(shape, torch::kFloat), flow(shape, threads)
   {
