@@ -3,8 +3,9 @@
 
 usage: reference.py [OUT.png] [SUMMARY.json ...]      in the folder of the runs of in.allatom (phi.SIDE.P.txt, log.allatom.SIDE)
 
-A pattern has m for phi < 0 and p for phi > 0 at each of the three residues, as in in.fine. The all-atom errors come from ten
-blocks of each run, those of the coarse-grained runs from backmap_report; z is the difference to the reference over both errors.
+A pattern has m for phi < 0 and p for phi > 0 at each of the three residues, as in in.fine. The first fifth of each all-atom run
+is left out, because it remembers its start. The all-atom errors come from ten blocks of each run, those of the coarse-grained
+runs from backmap_report; z is the difference to the reference over both errors.
 Writes ala3.reference.txt, and draws OUT.png.
 """
 import json
@@ -27,7 +28,7 @@ def patterns_at_300K(side):
     # the row of a swap holds for the steps after it
     holder = np.array([rows[(s - 1) // swap * swap].index('0') for s in steps])
     phi = np.array([t[1:count, 1:] for t in tables])[holder, np.arange(count - 1)]
-    return ((phi > 0.0) & (phi < 150.0)) @ [4, 2, 1]
+    return (((phi > 0.0) & (phi < 150.0)) @ [4, 2, 1])[len(phi) // 5:]
 
 
 def shares(frames):
