@@ -47,7 +47,7 @@ def main():
     good = True
     for side in ('minus', 'plus'):
         data, run = energies('log.hot.' + side)
-        frames = open('hot.%s.dump' % side).read().split('ITEM: ATOMS id x y z\n')[1:]
+        frames = open('hot.%s.dump' % side).read().split('ITEM: ATOMS id xu yu zu\n')[1:]
         x = np.array([f.split('ITEM')[0].split() for f in frames], float).reshape(len(frames), -1, 4)[:, :, 1:]
         distance = lambda p: np.linalg.norm(x[:, p[:, 0]] - x[:, p[:, 1]], axis=2)
         low = (run.min() - data.min()) / KT
