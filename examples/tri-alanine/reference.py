@@ -46,9 +46,9 @@ def draw(name, columns, names):
         axes.errorbar(at, value, error, fmt='s' if allatom else 'o', color='C%d' % (k % 3), capsize=3, markersize=5,
                       markerfacecolor='C%d' % (k % 3) if allatom else 'white',
                       label=('all-atom, ' if allatom else 'backmapped, ') + (label if allatom else names[k % 3]))
-    axes.set(xticks=np.arange(8), xticklabels=PATTERNS, yscale='log', ylabel='population at 300 K',
+    axes.set(xticks=np.arange(8), xticklabels=PATTERNS, yscale='log', ylim=(1e-5, 1.5), ylabel='population at 300 K',
              xlabel='side of phi at the three residues (m: phi < 0, p: phi > 0)')
-    axes.legend(ncol=2, fontsize=8)
+    axes.legend(ncol=3, fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1.0))
     figure.savefig(name, dpi=120)
 
 

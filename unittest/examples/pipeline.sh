@@ -61,6 +61,7 @@ written ala2.com.flow.safetensors
 cd ../tri-alanine
 sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [$0-9].*/epochs 3 \&/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' \
   in.train in.validate in.com
+sed -i 's/\(last 3240000\) every [0-9]*/\1/' in.train in.correct
 rm ala3.starts.dump
 run 1 -in in.starts -log log.starts
 written ala3.starts.dump
