@@ -3,14 +3,14 @@
 
 usage: heldout.py OUT.dump minus plus
 
-The first frames are those of the first run. They lie at equal distances in time among all frames after step 7200000 of the
+The first frames are those of the first run. They lie at equal distances in time among all frames of the last tenth of the
 partitions while they had 300 K (rows of log.allatom.SIDE: step, then the temperature of each partition from that step on).
 """
 import sys
 
 import numpy as np
 
-FIRST, EACH = 7200000, 100
+EACH = 100
 
 
 def frames_at_300K(side):
@@ -20,13 +20,13 @@ def frames_at_300K(side):
         words = line.split()
         if words and all(w.isdigit() for w in words):
             held[int(words[0])] = words[1:].index('0')
-    every = sorted(held)[1]
+    swap, first = sorted(held)[1], 0.9 * max(held)
     out = []
     for p in range(len(words) - 1):
         for block in open('allatom.%s.%d.dump' % (side, p)).read().split('ITEM: TIMESTEP\n')[1:]:
             step = int(block.split('\n', 1)[0])
             # a frame at the step of a swap was written before it
-            if step > FIRST and held.get(step - every) == p:
+            if step > first and held.get((step - 1) // swap * swap) == p:
                 rows = [r.split()[1:4] for r in block.split('ITEM: ATOMS', 1)[1].split('\n')[1:] if r]
                 out.append((step, np.array(rows, float)))
     return sorted(out, key=lambda frame: frame[0])

@@ -59,12 +59,29 @@ run 1 -in in.com -log log.com
 written ala2.com.flow.safetensors
 
 cd ../tri-alanine
-sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [0-9]*/epochs 3/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' -e 's/first 4500100/first 100/' \
+sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [$0-9].*/epochs 3 \&/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' \
   in.train in.validate in.com
-run 1 -in in.allatom -log log.allatom -var steps 70000
+sed -i 's/\(last 3240000\) every [0-9]*/\1/' in.train in.correct
+rm ala3.starts.dump
+run 1 -in in.starts -log log.starts
+written ala3.starts.dump
+for side in minus plus; do
+  run 5 -in in.allatom -log log.allatom.$side -var side $side -var steps 12000
+done
 run 1 -in in.train -log log.train
-written ala3.flow.safetensors ala3.cgnet.safetensors
+written ala3.flow.safetensors ala3.cgnet.0.safetensors
 run 1 -in in.validate -log log.validate
+run 1 -in in.freeenergy -log log.freeenergy -var every 2000
+run 4 -in in.correct -log log.correct -var rounds 1 -var steps 2000 -var epochs 1
+written ala3.cgnet.1.safetensors round.1.json round.2.json
+cp ala3.cgnet.1.safetensors ala3.cgnet.safetensors
+sed -i 's/run  *200000/run 1000/' in.hot
+run 1 -in in.hot -log log.hot
+for side in minus plus; do
+  run 4 -in in.coarse -log log.coarse -var side $side -var steps 2000
+done
+run 1 -in in.report -log log.report
+written summary.json summary.minus.json summary.plus.json hot.minus.dump hot.plus.dump
 run 1 -in in.com -log log.com
 written ala3.com.flow.safetensors
 echo "all examples ran in $SECONDS s"
