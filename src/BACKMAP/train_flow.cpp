@@ -42,7 +42,7 @@ namespace {
 constexpr double MINUTES = 30.0;
 constexpr int NO_LIMIT = 1000000000, PATIENCE = 5;
 constexpr int ONE_PIECE =
-    30;    // atoms to place; with more, a flow of one piece learns slowly and overfits
+    25;    // atoms to place; a flow of one piece learns more slowly and overfits
 
 /* ----------------------------------------------------------------------
    the model to go on from must be of this molecule, map and temperature
