@@ -381,7 +381,7 @@ TEST(TrainFlow, another_molecule_with_the_same_commands)
              dump +
              " id x y z f_bare[1] f_bare[2] f_bare[3]\n"
              "dump_modify d sort id format float %.8g\nrun 2000\nundump d");
-  s.commands("train_flow " + map + " " + flow + small_flow + "epochs 1 files " + dump +
+  s.commands("train_flow " + map + " " + flow + small_flow + "fragments no epochs 1 files " + dump +
              " dump x y z box no");
   s.commands("train_cgnet " + map + " " + cg +
              " temperature 300 hidden 1 8 epochs 1 batch 64 threads 1 "

@@ -65,8 +65,8 @@ struct KindData {
   std::vector<int64_t> order;
   double sum = 0.0;    // of the losses of an epoch
   int64_t count = 0;
-  double loss =
-      NAN;    // its mean; where time ended the epoch before a batch came, that of the one before
+  // the mean; where time ended an epoch before a batch came, that of the one before
+  double mean = NAN;
 
   KindData(const FlowNetShape &shape, int threads) : net(shape, torch::kFloat), flow(shape, threads)
   {
@@ -263,8 +263,8 @@ struct FlowTrainer::Networks : Trainer::Engine {
   double training_loss(int64_t) override
   {
     return total([](KindData &k) {
-      if (k.count) k.loss = k.sum / (double) k.count - KindData::offset(k.train);
-      return k.loss;
+      if (k.count) k.mean = k.sum / (double) k.count - KindData::offset(k.train);
+      return k.mean;
     });
   }
 
