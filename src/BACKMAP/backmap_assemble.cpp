@@ -35,14 +35,22 @@ struct Assembled {
   std::vector<std::string> warnings;
 };
 
+void check_units(const MoleculeSpec &model, const ModelFile &file, const std::string &units)
+{
+  if (model.units != units)
+    throw std::runtime_error(
+        fmt::format("model {}: units, expected {}, got {}", file.origin(), units, model.units));
+}
+
 /* flows: fragments by their kinds */
 
 Assembled flow_of(const Topology &topology, const Mapping &mapping, const std::vector<double> &x,
-                  const std::vector<ModelFile> &files)
+                  const std::vector<ModelFile> &files, const std::string &units)
 {
   std::vector<FlowSpec> models;
   for (const auto &file : files) {
     models.push_back(FlowSpec::from_model(file));
+    check_units(models.back(), file, units);
     if (!models.back().composed())
       throw std::runtime_error(fmt::format(
           "model {}: expected a flow that is composed of fragments, got one of one piece; train it "
@@ -67,10 +75,13 @@ Assembled flow_of(const Topology &topology, const Mapping &mapping, const std::v
 /* CG energies: windows by their kinds */
 
 Assembled cgnet_of(const Topology &topology, const Mapping &mapping, const std::vector<double> &x,
-                   const std::vector<ModelFile> &files)
+                   const std::vector<ModelFile> &files, const std::string &units)
 {
   std::vector<CgnetSpec> models;
-  for (const auto &file : files) models.push_back(CgnetSpec::from_model(file));
+  for (const auto &file : files) {
+    models.push_back(CgnetSpec::from_model(file));
+    check_units(models.back(), file, units);
+  }
   Assembled out;
   const CgnetSpec spec = assemble_cgnet(topology, mapping, x, models, &out.warnings);
   out.table = fmt::format("  {} windows of {} kinds\n", spec.windows.size(), spec.kinds.size());
@@ -107,18 +118,8 @@ void BackmapAssemble::command(int narg, char **arg)
                                              files[0].meta("format"), arg[2],
                                              files.back().meta("format")));
     }
-    const auto units = [&](const MoleculeSpec &m) {
-      if (m.units != update->unit_style)
-        throw std::runtime_error(fmt::format("model {}: units, expected {}, got {}", arg[2],
-                                             update->unit_style, m.units));
-    };
-    if (files[0].meta("format") == "backmap.cgnet") {
-      units(CgnetSpec::from_model(files[0]));
-      made = cgnet_of(topology, mapping, x, files);
-    } else {
-      units(FlowSpec::from_model(files[0]));
-      made = flow_of(topology, mapping, x, files);
-    }
+    const auto &assemble = files[0].meta("format") == "backmap.cgnet" ? cgnet_of : flow_of;
+    made = assemble(topology, mapping, x, files, update->unit_style);
   } catch (const std::exception &e) {
     trouble = fmt::format("{}: {}", what, e.what());
   }

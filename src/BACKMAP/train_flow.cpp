@@ -310,7 +310,6 @@ void TrainFlow::prepare()
     for (const auto &note : one.data.notes) line("  " + note);
     notes.insert(notes.end(), one.data.notes.begin(), one.data.notes.end());
 
-    one.openings = MapOpenings(one.topology, one.mapping, one.reference).advice();
     if (chained()) one.check_equivalent(one.data.spec.equivalent_atoms());
     const auto pool = [&](const std::vector<char> &marks) {
       return std::make_unique<FramePool>(fr.natoms, fr.x.data(), marked(marks), options.seed);
@@ -438,7 +437,7 @@ void TrainFlow::judge(double second_half)
                               CHECKED,
                               second_half,
                               m->data.spec.composed() ? m->data.spec.reach : 0,
-                              m->openings};
+                              MapOpenings(m->topology, m->mapping, m->reference).advice()};
     const FlowQuality &q = evidence.held_back;
     const TrainingAdvice advice(evidence);
     line("  " + advice.evidence);

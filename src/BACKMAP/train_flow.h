@@ -50,7 +50,6 @@ class TrainFlow : public TrainCommand {
     BACKMAP_NS::FlowData data;
     std::unique_ptr<BACKMAP_NS::FramePool> pool, held_back;
     std::unique_ptr<BACKMAP_NS::FrameRefresh> chains;
-    std::string openings;    // what the map leaves open
   };
   std::vector<std::unique_ptr<Molecule>> molecules;    // the first is that of the input script
 
