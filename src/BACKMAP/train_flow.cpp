@@ -63,6 +63,17 @@ void check_start(const FlowSpec &spec, const std::string &name, const MoleculeSp
            "the atoms of bead " + std::to_string(b + 1));
 }
 
+/* what the map leaves open; for a molecule without fragments nothing is known, which is no reason to lose a training */
+
+std::string openings(const TrainingMolecule &m)
+{
+  try {
+    return MapOpenings(m.topology, m.mapping, m.reference).advice();
+  } catch (const std::exception &) {
+    return "";
+  }
+}
+
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -437,7 +448,7 @@ void TrainFlow::judge(double second_half)
                               CHECKED,
                               second_half,
                               m->data.spec.composed() ? m->data.spec.reach : 0,
-                              MapOpenings(m->topology, m->mapping, m->reference).advice()};
+                              openings(*m)};
     const FlowQuality &q = evidence.held_back;
     const TrainingAdvice advice(evidence);
     line("  " + advice.evidence);
