@@ -16,6 +16,8 @@ void LAMMPS_NS::TrainCgnet::train(int, char **) {
 #include "lammps/partitions.h"
 #include "statistics/diagnosis.h"
 #include "statistics/sample_table.h"
+#include "statistics/weights.h"
+#include "training/advice.h"
 #include "training/frames.h"
 
 #include "fmt/format.h"
@@ -26,6 +28,11 @@ void LAMMPS_NS::TrainCgnet::train(int, char **) {
 
 using namespace LAMMPS_NS;
 using namespace BACKMAP_NS;
+
+namespace {
+constexpr double MINUTES = 10.0;
+constexpr int NO_LIMIT = 1000000000, PATIENCE = 20;
+}    // namespace
 
 /* ----------------------------------------------------------------------
    keywords of train_cgnet alone
@@ -65,6 +72,10 @@ void TrainCgnet::read_arguments(int narg, char **arg)
   if (!init.empty() && keywords.given("reach"))
     backmap_error(lmp, "train_cgnet: keyword reach: with init the windows are those of {}", init);
   if (!tables.empty() && !keywords.given("forces")) options.force_weight = 0.3;
+  // how many epochs are best depends on the frames: the time is the limit, and validation
+  if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
+  if (!keywords.given("patience") && !keywords.given("epochs")) options.patience = PATIENCE;
+  if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -180,15 +191,28 @@ FreeEnergies TrainCgnet::take_free_energies(const Mapping &mapping, const CgnetS
   int64_t uncertain = free.without;
   for (double e : free.error) uncertain += e > DiagnosisLimits::F_ERROR;
   for (const auto &d : diagnose_free_energies(uncertain, free.n + free.without, 0)) warn(d.text);
-  if (!init.empty()) tell_spread("before", spec, free);
+  if (!init.empty()) tell_spread("before", spread_of_difference(spec, free, options.kT).all);
   return free;
 }
 
-void TrainCgnet::tell_spread(const char *when, const CgnetSpec &spec, const FreeEnergies &free)
+void TrainCgnet::tell_spread(const char *when, const Spread &s)
 {
-  const Spread s = spread_of_difference(spec, free, options.kT);
   line(fmt::format("  U_CG - F {} the correction: {:.3f} kT (robust {:.3f} kT)", when, s.plain,
                    s.robust));
+}
+
+/* ----------------------------------------------------------------------
+   robust figures: frames with overlapping beads have an energy that no weight can see
+------------------------------------------------------------------------- */
+
+void TrainCgnet::advise(const CgnetSpec &spec, const FreeEnergies &free, const Epoch &e)
+{
+  const SpreadOfDifference s = spread_of_difference(spec, free, options.kT);
+  tell_spread("after", s.all);
+  const FitAdvice advice({s.training.robust, s.held_back.robust, quantile(free.error, 0.5),
+                          (e.halfway - e.best) / e.halfway});
+  line("  " + advice.evidence);
+  line("  " + advice.text);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -229,7 +253,7 @@ void TrainCgnet::fit(CgnetData &data, const FreeEnergies &free)
   figures.add("validation_loss", e.best).add("best_epoch", e.best_epoch).add("epochs", e.epoch);
   add_figures(figures, options);
   data.spec.training = figures.json();
-  if (free.n) tell_spread("after", data.spec, free);
+  if (free.n) advise(data.spec, free, e);
   line(fmt::format("  best epoch {}, {:.0f} seconds of training", e.best_epoch, e.seconds));
 }
 

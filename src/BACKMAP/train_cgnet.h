@@ -40,8 +40,9 @@ class TrainCgnet : public TrainCommand {
   BACKMAP_NS::FreeEnergies take_free_energies(const BACKMAP_NS::Mapping &,
                                               const BACKMAP_NS::CgnetSpec &);
   void fit(BACKMAP_NS::CgnetData &, const BACKMAP_NS::FreeEnergies &);
-  void tell_spread(const char *when, const BACKMAP_NS::CgnetSpec &,
-                   const BACKMAP_NS::FreeEnergies &);
+  void tell_spread(const char *when, const BACKMAP_NS::Spread &);
+  void advise(const BACKMAP_NS::CgnetSpec &, const BACKMAP_NS::FreeEnergies &,
+              const BACKMAP_NS::Epoch &);
 
   BACKMAP_NS::CgnetTrainOptions options;
   std::vector<int> hidden = {128, 128, 128};

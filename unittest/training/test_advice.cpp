@@ -99,3 +99,20 @@ TEST(Advice, NatsOfLogNormalWeights)
 {
   EXPECT_NE(TrainingAdvice(evidence(0.5, 0.5, 0.0)).evidence.find("0.347 nats"), std::string::npos);
 }
+
+TEST(FitAdvice, EachRemedyWhereItIsTheRightOne)
+{
+  using Fit = FitAdvice::Remedy;
+  const auto fit = [](double training, double held_back, double error, double second_half) {
+    return FitAdvice({training, held_back, error, second_half}).remedy;
+  };
+  EXPECT_EQ(fit(0.3, 0.3, 0.1, 0.5), Fit::None);
+  EXPECT_EQ(fit(0.9, 0.9, 0.88, 0.0), Fit::None);    // 0.19 kT beside the error of F
+  EXPECT_EQ(fit(0.4, 0.9, 0.1, 0.0), Fit::Frames);
+  EXPECT_EQ(fit(0.4, 0.9, 0.1, 0.3), Fit::Frames);
+  EXPECT_EQ(fit(0.85, 0.9, 0.1, 0.0), Fit::Networks);
+  EXPECT_EQ(fit(0.85, 0.9, 0.1, 0.2), Fit::Time);
+  EXPECT_EQ(fit(0.7, 0.9, 0.1, 0.6), Fit::Time);
+  EXPECT_EQ(fit(0.85, 0.9, 0.75, 0.0), Fit::Samples);
+  EXPECT_EQ(fit(0.0, 0.0, 0.0, 0.0), Fit::None);
+}

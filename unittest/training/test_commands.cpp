@@ -844,9 +844,14 @@ TEST(TrainCgnet, forces_and_correction)
     std::ofstream(dump_file) << dump.str();
   }
   MPI_Barrier(MPI_COMM_WORLD);
-  s.commands("train_cgnet " + map_file() + " " + b + " temperature 300 init " + a + " correct " +
-             table_file + " " + dump_file + " epochs 2 batch 64 threads 1" + files);
+  const std::string log = scratch("correct.log");
+  s.commands("log " + log + "\ntrain_cgnet " + map_file() + " " + b + " temperature 300 init " + a +
+             " correct " + table_file + " " + dump_file + " epochs 2 batch 64 threads 1" + files +
+             "\nlog none");
   if (rank() == 0) {
+    const std::string said = read_file(log);
+    EXPECT_NE(said.find("kT on held-back frames, of which"), std::string::npos) << said;
+    EXPECT_NE(said.find("would help"), std::string::npos) << said;
     const CgnetSpec before = CgnetSpec::from_model(ModelFile::parse(read_file(a), a)),
                     after = CgnetSpec::from_model(ModelFile::parse(read_file(b), b));
     EXPECT_EQ(before.prior.precision, after.prior.precision);

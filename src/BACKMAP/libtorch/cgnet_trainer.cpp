@@ -321,22 +321,24 @@ struct CgnetTrainer::Networks : Trainer::Engine {
     return loss;
   }
 
-  // one pass over the forces (or over the energies, if there are no forces)
+  // one pass over the forces or over the energies, whichever is longer; the other starts again and again
   int64_t energy_batch() const { return std::min<int64_t>(options.batch, te.n); }
+  int64_t force_batches() const { return tf.n / options.batch; }
+  int64_t energy_batches() const { return te.n ? te.n / energy_batch() : 0; }
 
   int64_t begin(int epoch) override
   {
     forces = torch_shuffle(tf.n, options.seed, epoch);
     energies = torch_shuffle(te.n, options.seed + 1000003, epoch);
     sum_force = sum_energy = 0.0;
-    return tf.n ? tf.n / options.batch : std::max<int64_t>(1, te.n / energy_batch());
+    return std::max(force_batches(), energy_batches());
   }
 
   bool gradients(int64_t b) override
   {
-    const int64_t B = options.batch, Be = energy_batch(), chunks = te.n ? te.n / Be : 1;
-    const int64_t *f = tf.n ? &forces[b * B] : nullptr;
-    const int64_t *e = te.n ? &energies[(b % chunks) * Be] : nullptr;
+    const int64_t B = options.batch, Be = energy_batch();
+    const int64_t *f = tf.n ? &forces[b % force_batches() * B] : nullptr;
+    const int64_t *e = te.n ? &energies[b % energy_batches() * Be] : nullptr;
     Tensor loss = torch::zeros({}), lf, le;
     if (f) {
       lf = force_loss(tf, f, B);

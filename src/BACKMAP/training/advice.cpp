@@ -72,6 +72,40 @@ TrainingAdvice::TrainingAdvice(const TrainingEvidence &e)
   }
 }
 
+/* ---------------------------------------------------------------------- */
+
+FitAdvice::FitAdvice(const FitEvidence &e)
+{
+  static constexpr double GOOD_ENERGY = 0.35, SHARE_OF_VARIANCE = 0.25, SHARE_OF_LOSS = 0.05;
+  const double variance = e.held_back * e.held_back,
+               energy = std::sqrt(std::max(0.0, variance - e.error * e.error)),
+               frames = 1.0 - e.training * e.training / std::max(variance, SMALLEST);
+  char line[256];
+  std::snprintf(line, sizeof line,
+                "U_CG - F: %.3f kT on training frames, %.3f kT on held-back frames, of which %.3f "
+                "kT are the error of F; the second half of the training took %.0f %% off the loss",
+                e.training, e.held_back, e.error, 100.0 * e.second_half);
+  evidence = line;
+
+  const bool by_frames = frames > SHARE_OF_VARIANCE, by_time = e.second_half > SHARE_OF_LOSS;
+  if (energy < GOOD_ENERGY) {
+    remedy = Remedy::None;
+    text = "the energy is good; more would help little";
+  } else if (by_frames && (!by_time || frames > e.second_half)) {
+    remedy = Remedy::Frames;
+    text = "free energies of more frames would help most";
+  } else if (by_time) {
+    remedy = Remedy::Time;
+    text = "more time would help most (keyword minutes)";
+  } else if (e.error > energy) {
+    remedy = Remedy::Samples;
+    text = "more samples a frame would help most, or a better flow";
+  } else {
+    remedy = Remedy::Networks;
+    text = "larger networks would help most (keyword hidden), with more time";
+  }
+}
+
 /* ----------------------------------------------------------------------
    each coordinate that is nearly harmonic has kT/2 of the energy
 ------------------------------------------------------------------------- */

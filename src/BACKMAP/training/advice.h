@@ -34,6 +34,23 @@ struct TrainingAdvice {
   explicit TrainingAdvice(const TrainingEvidence &evidence);
 };
 
+/** What a fit of a CG energy to free energies has shown; spreads of U_CG - F in kT. */
+struct FitEvidence {
+  double training = 0.0, held_back = 0.0;    // at the frames of the training and at those held back
+  double error = 0.0;                        // of F, of a typical frame
+  double second_half = 0.0;    // share of the loss that the second half of the training took away
+};
+
+/** What would help a CG energy most. U_CG - F with a standard deviation s gives a marginal ESS of exp(-s^2) (log-normal
+    weights), where the error of F does not count. */
+struct FitAdvice {
+  enum class Remedy { None, Frames, Time, Samples, Networks };
+  Remedy remedy;
+  std::string evidence, text;
+
+  explicit FitAdvice(const FitEvidence &evidence);
+};
+
 /** Warns if new atoms have changed the energies of the frames, as they do if frames and energies are of different
     temperatures or force fields, or if the run was not in equilibrium. ndof: coordinates that the beads leave open. A
     change by what an error of 2 % of the temperature does is no reason: integrators with common time steps do that. */

@@ -80,18 +80,23 @@ std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<fl
   const int64_t n = f.n, reference = std::min<int64_t>(n, 4000);
   if ((int64_t) x.size() != n * dim)
     throw std::runtime_error("weights of free energies: size of the coordinates");
+  // coordinate by coordinate, so that the distances to all reference frames are loops of vectors
+  std::vector<float> to(reference * dim), distance(reference);
+  for (int64_t r = 0; r < reference; r++)
+    for (int k = 0; k < dim; k++) to[k * reference + r] = x[r * n / reference * dim + k];
   std::vector<double> w(n);
   std::vector<std::pair<float, double>> near(reference);
   double sum = 0.0;
   for (int64_t i = 0; i < n; i++) {
+    std::fill(distance.begin(), distance.end(), 0.0f);
+    for (int k = 0; k < dim; k++) {
+      const float here = x[i * dim + k], *there = &to[k * reference];
+      float *__restrict d = distance.data();
+      for (int64_t r = 0; r < reference; r++) d[r] += (here - there[r]) * (here - there[r]);
+    }
     for (int64_t r = 0; r < reference; r++) {
-      const int64_t j = r * n / reference;
-      float d = 0.0f;
-      for (int k = 0; k < dim; k++) {
-        const float t = x[i * dim + k] - x[j * dim + k];
-        d += t * t;
-      }
-      near[r] = {d, f.error[j] * f.error[j]};
+      const double e = f.error[r * n / reference];
+      near[r] = {distance[r], e * e};
     }
     const int64_t m = std::min<int64_t>(neighbors, reference);
     std::partial_sort(near.begin(), near.begin() + m, near.end());
@@ -131,6 +136,20 @@ std::vector<float> nearness(const CgnetSpec &spec, const FreeEnergies &f, int &d
   return x;
 }
 
+std::vector<char> held_back(const FreeEnergies &f)
+{
+  return validation_tail(f.series, f.series, 0.1);
+}
+
+Spread spread(const std::vector<double> &d)
+{
+  if (d.empty()) return {0.0, 0.0};
+  double mean = 0.0, var = 0.0;
+  for (double v : d) mean += v / d.size();
+  for (double v : d) var += (v - mean) * (v - mean) / d.size();
+  return {std::sqrt(var), (quantile(d, 0.75) - quantile(d, 0.25)) / 1.349};
+}
+
 }    // namespace
 
 void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, CgnetEnergies &train,
@@ -142,7 +161,7 @@ void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, Cgn
   int nf = 0;
   const auto x = nearness(spec, f, nf);
   const auto weight = smoothed_weights(f, x, nf);
-  const auto held = validation_tail(f.series, f.series, 0.1);
+  const auto held = held_back(f);
   for (int64_t i = 0; i < f.n; i++) {
     CgnetEnergies &to = held[i] ? valid : train;
     to.z.insert(to.z.end(), f.z.begin() + i * m, f.z.begin() + (i + 1) * m);
@@ -154,15 +173,16 @@ void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, Cgn
 
 /* ---------------------------------------------------------------------- */
 
-Spread spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT)
+SpreadOfDifference spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT)
 {
-  std::vector<double> d(free.n), unused(free.z.size());
+  std::vector<double> d(free.n), unused(free.z.size()), training, held;
   Cgnet(spec).evaluate((int) free.n, free.z.data(), d.data(), unused.data());
-  double mean = 0.0, var = 0.0;
-  for (int64_t i = 0; i < free.n; i++) d[i] = d[i] / kT - free.value[i];
-  for (double v : d) mean += v / d.size();
-  for (double v : d) var += (v - mean) * (v - mean) / d.size();
-  return {std::sqrt(var), (quantile(d, 0.75) - quantile(d, 0.25)) / 1.349};
+  const auto is_held = held_back(free);
+  for (int64_t i = 0; i < free.n; i++) {
+    d[i] = d[i] / kT - free.value[i];
+    (is_held[i] ? held : training).push_back(d[i]);
+  }
+  return {spread(d), spread(training), spread(held)};
 }
 
 }    // namespace BACKMAP_NS

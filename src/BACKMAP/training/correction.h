@@ -48,12 +48,16 @@ std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<fl
 void energy_targets(const CgnetSpec &spec, const FreeEnergies &free, double kT,
                     CgnetEnergies &train, CgnetEnergies &valid);
 
-/** U_CG - F of a model at the frames, in kT: standard deviation, and interquartile range / 1.349, which a few
-    frames do not change. */
+/** A spread in kT: standard deviation, and interquartile range / 1.349, which a few frames do not change. */
 struct Spread {
   double plain, robust;
 };
-Spread spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT);
+
+/** U_CG - F of a model at the frames: at all, at those of the training and at those held back. */
+struct SpreadOfDifference {
+  Spread all, training, held_back;
+};
+SpreadOfDifference spread_of_difference(const CgnetSpec &spec, const FreeEnergies &free, double kT);
 
 }    // namespace BACKMAP_NS
 
