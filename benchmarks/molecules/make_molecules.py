@@ -21,7 +21,8 @@ from rdkit.Chem.rdMolTransforms import SetDihedralDeg
 from frames import torsion
 
 SEQUENCES = {name.lower(): [name] for name in 'GLY VAL LEU THR PHE LYS PRO MET'.split()}
-SEQUENCES['penta'] = 'LEU GLY THR PHE VAL'.split()
+SEQUENCES.update(penta='LEU GLY THR PHE VAL'.split(), lgt='LEU GLY THR'.split(), gtf='GLY THR PHE'.split(),
+                 tfv='THR PHE VAL'.split())     # examples/peptide
 
 KCAL = unit.kilocalorie_per_mole
 FF14SB = app.ForceField('amber14/protein.ff14SB.xml')
