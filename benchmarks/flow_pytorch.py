@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Samples per second of a BACKMAP flow evaluated by PyTorch: the rival of bench_flow.
 
-usage: flow_pytorch.py [--device cuda] [--way eager|graph|compile] [--double] [--samples N]
+usage: flow_pytorch.py [--device cuda] [--way eager|graph] [--double] [--samples N]
                        FLOW.safetensors HELDOUT.dump [batch ...]
 
 Reads the same model file, draws the same distribution (float32, one thread) and prints samples per
 second for every batch size, and the mean log q as a check. Up to N samples (default 1) share a set of
 beads. On the CPU the seconds are the processor's. On a GPU they are of the clock, with the copy of
-samples and log q to the host, and without it; the ways are plain PyTorch, a CUDA graph of it, and
-torch.compile.
+samples and log q to the host, and without it; the ways are plain PyTorch and a CUDA graph of it.
 """
 import argparse
 import json
@@ -227,8 +226,6 @@ def on_gpu(flow, z, samples, way):
     """Samples per second of the clock: with the copy to the host, and without it."""
     def draw():
         return flow.sample(z, samples)
-    if way == 'compile':
-        draw = torch.compile(draw, mode='max-autotune-no-cudagraphs')
     for _ in range(3):
         draw()
     if way == 'graph':
@@ -263,7 +260,7 @@ def on_gpu(flow, z, samples, way):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--way', default='eager', choices=['eager', 'graph', 'compile'])
+    parser.add_argument('--way', default='eager', choices=['eager', 'graph'])
     parser.add_argument('--double', action='store_true')
     parser.add_argument('--samples', type=int, default=1)
     parser.add_argument('model')

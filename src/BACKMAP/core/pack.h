@@ -37,6 +37,13 @@
 #define BACKMAP_KERNEL inline
 #endif
 
+// loads of several turns of a loop in flight at once; a host's processor sees to it itself
+#if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
+#define BACKMAP_UNROLL _Pragma("unroll 8")
+#else
+#define BACKMAP_UNROLL
+#endif
+
 #if defined(__GNUC__) && !defined(__CUDACC__) && !defined(__HIPCC__)
 #define BACKMAP_HAVE_VECTORS 1
 #if defined(__AVX512F__)
@@ -135,14 +142,14 @@ BACKMAP_OPERATOR(*)
 BACKMAP_OPERATOR(/)
 #undef BACKMAP_OPERATOR
 
-#define BACKMAP_COMPARE(op)                                                         \
-  template <class T, int W>                                                         \
-  BACKMAP_FUNCTION typename Lanes<T, W>::Mask operator op(const Lanes<T, W> &a,     \
-                                                          const Lanes<T, W> &b)     \
-  {                                                                                 \
-    typename Lanes<T, W>::Mask r;                                                   \
-    for (int i = 0; i < W; i++) r.v[i] = a.v[i] op b.v[i];                          \
-    return r;                                                                       \
+#define BACKMAP_COMPARE(op)                                                     \
+  template <class T, int W>                                                     \
+  BACKMAP_FUNCTION typename Lanes<T, W>::Mask operator op(const Lanes<T, W> &a, \
+                                                          const Lanes<T, W> &b) \
+  {                                                                             \
+    typename Lanes<T, W>::Mask r;                                               \
+    for (int i = 0; i < W; i++) r.v[i] = a.v[i] op b.v[i];                      \
+    return r;                                                                   \
   }
 BACKMAP_COMPARE(<)
 BACKMAP_COMPARE(>)
@@ -150,12 +157,12 @@ BACKMAP_COMPARE(<=)
 BACKMAP_COMPARE(>=)
 #undef BACKMAP_COMPARE
 
-#define BACKMAP_EACH(name, value)                                              \
+#define BACKMAP_EACH(name, value)                                                   \
   template <class T, int W> BACKMAP_FUNCTION Lanes<T, W> name(const Lanes<T, W> &a) \
-  {                                                                            \
-    Lanes<T, W> r;                                                             \
-    for (int i = 0; i < W; i++) r.v[i] = value;                                \
-    return r;                                                                  \
+  {                                                                                 \
+    Lanes<T, W> r;                                                                  \
+    for (int i = 0; i < W; i++) r.v[i] = value;                                     \
+    return r;                                                                       \
   }
 BACKMAP_EACH(operator-, -a.v[i])
 BACKMAP_EACH(p_sqrt, p_sqrt(a.v[i]))

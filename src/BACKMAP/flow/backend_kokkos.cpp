@@ -10,9 +10,10 @@
 
 #include "flow/backend.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #if defined(__has_include)
 #if __has_include(<Kokkos_Core.hpp>) && !defined(BACKMAP_NO_KOKKOS)
@@ -40,12 +41,12 @@ template <class Team> struct TeamMember {
 
 enum FlowTask { FRAME, SAMPLE, LOG_PROB };
 
-/// One tile a team. N: packs of a dense block, on hosts also of a tile.
-template <class Space, class S, int N> struct FlowFunctor {
+/// One tile a team, a kernel for each task: together they need more registers. N: packs of a dense
+/// block, on hosts also of a tile.
+template <class Space, class S, int N, FlowTask TASK> struct FlowFunctor {
   static constexpr bool on_host =
       std::is_same<typename Space::memory_space, Kokkos::HostSpace>::value;
-  static constexpr int W =
-      on_host ? host_pack_width<S>() : BACKMAP_VECTOR_BYTES / (int) sizeof(S);
+  static constexpr int W = on_host ? host_pack_width<S>() : BACKMAP_VECTOR_BYTES / (int) sizeof(S);
 
   using Kernel = FlowKernel<S, W, N>;
   using Policy = Kokkos::TeamPolicy<Space>;
@@ -53,7 +54,6 @@ template <class Space, class S, int N> struct FlowFunctor {
 
   FlowView<S> view;
   FlowBatch<S> batch;
-  FlowTask task;
   int device_packs;    // of a tile; one kernel for all, so that no result depends on it
 
   KOKKOS_INLINE_FUNCTION int packs() const { return on_host ? N : device_packs; }
@@ -69,9 +69,9 @@ template <class Space, class S, int N> struct FlowFunctor {
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     memory += BACKMAP_VECTOR_BYTES - address % BACKMAP_VECTOR_BYTES;
     const long first = (long) team.league_rank() * packs() * W;
-    if (task == FRAME)
+    if constexpr (TASK == FRAME)
       Kernel::frame_tile(member, view, batch, first, packs(), memory);
-    else if (task == SAMPLE)
+    else if constexpr (TASK == SAMPLE)
       Kernel::sample_tile(member, view, batch, first, packs(), memory);
     else
       Kernel::log_prob_tile(member, view, batch, first, packs(), memory);
@@ -82,8 +82,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
   using Memory = typename Space::memory_space;
-  static constexpr bool on_host = FlowFunctor<Space, S, 1>::on_host;
-  static constexpr int DEVICE_PACKS = 32, DEVICE_TEAM = 128;
+  static constexpr bool on_host = FlowFunctor<Space, S, 1, FRAME>::on_host;
 
   explicit FlowKokkos(const FlowSpec &spec) : FlowBackend<S>(spec)
   {
@@ -116,8 +115,11 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
       if (b.latent) device.latent = filled(latent, b.latent, points);
       if (b.drawn) device.drawn = sized(drawn, points);
     }
-    launch(device, b.nframes, FRAME);
-    launch(device, b.total, sampling ? SAMPLE : LOG_PROB);
+    launch<FRAME>(device, b.nframes);
+    if (sampling)
+      launch<SAMPLE>(device, b.total);
+    else
+      launch<LOG_PROB>(device, b.total);
     fetch(logq, b.logq, total);
     if (sampling) fetch(x, b.x, total * n3);
     if (b.drawn) fetch(drawn, b.drawn, points);
@@ -173,38 +175,35 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
 
   // small tiles where large ones would leave threads without work; results do not depend on it
 
-  void launch(const FlowBatch<S> &batch, long total, FlowTask task) const
+  template <FlowTask TASK> void launch(const FlowBatch<S> &batch, long total) const
   {
     if (total == 0) return;
     if constexpr (on_host) {
       const long lanes = (long) host_pack_width<S>() * Space().concurrency();
       if (total > 2 * lanes)
-        launch_tiles<4>(batch, total, task, 1);
+        launch_tiles<4, TASK>(batch, total, 4, 1);
       else if (total > lanes)
-        launch_tiles<2>(batch, total, task, 1);
+        launch_tiles<2, TASK>(batch, total, 2, 1);
       else
-        launch_tiles<1>(batch, total, task, 1);
-    } else
-      launch_tiles<1>(batch, total, task, DEVICE_TEAM);
+        launch_tiles<1, TASK>(batch, total, 1, 1);
+    } else {
+      // one tile for each multiprocessor, of about 2048 threads; in smaller tiles than of 4 packs the
+      // threads of a warp load too many different weights
+
+      const long tiles = Space().concurrency() / 2048;
+      int packs = 32;
+      while (packs > 4 && total < tiles * packs * FlowFunctor<Space, S, 1, TASK>::W) packs /= 2;
+      launch_tiles<1, TASK>(batch, total, packs, 1024 / (int) sizeof(S));
+    }
   }
 
-  template <int N>
-  void launch_tiles(const FlowBatch<S> &batch, long total, FlowTask task, int team) const
+  template <int N, FlowTask TASK>
+  void launch_tiles(const FlowBatch<S> &batch, long total, int packs, int team) const
   {
-    using Functor = FlowFunctor<Space, S, N>;
-    using Policy = typename Functor::Policy;
-    Functor functor{view, batch, task, DEVICE_PACKS};
-    int most = DEVICE_PACKS;
-    if (const char *e = std::getenv("BM_PACKS")) most = functor.device_packs = std::atoi(e);
-    if (const char *e = std::getenv("BM_TEAM")) team = std::atoi(e);
-    int share = 4;
-    if (const char *e = std::getenv("BM_SHARE")) share = std::atoi(e);
-    const long teams = Space().concurrency() / (share * team);
-    (void) most;
-    while (functor.device_packs > 1 && total < teams * functor.device_packs * Functor::W)
-      functor.device_packs /= 2;
-    const long lanes = (long) functor.packs() * Functor::W;
-    Policy policy((int) ((total + lanes - 1) / lanes), team);
+    using Functor = FlowFunctor<Space, S, N, TASK>;
+    const Functor functor{view, batch, packs};
+    const long lanes = (long) packs * Functor::W;
+    typename Functor::Policy policy((int) ((total + lanes - 1) / lanes), team);
     policy.set_scratch_size(1, Kokkos::PerTeam((int) functor.bytes()));
     Kokkos::parallel_for("backmap:flow", policy, functor);
   }

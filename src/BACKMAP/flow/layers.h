@@ -64,6 +64,7 @@ BACKMAP_FUNCTION void multiply_rows(const S *w, std::ptrdiff_t row, std::ptrdiff
   P sum[M][N];
   for (int i = 0; i < M; i++)
     for (int p = 0; p < N; p++) sum[i][p] = bias ? P(bias[i]) : y[i * ystride + p];
+  BACKMAP_UNROLL
   for (int k = 0; k < ncolumns; k++, w += column, x += xstride) {
     P value[N];
     for (int p = 0; p < N; p++) value[p] = x[p];
