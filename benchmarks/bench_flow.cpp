@@ -4,11 +4,13 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-// Samples per second of the flow evaluator, without energies, for a flow of the size of the shipped
-// one (alanine dipeptide, 6 beads, 6 couplings, 8 bins; random weights: speed does not depend on
-// them).
-//   bench_flow [serial|kokkos] [single|double] [hidden]
+// Samples per second of the flow evaluator, without energies.
+//   bench_flow [serial|kokkos] [single|double] [hidden | FLOW.safetensors [batch ...]]
+// Without a model: random flows of the size of the shipped one (alanine dipeptide, 6 beads, 6 couplings,
+// 8 bins; speed does not depend on the weights). With one: its beads lie as those of alanine dipeptide, up
+// to 16 samples share a frame.
 
+#include "core/model_file.h"
 #include "flow/flow.h"
 #include "flow_test_support.h"
 
@@ -17,8 +19,11 @@
 #define HAVE_KOKKOS 1
 #endif
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 using namespace BACKMAP_NS;
@@ -79,27 +84,50 @@ static void measure(Flow &flow, int frames, int samples)
 
 /* ---------------------------------------------------------------------- */
 
+static void header(const std::string &flow)
+{
+  std::printf("# %s\n# frames samples    batch    us/sample    samples/s     log q's per s\n",
+              flow.c_str());
+}
+
+/* ---------------------------------------------------------------------- */
+
 int main(int argc, char **argv)
 {
   const std::string backend = argc > 1 ? argv[1] : "serial";
-  const bool twice = argc > 2 && std::string(argv[2]) == "double";
+  const std::string numbers = argc > 2 ? argv[2] : "single", which = argc > 3 ? argv[3] : "";
+  const auto precision = numbers == "double" ? Flow::Precision::Double : Flow::Precision::Single;
 #ifdef HAVE_KOKKOS
-  if (backend == "kokkos") Kokkos::initialize(argc, argv);
+  if (backend == "kokkos") Kokkos::initialize();
 #endif
+  if (which.find('.') != std::string::npos) {
+    header("backend " + backend + ", " + numbers + ", " + which);
+    std::ifstream file(which, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const FlowSpec spec = FlowSpec::from_model(ModelFile::parse(bytes, which));
+    if (spec.nbeads() != 6) {
+      std::fprintf(stderr, "%s: expected the six beads of alanine dipeptide\n", which.c_str());
+      return 2;
+    }
+    const auto flow = Flow::create(spec, precision, backend);
+    std::vector<int> batches;
+    for (int i = 4; i < argc; i++) batches.push_back(std::stoi(argv[i]));
+    if (batches.empty()) batches = {1, 64, 1024, 16384, 262144};
+    for (const int batch : batches) {
+      const int samples = std::min(batch, 16);
+      measure(*flow, batch / samples, samples);
+    }
+  }
   for (const int hidden : {64, 128}) {
-    if (argc > 3 && std::stoi(argv[3]) != hidden) continue;
+    if (!which.empty() && which != std::to_string(hidden)) continue;
     test::FlowShape shape;
     shape.hidden = hidden;
     shape.circular_bins = 8;
     shape.couplings = 6;
     shape.bound = 5.0;
     shape.strength = 0.3;
-    const FlowSpec spec = test::random_flow(1, shape);
-    auto flow =
-        Flow::create(spec, twice ? Flow::Precision::Double : Flow::Precision::Single, backend);
-    std::printf("# backend %s, %s, hidden %d, %d bytes a vector\n", backend.c_str(),
-                twice ? "double" : "single", hidden, BACKMAP_VECTOR_BYTES);
-    std::printf("# frames samples    batch    us/sample    samples/s     log q's per s\n");
+    const auto flow = Flow::create(test::random_flow(1, shape), precision, backend);
+    header("backend " + backend + ", " + numbers + ", hidden " + std::to_string(hidden));
     measure(*flow, 1, 1);
     measure(*flow, 1, 16);
     measure(*flow, 4, 16);

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Samples per second of a BACKMAP flow evaluated by PyTorch: the rival of bench_flow.
 
-usage: flow_pytorch.py FLOW.safetensors HELDOUT.dump [batch ...]
+usage: flow_pytorch.py [--device cuda] [--way eager|graph] [--double] [--samples N]
+                       FLOW.safetensors HELDOUT.dump [batch ...]
 
-Reads the same model file, draws the same distribution (one sample per set of beads, float32, one
-thread) and prints samples per processor second for every batch size, and the mean log q as a check.
+Reads the same model file, draws the same distribution (float32, one thread) and prints samples per
+second for every batch size, and the mean log q as a check. Up to N samples (default 1) share a set of
+beads. On the CPU the seconds are the processor's. On a GPU they are of the clock, with the copy of
+samples and log q to the host, and without it; the ways are plain PyTorch and a CUDA graph of it.
 """
+import argparse
 import json
 import math
 import struct
@@ -31,7 +35,7 @@ def load_model(name):
         begin, end = t['data_offsets']
         kind = {'F32': np.float32, 'F64': np.float64}[t['dtype']]
         array = np.frombuffer(data[begin:end], kind).reshape(t['shape'])
-        tensors[key] = torch.tensor(array.astype(np.float32))
+        tensors[key] = torch.tensor(array).to(torch.get_default_dtype())
     return spec, tensors
 
 
@@ -42,7 +46,7 @@ def load_beads(name, atoms):
         rows = np.array([r.split() for r in block.split('ITEM: ATOMS')[1].splitlines()[1:]], float)
         x = rows[np.argsort(rows[:, 0]), 1:4]
         frames.append(x[atoms])
-    return torch.tensor(np.array(frames), dtype=torch.float32)
+    return torch.tensor(np.array(frames), dtype=torch.get_default_dtype())
 
 
 def wrap(x):
@@ -95,32 +99,42 @@ def inverse_spline(y, w, h, d, lo, hi):
 
 
 class Flow:
-    def __init__(self, spec, tensors):
-        self.spec, self.t = spec, tensors
+    def __init__(self, spec, tensors, device='cpu'):
+        def index(numbers):
+            return torch.tensor(numbers, dtype=torch.long, device=device)
+        self.spec, self.device = spec, device
+        self.t = {name: t.to(device) for name, t in tensors.items()}
         self.nl, self.n = len(spec['linear']), len(spec['zmatrix'])
         self.nc = len(spec['rotors']) + len(spec['circular'])
+        self.log_chol = float(torch.log(torch.diag(tensors['linear.chol'])).sum())
+        self.linear_slots = index(spec['linear'])
+        self.sets = []
+        for c in spec['couplings']:
+            lt = [i for i in range(self.nl) if i not in c['linear_id']]
+            ct = [i for i in range(self.nc) if i not in c['circular_id']]
+            self.sets.append([index(i) for i in (c['linear_id'], c['circular_id'], lt, ct)])
+        self.steps = {len(r['rows']): index(range(len(r['rows']))) for r in spec['rotors']}
 
     def linear(self, name, x):
         return torch.nn.functional.linear(x, self.t[name + '.weight'], self.t[name + '.bias'])
 
-    def coupling(self, k, l, c, f):
+    def coupling(self, k, l, c, f, samples):
         """Inverse of one coupling layer: latent to data."""
         spec, name = self.spec, 'coupling.%d' % k
         bins, cbins = spec['flow']['bins'], spec['flow']['circular_bins']
         bound = spec['flow']['bound']
-        li, ci = spec['couplings'][k]['linear_id'], spec['couplings'][k]['circular_id']
-        lt = [i for i in range(self.nl) if i not in li]
-        ct = [i for i in range(self.nc) if i not in ci]
+        li, ci, lt, ct = self.sets[k]
         ring = c[:, ci]
         trig = torch.stack([torch.cos(ring), torch.sin(ring), torch.cos(2 * ring),
                             torch.sin(2 * ring)], -1).flatten(1)
         h = self.linear(name + '.in', torch.cat([l[:, li], trig], -1))
-        h = torch.nn.functional.silu(h + f @ self.t[name + '.cond.weight'].T)
+        cond = (f @ self.t[name + '.cond.weight'].T).repeat_interleave(samples, 0)
+        h = torch.nn.functional.silu(h + cond)
         h = torch.nn.functional.silu(self.linear(name + '.hidden', h))
         o = self.linear(name + '.out', h)
-        ld = torch.zeros(len(l))
+        ld = torch.zeros(len(l), device=self.device)
         m = len(lt) * (3 * bins + 1)
-        if lt:
+        if len(lt):
             q = o[:, :m].view(len(o), len(lt), 3 * bins + 1)
             x = l[:, lt]
             d = torch.nn.functional.softplus(q[..., 2 + 2 * bins:] + SLOPE_SHIFT) + MIN_SLOPE
@@ -132,35 +146,36 @@ class Flow:
             x = torch.where(inside, y, x)
             s = 2.0 * torch.tanh(0.5 * q[..., 1])
             ld = ld + torch.where(inside, dl, torch.zeros_like(dl)).sum(-1) + s.sum(-1)
-            l = l.index_copy(1, torch.tensor(lt), x * torch.exp(s) + q[..., 0])
-        if ct:
+            l = l.index_copy(1, lt, x * torch.exp(s) + q[..., 0])
+        if len(ct):
             q = o[:, m:].view(len(o), len(ct), 3 * cbins + 1)
             d = torch.nn.functional.softplus(q[..., 1 + 2 * cbins:] + SLOPE_SHIFT) + MIN_SLOPE
             y, dl = inverse_spline(c[:, ct], q[..., 1:1 + cbins], q[..., 1 + cbins:1 + 2 * cbins],
                                    torch.cat([d, d[..., :1]], -1), -math.pi, math.pi)
             ld = ld + dl.sum(-1)
-            c = c.index_copy(1, torch.tensor(ct), wrap(y + q[..., 0]))
+            c = c.index_copy(1, ct, wrap(y + q[..., 0]))
         return l, c, ld
 
-    def sample(self, z):
-        """One all-atom configuration (n, atoms, 3) and log q (n) for every set of beads."""
-        spec, b = self.spec, len(z)
+    def sample(self, z, samples=1):
+        """All-atom configurations (n, atoms, 3) and log q (n), `samples` for every set of beads."""
+        spec, b = self.spec, len(z) * samples
         f = (features(spec, z) - self.t['features.mean']) / self.t['features.std']
-        l, c = torch.randn(b, self.nl), (2.0 * torch.rand(b, self.nc) - 1.0) * math.pi
+        l = torch.randn(b, self.nl, device=self.device)
+        c = (2.0 * torch.rand(b, self.nc, device=self.device) - 1.0) * math.pi
         logq = -0.5 * (l * l).sum(-1) - 0.5 * self.nl * math.log(2 * math.pi)
         logq = logq - self.nc * math.log(2 * math.pi)
         for k in reversed(range(len(spec['couplings']))):
-            l, c, ld = self.coupling(k, l, c, f)
+            l, c, ld = self.coupling(k, l, c, f, samples)
             logq = logq - ld
         h = torch.nn.functional.silu(self.linear('affine.0', f))
         h = self.linear('affine.2', torch.nn.functional.silu(self.linear('affine.1', h)))
+        h = h.repeat_interleave(samples, 0)
         l = l * torch.exp(h[:, self.nl:]) + h[:, :self.nl]
         logq = logq - h[:, self.nl:].sum(-1)
         chol = self.t['linear.chol']
-        y = torch.zeros(b, 3 * self.n)
-        y[:, spec['linear']] = l @ chol.T + self.t['linear.mean']
-        logq = logq - torch.log(torch.diag(chol)).sum()
-        return self.place(y, c, z, logq)
+        y = torch.zeros(b, 3 * self.n, device=self.device)
+        y = y.index_copy(1, self.linear_slots, l @ chol.T + self.t['linear.mean'])
+        return self.place(y, c, z.repeat_interleave(samples, 0), logq - self.log_chol)
 
     def place(self, y, c, z, logq):
         """Internal to Cartesian coordinates; rotors unfolded with random labels."""
@@ -173,7 +188,7 @@ class Flow:
             dev = sum(wrap(p[row] - rotor['sign'] * 2 * math.pi * j / m)
                       for j, row in enumerate(rows) if j)
             p[rows[0]] = tau - dev / m
-            shift[rows[0]] = (rows, torch.randint(0, m, (len(z),)))
+            shift[rows[0]] = (rows, torch.randint(0, m, (len(z), 1), device=self.device))
         for g, slot in enumerate(spec['circular']):
             p[slot - 2 * n] = c[:, len(spec['rotors']) + g]
         x = [None] * spec['natoms']
@@ -190,32 +205,81 @@ class Flow:
             logq = logq - 2.0 * torch.log(r[k]) - torch.log(torch.sin(t[k]))
         for rows, k in shift.values():
             h = torch.stack([x[spec['zmatrix'][row][0]] for row in rows], 1)
-            index = (torch.arange(len(rows))[None] + k[:, None]) % len(rows)
+            index = (self.steps[len(rows)][None] + k) % len(rows)
             h = h.gather(1, index[..., None].expand_as(h))
             for j, row in enumerate(rows):
                 x[spec['zmatrix'][row][0]] = h[:, j]
         return torch.stack(x, 1), logq
 
 
+def on_cpu(flow, z, samples):
+    """Samples per second of the processor."""
+    flow.sample(z, samples)
+    start, n = time.process_time(), 0
+    while time.process_time() - start < 2.0:
+        flow.sample(z, samples)
+        n += len(z) * samples
+    return ['%9.0f samples/s' % (n / (time.process_time() - start))]
+
+
+def on_gpu(flow, z, samples, way):
+    """Samples per second of the clock: with the copy to the host, and without it."""
+    def draw():
+        return flow.sample(z, samples)
+    for _ in range(3):
+        draw()
+    if way == 'graph':
+        side = torch.cuda.Stream()
+        with torch.cuda.stream(side):
+            draw()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            result = flow.sample(z, samples)
+
+        def draw():
+            graph.replay()
+            return result
+    host = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in draw()]
+    rates = []
+    for copy in (True, False):
+        times = []
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < 1.0:
+            start = time.perf_counter()
+            for there, here in zip(draw(), host):
+                if copy:
+                    here.copy_(there, non_blocking=True)
+            torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+        rates.append(len(z) * samples / sorted(times)[len(times) // 2])
+    return ['%9.0f samples/s' % rates[0], '%9.0f without copies' % rates[1]]
+
+
 def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--way', default='eager', choices=['eager', 'graph'])
+    parser.add_argument('--double', action='store_true')
+    parser.add_argument('--samples', type=int, default=1)
+    parser.add_argument('model')
+    parser.add_argument('dump')
+    parser.add_argument('batch', type=int, nargs='*', default=[1, 16, 64, 1024])
+    a = parser.parse_args()
+    torch.set_default_dtype(torch.float64 if a.double else torch.float32)
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    spec, tensors = load_model(sys.argv[1])
-    flow = Flow(spec, tensors)
-    beads = load_beads(sys.argv[2], [b['atoms'][0] for b in spec['beads']])
-    batches = [int(b) for b in sys.argv[3:]] or [1, 16, 64, 1024]
+    spec, tensors = load_model(a.model)
+    flow = Flow(spec, tensors, a.device)
+    beads = load_beads(a.dump, [b['atoms'][0] for b in spec['beads']])
     with torch.no_grad():
-        for batch in batches:
-            z = beads[torch.arange(batch) % len(beads)]
-            flow.sample(z)
-            start, n = time.process_time(), 0
-            while time.process_time() - start < 2.0:
-                x, logq = flow.sample(z)
-                n += batch
-            rate = n / (time.process_time() - start)
-            print('pytorch batch %5d  %9.0f samples/s  mean log q %.2f' % (batch, rate, logq.mean()))
+        for batch in a.batch:
+            samples = min(batch, a.samples)
+            z = beads[torch.arange(batch // samples) % len(beads)].to(a.device)
+            rates = on_cpu(flow, z, samples) if a.device == 'cpu' else on_gpu(flow, z, samples, a.way)
+            print('pytorch batch %5d  %s  mean log q %.2f'
+                  % (batch, '  '.join(rates), flow.sample(z, samples)[1].mean()), flush=True)
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ foreach(path IN LISTS headers)
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/backmap_style_headers.h CONTENT "${text}" @ONLY)
 
+backmap_host_only(${BACKMAP_SRC}/backmapplugin.cpp)
 add_library(backmapplugin MODULE ${BACKMAP_SRC}/backmapplugin.cpp)
 target_include_directories(backmapplugin PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated ${LAMMPS_DIR}/src/PLUGIN)
 target_link_libraries(backmapplugin PRIVATE backmap_options backmap_styles)

@@ -21,15 +21,31 @@ set(BACKMAP_SRC ${BACKMAP_ROOT}/src/BACKMAP)
 add_library(backmap_options INTERFACE)
 target_compile_features(backmap_options INTERFACE cxx_std_17)
 target_compile_options(backmap_options INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wmissing-declarations -Wextra-semi -Wredundant-decls -Wcast-qual -Wundef -Wvla
+  -Wmissing-declarations -Wextra-semi -Wcast-qual -Wvla
   # not of members: LAMMPS's constructors have an argument lmp
   $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
+if(NOT CMAKE_CXX_COMPILER MATCHES "nvcc_wrapper$")    # CUDA's own headers
+  target_compile_options(backmap_options INTERFACE -Wundef -Wredundant-decls)
+endif()
 if(BACKMAP_WERROR)
   target_compile_options(backmap_options INTERFACE -Werror)
 endif()
 if(BACKMAP_NATIVE)
   target_compile_options(backmap_options INTERFACE -march=native)
 endif()
+
+# backmap_host_only(file...): where Kokkos is for a GPU of NVIDIA, the compiler is Kokkos' nvcc_wrapper. Files that do not
+# know Kokkos are left to the compiler of the host behind it: it has vectors, and the CPU's samples stay the same bits
+function(backmap_host_only)
+  if(CMAKE_CXX_COMPILER MATCHES "nvcc_wrapper$")
+    foreach(file IN LISTS ARGN)
+      file(STRINGS ${file} kokkos LIMIT_COUNT 1 REGEX "<Kokkos_Core.hpp>")
+      if(NOT kokkos AND NOT file MATCHES "_kokkos[.]cpp$")
+        set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS --host-only)
+      endif()
+    endforeach()
+  endif()
+endfunction()
 
 # backmap_outside(NAME): its name for others
 function(backmap_outside name)
@@ -45,6 +61,7 @@ function(backmap_layer name)
     file(GLOB found CONFIGURE_DEPENDS ${BACKMAP_SRC}/${folder}/*.cpp)
     list(APPEND sources ${found})
   endforeach()
+  backmap_host_only(${sources})
   add_library(${name} SHARED ${sources})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${BACKMAP_SRC}>)
   backmap_outside(${name})
@@ -97,6 +114,7 @@ list(FILTER backmap_style_sources EXCLUDE REGEX "/backmapplugin[.]cpp$")
 if(NOT backmap_lammps_kokkos)
   list(FILTER backmap_style_sources EXCLUDE REGEX "_kokkos[.]cpp$")
 endif()
+backmap_host_only(${backmap_style_sources})
 add_library(backmap_styles STATIC ${backmap_style_sources})
 backmap_outside(backmap_styles)
 set_target_properties(backmap_styles PROPERTIES POSITION_INDEPENDENT_CODE ON)

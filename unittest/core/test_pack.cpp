@@ -24,7 +24,8 @@ template <class P> typename PackTraits<P>::Scalar &lane(P &p, int i)
 
 template <class P> class PackTest : public ::testing::Test {
 };
-using Types = ::testing::Types<float, double, PackType<float, BACKMAP_VECTOR_BYTES / 4>,
+using Types = ::testing::Types<float, double, Lanes<float, 4>, Lanes<double, 2>,
+                               PackType<float, BACKMAP_VECTOR_BYTES / 4>,
                                PackType<double, BACKMAP_VECTOR_BYTES / 8>>;
 TYPED_TEST_SUITE(PackTest, Types);
 

@@ -55,6 +55,17 @@ TEST(FlowSerial, KokkosBackendSaysWhatIsMissing)
   }
 }
 
+// the last test: what fix backmap does in a LAMMPS without "-k on"; Kokkos ends with the program
+
+TEST(FlowSerial, KokkosIsStartedOnRequest)
+{
+  ASSERT_FALSE(Kokkos::is_initialized());
+  start_kokkos();
+  start_kokkos();
+  ASSERT_TRUE(Kokkos::is_initialized());
+  EXPECT_EQ(Flow::create(test::random_flow(1), Flow::Precision::Single, "kokkos")->natoms(), 22);
+}
+
 int main(int argc, char **argv)
 {
   ::testing::InitGoogleTest(&argc, argv);

@@ -7,10 +7,11 @@
 #ifndef BACKMAP_CORE_PACK_H
 #define BACKMAP_CORE_PACK_H
 
-// Several numbers that go through the same arithmetic. On host CPUs a Pack is one vector register
-// and its lanes are different samples; on devices, where a thread is a lane, and where speed does
-// not matter, the plain type takes its place. Algorithms are templates on P, either of them, and use
-// only the operators and the p_* functions of this file. A lane never depends on its neighbours.
+// Several numbers that go through the same arithmetic; their lanes are different samples. On host CPUs
+// a Pack is one vector register. On devices Lanes are a few numbers of one thread, which then loads a
+// weight once for all of them. Where speed does not matter, the plain type takes their place.
+// Algorithms are templates on P, any of the three, and use only the operators and the p_* functions of
+// this file. A lane never depends on its neighbours.
 //
 // exp, log, sin and cos of packs are polynomials of our own (after fdlibm, Sun Microsystems 1993,
 // and Cephes): a compiler vectorises calls of the library only with -ffast-math, which we must not
@@ -36,6 +37,13 @@
 #define BACKMAP_KERNEL inline
 #endif
 
+// loads of several turns of a loop in flight at once; a host's processor sees to it itself
+#if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
+#define BACKMAP_UNROLL _Pragma("unroll 8")
+#else
+#define BACKMAP_UNROLL
+#endif
+
 #if defined(__GNUC__) && !defined(__CUDACC__) && !defined(__HIPCC__)
 #define BACKMAP_HAVE_VECTORS 1
 #if defined(__AVX512F__)
@@ -46,7 +54,7 @@
 #define BACKMAP_VECTOR_BYTES 16
 #endif
 #else
-#define BACKMAP_VECTOR_BYTES 8
+#define BACKMAP_VECTOR_BYTES 16    // what a thread of a device loads at once
 #endif
 
 namespace BACKMAP_NS {
@@ -96,6 +104,87 @@ template <class P> struct PackTraits {
 BACKMAP_PLAIN(float)
 BACKMAP_PLAIN(double)
 #undef BACKMAP_PLAIN
+
+// ----------------------------------------------------------------------
+// a few numbers of one thread
+// ----------------------------------------------------------------------
+
+template <class T, int W> struct alignas(W * sizeof(T)) Lanes {
+  struct Mask {
+    bool v[W];
+  };
+
+  T v[W];
+
+  Lanes() = default;
+  BACKMAP_FUNCTION Lanes(T s)
+  {
+    for (int i = 0; i < W; i++) v[i] = s;
+  }
+};
+
+template <class T, int W> struct PackTraits<Lanes<T, W>> {
+  using Scalar = T;
+  static constexpr int width = W;
+};
+
+#define BACKMAP_OPERATOR(op)                                                           \
+  template <class T, int W>                                                            \
+  BACKMAP_FUNCTION Lanes<T, W> operator op(const Lanes<T, W> &a, const Lanes<T, W> &b) \
+  {                                                                                    \
+    Lanes<T, W> r;                                                                     \
+    for (int i = 0; i < W; i++) r.v[i] = a.v[i] op b.v[i];                             \
+    return r;                                                                          \
+  }
+BACKMAP_OPERATOR(+)
+BACKMAP_OPERATOR(-)
+BACKMAP_OPERATOR(*)
+BACKMAP_OPERATOR(/)
+#undef BACKMAP_OPERATOR
+
+#define BACKMAP_COMPARE(op)                                                     \
+  template <class T, int W>                                                     \
+  BACKMAP_FUNCTION typename Lanes<T, W>::Mask operator op(const Lanes<T, W> &a, \
+                                                          const Lanes<T, W> &b) \
+  {                                                                             \
+    typename Lanes<T, W>::Mask r;                                               \
+    for (int i = 0; i < W; i++) r.v[i] = a.v[i] op b.v[i];                      \
+    return r;                                                                   \
+  }
+BACKMAP_COMPARE(<)
+BACKMAP_COMPARE(>)
+BACKMAP_COMPARE(<=)
+BACKMAP_COMPARE(>=)
+#undef BACKMAP_COMPARE
+
+#define BACKMAP_EACH(name, value)                                                   \
+  template <class T, int W> BACKMAP_FUNCTION Lanes<T, W> name(const Lanes<T, W> &a) \
+  {                                                                                 \
+    Lanes<T, W> r;                                                                  \
+    for (int i = 0; i < W; i++) r.v[i] = value;                                     \
+    return r;                                                                       \
+  }
+BACKMAP_EACH(operator-, -a.v[i])
+BACKMAP_EACH(p_sqrt, p_sqrt(a.v[i]))
+BACKMAP_EACH(p_exp, p_exp(a.v[i]))
+BACKMAP_EACH(p_log, p_log(a.v[i]))
+BACKMAP_EACH(p_floor, p_floor(a.v[i]))
+#undef BACKMAP_EACH
+
+template <class T, int W>
+BACKMAP_FUNCTION Lanes<T, W> p_select(const typename Lanes<T, W>::Mask &mask, const Lanes<T, W> &a,
+                                      const Lanes<T, W> &b)
+{
+  Lanes<T, W> r;
+  for (int i = 0; i < W; i++) r.v[i] = mask.v[i] ? a.v[i] : b.v[i];
+  return r;
+}
+
+template <class T, int W>
+BACKMAP_FUNCTION void p_sincos(const Lanes<T, W> &x, Lanes<T, W> &s, Lanes<T, W> &c)
+{
+  for (int i = 0; i < W; i++) p_sincos(x.v[i], s.v[i], c.v[i]);
+}
 
 // ----------------------------------------------------------------------
 // vector registers (GNU vector extension: GCC, Clang, Intel)
@@ -390,7 +479,7 @@ template <class T, int W> struct PackChoice {
 #ifdef BACKMAP_HAVE_VECTORS
   using type = Pack<T, W>;
 #else
-  static_assert(W == 1, "this compiler has no vectors");
+  using type = Lanes<T, W>;
 #endif
 };
 template <class T> struct PackChoice<T, 1> {

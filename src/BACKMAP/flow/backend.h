@@ -79,6 +79,8 @@ template <class S> class FlowBackend : public Flow {
 
 std::unique_ptr<Flow> create_serial_flow(const FlowSpec &spec, Flow::Precision precision);
 std::unique_ptr<Flow> create_kokkos_flow(const FlowSpec &spec, Flow::Precision precision);
+/// False where the backend kokkos computes on a device, which rounds in ways of its own.
+bool kokkos_is_on_host();
 /// Of flows of one piece, for a spec that is composed.
 std::unique_ptr<Flow> create_fragment_flow(const FlowSpec &spec, Flow::Precision precision,
                                            const std::string &backend);

@@ -5,11 +5,15 @@
 ------------------------------------------------------------------------- */
 
 // The evaluator on Kokkos' default execution space. A team works on a tile: on hosts a team is one
-// thread and a tile four vector registers wide; on devices a thread is a lane.
+// thread and a tile up to four vector registers wide; on devices the threads of a team share the rows
+// of the layers and the packs of a tile.
 
 #include "flow/backend.h"
 
+#include <cstdlib>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #if defined(__has_include)
 #if __has_include(<Kokkos_Core.hpp>) && !defined(BACKMAP_NO_KOKKOS)
@@ -37,13 +41,12 @@ template <class Team> struct TeamMember {
 
 enum FlowTask { FRAME, SAMPLE, LOG_PROB };
 
-/// One tile a team. N: packs of a dense block, on hosts also of a tile.
-template <class Space, class S, int N> struct FlowFunctor {
+/// One tile a team, a kernel for each task: together they need more registers. N: packs of a dense
+/// block, on hosts also of a tile.
+template <class Space, class S, int N, FlowTask TASK> struct FlowFunctor {
   static constexpr bool on_host =
       std::is_same<typename Space::memory_space, Kokkos::HostSpace>::value;
-  static constexpr int W = on_host ? host_pack_width<S>() : 1;
-  static constexpr int NP = on_host ? N : 64;    // packs of a tile
-  static constexpr int LANES = NP * W;
+  static constexpr int W = on_host ? host_pack_width<S>() : BACKMAP_VECTOR_BYTES / (int) sizeof(S);
 
   using Kernel = FlowKernel<S, W, N>;
   using Policy = Kokkos::TeamPolicy<Space>;
@@ -51,24 +54,27 @@ template <class Space, class S, int N> struct FlowFunctor {
 
   FlowView<S> view;
   FlowBatch<S> batch;
-  FlowTask task;
+  int device_packs;    // of a tile; one kernel for all, so that no result depends on it
 
-  std::size_t bytes() const { return Kernel::scratch_bytes(view, NP) + BACKMAP_VECTOR_BYTES; }
+  KOKKOS_INLINE_FUNCTION int packs() const { return on_host ? N : device_packs; }
+  KOKKOS_INLINE_FUNCTION std::size_t bytes() const
+  {
+    return Kernel::scratch_bytes(view, packs()) + BACKMAP_VECTOR_BYTES;
+  }
 
   KOKKOS_INLINE_FUNCTION void operator()(const Team &team) const
   {
     const TeamMember<Team> member(team);
-    auto *memory = static_cast<unsigned char *>(
-        team.team_scratch(1).get_shmem(Kernel::scratch_bytes(view, NP) + BACKMAP_VECTOR_BYTES));
+    auto *memory = static_cast<unsigned char *>(team.team_scratch(1).get_shmem(bytes()));
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     memory += BACKMAP_VECTOR_BYTES - address % BACKMAP_VECTOR_BYTES;
-    const long first = (long) team.league_rank() * LANES;
-    if (task == FRAME)
-      Kernel::frame_tile(member, view, batch, first, NP, memory);
-    else if (task == SAMPLE)
-      Kernel::sample_tile(member, view, batch, first, NP, memory);
+    const long first = (long) team.league_rank() * packs() * W;
+    if constexpr (TASK == FRAME)
+      Kernel::frame_tile(member, view, batch, first, packs(), memory);
+    else if constexpr (TASK == SAMPLE)
+      Kernel::sample_tile(member, view, batch, first, packs(), memory);
     else
-      Kernel::log_prob_tile(member, view, batch, first, NP, memory);
+      Kernel::log_prob_tile(member, view, batch, first, packs(), memory);
   }
 };
 
@@ -76,7 +82,7 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
   using Memory = typename Space::memory_space;
-  static constexpr bool on_host = FlowFunctor<Space, S, 1>::on_host;
+  static constexpr bool on_host = FlowFunctor<Space, S, 1, FRAME>::on_host;
 
   explicit FlowKokkos(const FlowSpec &spec) : FlowBackend<S>(spec)
   {
@@ -94,41 +100,30 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
   {
     const InternalView &g = view.geometry;
     const std::size_t n = b.nframes, total = b.total, n3 = 3 * (std::size_t) g.natoms;
-    const auto frame = array<S>("backmap:frame", n * view.frame_size());
-    const auto logscale = array<double>("backmap:logscale", n);
-    const auto inputs = upload(b.features, n * view.nf);
-    const auto x = sampling ? array<double>("backmap:x", total * n3) : upload(b.x, total * n3);
-    const auto logq = array<double>("backmap:logq", total);
-    Array<double> z, latent, drawn;
-    Array<std::int64_t> timestep, molecule, first_sample;
-    if (sampling) {
-      z = upload(b.z, n * 3 * g.nbeads);
-      timestep = upload(b.timestep, n);
-      molecule = upload(b.molecule, n);
-      first_sample = upload(b.first_sample, n);
-      const std::size_t points = total * (g.nl + g.nc);
-      if (b.latent) latent = upload(b.latent, points);
-      if (b.drawn) drawn = array<double>("backmap:latent", points);
-    }
-
+    const std::size_t points = total * (g.nl + g.nc);
     FlowBatch<S> device = b;
-    device.frame = frame.data();
-    device.frame_logscale = logscale.data();
-    device.features = inputs.data();
-    device.x = x.data();
-    device.logq = logq.data();
-    device.z = z.data();
-    device.timestep = timestep.data();
-    device.molecule = molecule.data();
-    device.first_sample = first_sample.data();
-    device.latent = latent.data();
-    device.drawn = drawn.data();
-    launch(device, b.nframes, FRAME);
-    launch(device, b.total, sampling ? SAMPLE : LOG_PROB);
+    device.frame = sized(frame, n * view.frame_size());
+    device.frame_logscale = sized(logscale, n);
+    device.features = filled(inputs, b.features, n * view.nf);
+    device.x = sampling ? sized(x, total * n3) : filled(x, b.x, total * n3);
+    device.logq = sized(logq, total);
+    if (sampling) {
+      device.z = filled(z, b.z, n * 3 * g.nbeads);
+      device.timestep = filled(timestep, b.timestep, n);
+      device.molecule = filled(molecule, b.molecule, n);
+      device.first_sample = filled(first_sample, b.first_sample, n);
+      if (b.latent) device.latent = filled(latent, b.latent, points);
+      if (b.drawn) device.drawn = sized(drawn, points);
+    }
+    launch<FRAME>(device, b.nframes);
+    if (sampling)
+      launch<SAMPLE>(device, b.total);
+    else
+      launch<LOG_PROB>(device, b.total);
+    fetch(logq, b.logq, total);
+    if (sampling) fetch(x, b.x, total * n3);
+    if (b.drawn) fetch(drawn, b.drawn, points);
     Kokkos::fence();
-    download(logq, b.logq);
-    if (sampling) download(x, b.x);
-    if (b.drawn) download(drawn, b.drawn);
   }
 
  private:
@@ -142,62 +137,74 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
   Array<CouplingView<S>> couplings;
   FlowView<S> view;
 
-  template <class T> static Array<T> array(const char *name, std::size_t n)
+  // of the batches; they only grow: a device takes longer to allocate them than to fill them
+  Array<S> frame, inputs;
+  Array<double> logscale, x, logq, z, latent, drawn;
+  Array<std::int64_t> timestep, molecule, first_sample;
+
+  template <class T> static T *sized(Array<T> &a, std::size_t n)
   {
-    return Array<T>(Kokkos::view_alloc(std::string(name), Kokkos::WithoutInitializing), n);
+    if (a.extent(0) < n)
+      a = Array<T>(Kokkos::view_alloc(std::string("backmap:flow"), Kokkos::WithoutInitializing), n);
+    return a.data();
   }
 
-  template <class T> static Array<T> upload(const T *p, std::size_t n)
+  // copies are in order with the kernels and end before the fence
+
+  template <class T> static T *filled(Array<T> &a, const T *p, std::size_t n)
   {
-    auto a = array<T>("backmap:input", n);
-    Kokkos::deep_copy(a, HostArray<T>(const_cast<T *>(p), n));
-    return a;
+    sized(a, n);
+    Kokkos::deep_copy(Space(), Kokkos::subview(a, std::make_pair(std::size_t(0), n)),
+                      HostArray<T>(const_cast<T *>(p), n));
+    return a.data();
   }
 
   template <class T> static Array<T> upload(const std::vector<T> &v)
   {
-    return upload(v.data(), v.size());
+    Array<T> a;
+    filled(a, v.data(), v.size());
+    Kokkos::fence();
+    return a;
   }
 
-  template <class T> static void download(const Array<T> &a, T *p)
+  template <class T> static void fetch(const Array<T> &a, T *p, std::size_t n)
   {
-    Kokkos::deep_copy(HostArray<T>(p, a.extent(0)), a);
+    Kokkos::deep_copy(Space(), HostArray<T>(p, n),
+                      Kokkos::subview(a, std::make_pair(std::size_t(0), n)));
   }
 
-  // on hosts small tiles where large ones would leave threads without work; results do not depend
-  // on it
+  // small tiles where large ones would leave threads without work; results do not depend on it
 
-  void launch(const FlowBatch<S> &batch, long total, FlowTask task) const
+  template <FlowTask TASK> void launch(const FlowBatch<S> &batch, long total) const
   {
     if (total == 0) return;
     if constexpr (on_host) {
       const long lanes = (long) host_pack_width<S>() * Space().concurrency();
       if (total > 2 * lanes)
-        launch_tiles<4>(batch, total, task);
+        launch_tiles<4, TASK>(batch, total, 4, 1);
       else if (total > lanes)
-        launch_tiles<2>(batch, total, task);
+        launch_tiles<2, TASK>(batch, total, 2, 1);
       else
-        launch_tiles<1>(batch, total, task);
-    } else
-      launch_tiles<1>(batch, total, task);
+        launch_tiles<1, TASK>(batch, total, 1, 1);
+    } else {
+      // one tile for each multiprocessor, of about 2048 threads; in smaller tiles than of 4 packs the
+      // threads of a warp load too many different weights
+
+      const long tiles = Space().concurrency() / 2048;
+      int packs = 32;
+      while (packs > 4 && total < tiles * packs * FlowFunctor<Space, S, 1, TASK>::W) packs /= 2;
+      launch_tiles<1, TASK>(batch, total, packs, 1024 / (int) sizeof(S));
+    }
   }
 
-  template <int N> void launch_tiles(const FlowBatch<S> &batch, long total, FlowTask task) const
+  template <int N, FlowTask TASK>
+  void launch_tiles(const FlowBatch<S> &batch, long total, int packs, int team) const
   {
-    using Functor = FlowFunctor<Space, S, N>;
-    using Policy = typename Functor::Policy;
-    const Functor functor{view, batch, task};
-    const int league = (int) ((total + Functor::LANES - 1) / Functor::LANES);
-    const auto scratch = Kokkos::PerTeam((int) functor.bytes());
-    int size = 1;
-    if (!on_host) {
-      Policy probe(league, Kokkos::AUTO);
-      probe.set_scratch_size(1, scratch);
-      const int largest = probe.team_size_max(functor, Kokkos::ParallelForTag());
-      size = largest < 256 ? largest : 256;
-    }
-    Policy policy(league, size);
-    policy.set_scratch_size(1, scratch);
+    using Functor = FlowFunctor<Space, S, N, TASK>;
+    const Functor functor{view, batch, packs};
+    const long lanes = (long) packs * Functor::W;
+    typename Functor::Policy policy((int) ((total + lanes - 1) / lanes), team);
+    policy.set_scratch_size(1, Kokkos::PerTeam((int) functor.bytes()));
     Kokkos::parallel_for("backmap:flow", policy, functor);
   }
 };
@@ -212,7 +219,7 @@ std::unique_ptr<Flow> BACKMAP_NS::create_kokkos_flow(const FlowSpec &spec,
 {
 #ifdef BACKMAP_HAVE_KOKKOS
   if (!Kokkos::is_initialized())
-    throw std::runtime_error("flow: backend kokkos needs Kokkos to be initialised (lmp -k on)");
+    throw std::runtime_error("flow: backend kokkos needs Kokkos to be initialised");
   if (precision == Flow::Precision::Single)
     return std::unique_ptr<Flow>(new FlowKokkos<float>(spec));
   return std::unique_ptr<Flow>(new FlowKokkos<double>(spec));
@@ -220,5 +227,29 @@ std::unique_ptr<Flow> BACKMAP_NS::create_kokkos_flow(const FlowSpec &spec,
   (void) spec;
   (void) precision;
   throw std::runtime_error("flow: backend kokkos is not there, this was built without Kokkos");
+#endif
+}
+
+/* ---------------------------------------------------------------------- */
+
+void BACKMAP_NS::start_kokkos()
+{
+#ifdef BACKMAP_HAVE_KOKKOS
+  if (Kokkos::is_initialized()) return;
+  Kokkos::initialize();
+  std::atexit([] {
+    if (Kokkos::is_initialized()) Kokkos::finalize();
+  });
+#endif
+}
+
+/* ---------------------------------------------------------------------- */
+
+bool BACKMAP_NS::kokkos_is_on_host()
+{
+#ifdef BACKMAP_HAVE_KOKKOS
+  return FlowKokkos<float>::on_host;
+#else
+  return true;
 #endif
 }

@@ -66,6 +66,9 @@ class Flow {
   virtual int nbeads() const = 0;
 };
 
+/// For programs that have no Kokkos of their own: initialises it unless it is, and finalises it at exit.
+void start_kokkos();
+
 }    // namespace BACKMAP_NS
 
 #endif

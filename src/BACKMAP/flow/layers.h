@@ -64,6 +64,7 @@ BACKMAP_FUNCTION void multiply_rows(const S *w, std::ptrdiff_t row, std::ptrdiff
   P sum[M][N];
   for (int i = 0; i < M; i++)
     for (int p = 0; p < N; p++) sum[i][p] = bias ? P(bias[i]) : y[i * ystride + p];
+  BACKMAP_UNROLL
   for (int k = 0; k < ncolumns; k++, w += column, x += xstride) {
     P value[N];
     for (int p = 0; p < N; p++) value[p] = x[p];
@@ -270,10 +271,11 @@ BACKMAP_KERNEL void transform_linear(P *o, int stride, int K, double bound, bool
 }
 
 /* ----------------------------------------------------------------------
-   same wrapping as wrap() of molecule/geometry.h, which is for coordinates
+   same wrapping as wrap() of molecule/geometry.h, which is for coordinates; wrap_angle() of
+   molecule/features.h runs on hosts only
 ------------------------------------------------------------------------- */
 
-template <class P> BACKMAP_FUNCTION P wrap_angle(P y)
+template <class P> BACKMAP_FUNCTION P wrap_circle(P y)
 {
   const P pi = P(BACKMAP_PI), turn = P(2.0 * BACKMAP_PI);
   y = y - turn * p_floor((y + pi) / turn);
@@ -290,9 +292,9 @@ BACKMAP_KERNEL void transform_circular(P *o, int stride, int K, bool inverse, P 
 {
   const P pi = P(BACKMAP_PI), shift = o[0];
   P *width = o + stride, *height = width + K * stride, *slope = height + K * stride;
-  P y = inverse ? p_select(*x < -pi, -pi, p_select(*x > pi, pi, *x)) : wrap_angle(*x - shift);
+  P y = inverse ? p_select(*x < -pi, -pi, p_select(*x > pi, pi, *x)) : wrap_circle(*x - shift);
   spline(width, height, slope, stride, K, true, inverse, -BACKMAP_PI, 2.0 * BACKMAP_PI, y, *logdet);
-  if (inverse) y = wrap_angle(y + shift);
+  if (inverse) y = wrap_circle(y + shift);
   *x = y;
 }
 

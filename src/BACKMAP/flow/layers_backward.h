@@ -124,7 +124,7 @@ BACKMAP_KERNEL void transform_circular_backward(P *o, int stride, int K, const P
                                                 P *g)
 {
   P *width = o + stride, *height = width + K * stride, *slope = height + K * stride;
-  const P at = wrap_angle(*x - o[0]);
+  const P at = wrap_circle(*x - o[0]);
   *g = spline_backward(width, height, slope, stride, K, true, -BACKMAP_PI, 2.0 * BACKMAP_PI, at, *g,
                        *gl);
   o[0] = -*g;

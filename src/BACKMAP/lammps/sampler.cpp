@@ -54,6 +54,7 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
     Pointers(lmp), spec_(spec), options_(options)
 {
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
+                  if (options_.backend == "kokkos") start_kokkos();
                   flow_ = Flow::create(spec_,
                                        options_.precision == "single" ? Flow::Precision::Single
                                                                       : Flow::Precision::Double,

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Does the flow run on this GPU, and how fast? Builds the libraries with a Kokkos that has CUDA, runs the tests of the flow on
+# the GPU, and prints samples per second on the GPU and on one core; with a PyTorch that sees the GPU also PyTorch's.
+#
+#   scripts/check_gpu.sh Kokkos_ROOT=DIR [PYTHON=PYTHON] [NAME=VALUE ...]
+#
+#   Kokkos_ROOT  an installed Kokkos with CUDA, see doc/src/Howto_backmap_install.rst
+#   NAME=VALUE   options of CMake, for example nlohmann_json_DIR=DIR
+#
+# Exit status 1 if a test fails.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$here/scripts/lib.sh"
+cd "$here"
+
+root=${Kokkos_ROOT:-}
+python=$(backmap_python)
+definitions=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) sed -n '2,10p' "$0"; exit 0 ;;
+    Kokkos_ROOT=*) root=${1#*=} ;;
+    PYTHON=*) python=${1#*=} ;;
+    [A-Za-z]*=*) definitions+=(-D "$1") ;;
+    *) fail "$1: expected NAME=VALUE" ;;
+  esac
+  shift
+done
+[ -x "$root/bin/nvcc_wrapper" ] || fail "expected Kokkos_ROOT, an installed Kokkos with CUDA, got '$root'"
+root=$(cd "$root" && pwd)
+command -v nvcc >/dev/null || fail "nvcc, the compiler of CUDA, is not in PATH"
+
+build=build/check-gpu
+quietly "configuring with $root" $build.configure.log cmake --preset library -B $build -D BACKMAP_SETUP= -D BACKMAP_TESTS=ON \
+  -D CMAKE_CXX_COMPILER="$root/bin/nvcc_wrapper" -D Kokkos_ROOT="$root" "${definitions[@]}"
+targets=(bench_flow test_core_pack test_flow_{layers,internal_coords,flow_spec,flow,fragment_flow,annealing,no_kokkos})
+quietly "building" $build.log cmake --build $build -j "$(backmap_jobs)" --target "${targets[@]}"
+ctest --test-dir $build -R '^(flow[.](layers|internal_coords|flow_spec|flow|fragment_flow|annealing|no_kokkos)|core[.]pack)$' \
+  --output-on-failure --no-tests=error
+
+model=potentials/ala2.flow.safetensors
+for precision in single double; do
+  $build/benchmarks/bench_flow kokkos $precision $model
+  $build/benchmarks/bench_flow serial $precision $model 1024
+done
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  for way in eager graph; do
+    echo "# PyTorch, $way"
+    "$python" benchmarks/flow_pytorch.py --device cuda --way $way --samples 16 $model \
+      examples/alanine-dipeptide/ala2.heldout.dump 1 64 1024 16384 262144
+  done
+fi
