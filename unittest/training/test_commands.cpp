@@ -305,6 +305,9 @@ TEST(Trajectory, names_what_is_wrong)
   EXPECT_NE(error2("files " + dump_of_md() + " first 100000 dump x y z box no").find("no frame"),
             std::string::npos);
   EXPECT_NE(error2("files " + dump_of_md() + " dump x y box no").find("x y z"), std::string::npos);
+  // an error of LAMMPS's own reader, before it has made what its destructor frees
+  EXPECT_NE(error2("files " + dump_of_md() + " dump x y z box no json a.json").find("read_dump"),
+            std::string::npos);
   EXPECT_NE(error2("files a b temper " + log + " 0 dump x y z").find("3 partitions"),
             std::string::npos);
   EXPECT_NE(error2("files a b temper " + log + " 2 dump x y z").find("temperature index"),

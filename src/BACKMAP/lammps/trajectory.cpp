@@ -369,11 +369,13 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
   for (const auto &s : read_dump_args(forces)) word(s);
   for (auto &w : words) args.push_back(w.data());
 
-  ReadDump rd(lmp);
-  rd.store_files(1, &args[0]);
+  // its destructor frees a communicator that setup_reader() makes; an error before that must not meet it
+  auto *unready = new ReadDump(lmp);
+  unready->store_files(1, &args[0]);
   const int nfields = (int) args.size() - 1;
-  const int left = rd.fields_and_keywords(nfields, &args[1]);
-  rd.setup_reader(left, left ? &args[args.size() - left] : nullptr);
+  const int left = unready->fields_and_keywords(nfields, &args[1]);
+  unready->setup_reader(left, left ? &args[args.size() - left] : nullptr);
+  const std::unique_ptr<ReadDump> rd(unready);
 
   // the first step >= t that belongs to the temperature
   size_t span = 0;
@@ -387,16 +389,16 @@ void BackmapTrajectory::read_file(const Block &b, int iblock, int ifile,
   bool first = true;
   bigint count = 0, step = -1;
   while (target <= b.last) {
-    step = first ? rd.seek(target, 0) : rd.next(target - 1, b.last, b.every, 1);
+    step = first ? rd->seek(target, 0) : rd->next(target - 1, b.last, b.every, 1);
     if (step < 0) break;
-    rd.header(first);
+    rd->header(first);
     // atoms that the frame lacks would keep these
     for (int i = 0; i < atom->nlocal; i++)
       for (int k = 0; k < 3; k++) {
         atom->x[i][k] = std::numeric_limits<double>::quiet_NaN();
         if (forces) atom->v[i][k] = std::numeric_limits<double>::quiet_NaN();
       }
-    rd.atoms();
+    rd->atoms();
     first = false;
     if (step > b.last) break;
     const bigint next = wanted(step);
