@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import struct
-import sys
 import time
 
 import numpy as np
