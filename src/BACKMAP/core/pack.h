@@ -147,7 +147,7 @@ BACKMAP_OPERATOR(/)
   BACKMAP_FUNCTION typename Lanes<T, W>::Mask operator op(const Lanes<T, W> &a, \
                                                           const Lanes<T, W> &b) \
   {                                                                             \
-    typename Lanes<T, W>::Mask r;                                               \
+    typename Lanes<T, W>::Mask r{};                                             \
     for (int i = 0; i < W; i++) r.v[i] = a.v[i] op b.v[i];                      \
     return r;                                                                   \
   }
