@@ -31,7 +31,7 @@ using namespace BACKMAP_NS;
 
 namespace {
 constexpr double MINUTES = 10.0;
-constexpr int NO_LIMIT = 1000000000, PATIENCE = 20;
+constexpr int PATIENCE = 20;
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -73,9 +73,8 @@ void TrainCgnet::read_arguments(int narg, char **arg)
     backmap_error(lmp, "train_cgnet: keyword reach: with init the windows are those of {}", init);
   if (!tables.empty() && !keywords.given("forces")) options.force_weight = 0.3;
   // how many epochs are best depends on the frames: the time is the limit, and validation
-  if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
+  limit_time(options, MINUTES);
   if (!keywords.given("patience") && !keywords.given("epochs")) options.patience = PATIENCE;
-  if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
 }
 
 /* ---------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ using namespace BACKMAP_NS;
 namespace {
 
 constexpr double MINUTES = 30.0;
-constexpr int NO_LIMIT = 1000000000, PATIENCE = 5;
+constexpr int PATIENCE = 5;
 constexpr int ONE_PIECE =
     25;    // atoms to place; a flow of one piece learns more slowly and overfits
 
@@ -130,8 +130,7 @@ void TrainFlow::read_arguments(int narg, char **arg)
   for (std::size_t m = 1; m < molecules.size() && dump < narg; m++)
     molecules[m]->keyword(narg, arg, dump);
   // without chains more epochs overfit some day, with them they do not: the time is the limit
-  if (!keywords.given("minutes") && !keywords.given("epochs")) options.minutes = MINUTES;
-  if (!keywords.given("epochs")) options.epochs = NO_LIMIT;
+  limit_time(options, MINUTES);
   if (!keywords.given("patience") && !chained()) options.patience = PATIENCE;
   design.seed = chain_options.seed = options.seed;
   chain_options.threads = options.threads;

@@ -64,6 +64,15 @@ void TrainCommand::shared_keywords(TrainOptions &o)
       .integer("threads", o.threads, 1);
 }
 
+void TrainCommand::limit_time(TrainOptions &o, double minutes) const
+{
+  if (keywords.given("epochs")) return;
+  o.epochs = 1000000000;
+  if (!keywords.given("minutes")) o.minutes = minutes;
+}
+
+/* ---------------------------------------------------------------------- */
+
 void TrainCommand::parse(int narg, char **arg)
 {
   if (narg < 4)

@@ -33,6 +33,8 @@ class TrainCommand : public Command {
   void shared_keywords(BACKMAP_NS::TrainOptions &options);
   /** Map, output file, then keywords of the frames and registered ones; error->all for anything else. */
   void parse(int narg, char **arg);
+  /** Without the keyword epochs the time is the limit: that of the keyword minutes, or else this one. After parse(). */
+  void limit_time(BACKMAP_NS::TrainOptions &options, double minutes) const;
 
   /** To screen and log file of rank 0, flushed: a training takes long and people watch it through pipes. */
   void line(const std::string &text);
