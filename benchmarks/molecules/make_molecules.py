@@ -23,6 +23,7 @@ from frames import torsion
 SEQUENCES = {name.lower(): [name] for name in 'GLY VAL LEU THR PHE LYS PRO MET'.split()}
 SEQUENCES.update(penta='LEU GLY THR PHE VAL'.split(), lgt='LEU GLY THR'.split(), gtf='GLY THR PHE'.split(),
                  tfv='THR PHE VAL'.split())     # examples/peptide
+ODD_FIRST = ['gtf']     # threonine is drawn after glycine and phenylalanine, as in penta
 
 KCAL = unit.kilocalorie_per_mole
 FF14SB = app.ForceField('amber14/protein.ff14SB.xml')
@@ -136,14 +137,16 @@ class Peptide:
         sys.exit('%s: no structure found on one of the sides' % self.sequence)
 
     def beads(self):
-        """C of ACE, N, CA, CB, C, ..., N of NME, and one atom of each longer side chain (see README.md)."""
-        out = [('C', self.index[0]['C'])]
+        """C of ACE, N, CA, CB, C, ..., N of NME, and one atom of each longer side chain (see README.md). Of more than one
+        residue also the end carbons, so that a cap looks like the backbone of one residue more."""
+        ends = [[('CH3', cap['CH3'])] if len(self.sequence) > 1 else [] for cap in (self.index[0], self.index[-1])]
+        out = ends[0] + [('C', self.index[0]['C'])]
         for r in self.residues():
             out += [(name, r[name]) for name in ('N', 'CA', 'CB') if name in r]
             gammas = sorted((-self.chain(r, i), -self.atoms[i].element.atomic_number, i) for i in self.heavy('CB', r))
             out += [(self.atoms[i].name, i) for _, _, i in gammas[:1]]
             out += [('C', r['C'])]
-        return out + [('N', self.index[-1]['N'])]
+        return out + [('N', self.index[-1]['N'])] + ends[1]
 
     def heavy(self, name, residue):
         """Heavy atoms bonded to that atom, away from the backbone."""
@@ -253,8 +256,9 @@ def write_isomer(name, peptide):
 
 def write_map(name, peptide):
     rows = ',\n'.join('    {"name": "%s", "atoms": [%d]}' % (n, i + 1) for n, i in peptide.beads())
+    order = '  "drawn_first": "odd",\n' if name in ODD_FIRST else ''
     with open(name + '.map.json', 'w') as f:
-        f.write('{\n  "molecule": "ACE-%s-NME",\n  "beads": [\n%s\n  ]\n}\n' % ('-'.join(peptide.sequence), rows))
+        f.write('{\n  "molecule": "ACE-%s-NME",\n%s  "beads": [\n%s\n  ]\n}\n' % ('-'.join(peptide.sequence), order, rows))
 
 
 def main():

@@ -59,8 +59,21 @@ Assembled flow_of(const Topology &topology, const Mapping &mapping, const std::v
   }
   FragmentOptions options;
   options.reach = models[0].reach;
-  const FlowSpec spec =
-      assemble_flow(topology, mapping, Fragments::derive(topology, mapping, x, options), models);
+  const auto assembled = [&](bool odd_first) {
+    Mapping map = mapping;
+    map.odd_first = odd_first;
+    return assemble_flow(topology, map, Fragments::derive(topology, map, x, options), models);
+  };
+  FlowSpec spec;
+  try {
+    spec = assembled(mapping.odd_first);
+  } catch (const std::exception &missing) {
+    try {    // the order of drawing is free: the models may have all fragments in the other one
+      spec = assembled(!mapping.odd_first);
+    } catch (const std::exception &) {
+      throw std::runtime_error(missing.what());
+    }
+  }
   Assembled out;
   for (std::size_t k = 0; k < spec.kinds.size(); k++) {
     const auto copies =

@@ -256,6 +256,31 @@ TEST(Fragments, stages_alternate)
             std::vector<int>({0, 1, 0, 1, 0, 1, 0}));
 }
 
+TEST(Fragments, the_odd_ones_first_give_the_other_kinds)
+{
+  // with reach 4 a residue sees that its neighbors go on: the second of five, drawn after them
+  const Molecule five = peptide({"ALA", "GLY", "LEU", "GLY", "ALA"}),
+                 three = peptide({"GLY", "LEU", "GLY"});
+  FragmentOptions options;
+  options.reach = 4;
+  Mapping map = three.map();
+  const Fragments whole = derive(five, 4), even = Fragments::derive(three.t, map, three.x, options);
+  map.odd_first = true;
+  const Fragments odd = Fragments::derive(three.t, map, three.x, options);
+  check_partition(three, odd);
+  EXPECT_EQ(stages_of(even), std::vector<int>({0, 1, 0, 1, 0}));
+  EXPECT_EQ(stages_of(odd), std::vector<int>({1, 0, 1, 0, 1}));
+  EXPECT_EQ(stages_of(whole)[3], 1);
+  EXPECT_EQ(signatures(even).count(signature(whole, 3)), 0u);
+  EXPECT_EQ(signature(odd, 2), signature(whole, 3));
+
+  // of one fragment nothing is drawn before it
+  const Molecule one = chain("CCCCCC", 1);
+  map = one.map();
+  map.odd_first = true;
+  EXPECT_EQ(Fragments::derive(one.t, map, one.x).nstages, 1);
+}
+
 TEST(Fragments, see_more_points_the_farther_they_reach_and_stages_stay)
 {
   const Molecule m = peptide(std::vector<std::string>(7, "ALA"));
@@ -409,6 +434,13 @@ TEST(Fragments, named_in_the_map)
   EXPECT_EQ(stages_of(f), std::vector<int>({0, 0, 1}));
   EXPECT_EQ(f.kinds[2].name, "ALA");
   EXPECT_EQ(signatures(f), signatures(derive(m))) << "a name is no part of a kind";
+
+  const auto first = [&](const std::string &which) {
+    return Mapping::parse(beads + ",\"drawn_first\":\"" + which + "\"}", t, "a.json");
+  };
+  EXPECT_TRUE(first("odd").odd_first);
+  EXPECT_FALSE(first("even").odd_first);
+  EXPECT_THROW(first("last"), std::runtime_error);
 
   const auto fails = [&](const std::string &list, const std::vector<std::string> &parts) {
     try {

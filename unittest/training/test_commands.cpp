@@ -630,7 +630,13 @@ TEST(Assemble, flows_out_of_fragments)
              "epochs 1 frames 200 fragments yes reach 3" + data);
   s.commands("train_flow " + map_file() + " " + whole + small_flow + "epochs 1 frames 200" + data);
   s.commands("backmap_assemble " + map_file() + " " + made + " " + trained);
+  // a map with the other order, whose fragments no model has: the order of the model is taken
+  std::string odd = read_file(map_file());
+  odd.insert(odd.find("\"beads\""), "\"drawn_first\": \"odd\", ");
+  const std::string other_map = write_file("odd.json", odd), turned = scratch("assemble.turned");
+  s.commands("backmap_assemble " + other_map + " " + turned + " " + trained);
   if (rank() == 0) {
+    EXPECT_EQ(read_file(turned), read_file(made));
     const FlowSpec a = FlowSpec::from_model(ModelFile::parse(read_file(trained), trained)),
                    b = FlowSpec::from_model(ModelFile::parse(read_file(made), made));
     ASSERT_EQ(a.fragments.size(), b.fragments.size());

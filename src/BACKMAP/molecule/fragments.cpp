@@ -152,6 +152,7 @@ class Maker {
         const int f = todo.front();
         todo.pop();
         std::vector<char> taken(n + 1, 0);
+        taken[0] = m.odd_first && f == path[0] && path.size() > 1;
         for (const int g : beside[f])
           if (stage[out.fragments[g].atoms[0]] >= 0) taken[out.fragments[g].stage] = 1;
         const int s = (int) (std::find(taken.begin(), taken.end(), 0) - taken.begin());

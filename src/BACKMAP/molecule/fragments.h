@@ -65,7 +65,7 @@ struct Fragments {
 
       Stages: neighbors (within options.apart bonds) are never in the same. They are given
       along the chain of fragments from one of its ends, to each the first that is free: even ones,
-      then odd ones.
+      then odd ones, or the other way round (Mapping::odd_first).
 
       Environment: if it has fewer than three points that are not in a line, the reach grows for
       this fragment until it has.

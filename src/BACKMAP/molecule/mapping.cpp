@@ -113,6 +113,11 @@ Mapping Mapping::parse(const std::string &text, const Topology &topology, const 
   const bool grouped = top.has("fragments");
   if (grouped && (!top.value("fragments").is_array() || top.value("fragments").empty()))
     top.fail("fragments", "a list of fragments");
+  if (top.has("drawn_first")) {
+    const auto first = top.text("drawn_first");
+    if (first != "even" && first != "odd") top.fail("drawn_first", "even or odd");
+    map.odd_first = first == "odd";
+  }
   top.finish();
   std::vector<int> used(topology.natoms, -1);
   for (size_t k = 0; k < list.size(); k++) {

@@ -39,7 +39,8 @@ struct Topology {
 
       "fragments":[{"name":"LEU","atoms":[8,10,12]}, ...]
 
-    every atom that is in no bead being in one of them. */
+    every atom that is in no bead being in one of them, and "drawn_first":"odd", which draws the
+    fragments at odd places of the chain before those at even places; "even" if left out. */
 struct Mapping {
   using Bead = MoleculeSpec::Bead;
   struct Group {
@@ -49,6 +50,7 @@ struct Mapping {
   std::string molecule;
   std::vector<Bead> beads;
   std::vector<Group> fragments;    // empty if the map names none
+  bool odd_first = false;
 
   int nbeads() const { return (int) beads.size(); }
   /** Every bead is one atom. */
