@@ -22,7 +22,7 @@ from frames import torsion
 
 SEQUENCES = {name.lower(): [name] for name in 'GLY VAL LEU THR PHE LYS PRO MET'.split()}
 SEQUENCES.update(penta='LEU GLY THR PHE VAL'.split(), lgt='LEU GLY THR'.split(), gtf='GLY THR PHE'.split(),
-                 tfv='THR PHE VAL'.split())     # examples/peptide
+                 tfv='THR PHE VAL'.split(), a15=['ALA'] * 15)     # examples/peptide
 ODD_FIRST = ['gtf']     # threonine is drawn after glycine and phenylalanine, as in penta
 
 KCAL = unit.kilocalorie_per_mole

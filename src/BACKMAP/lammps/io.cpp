@@ -115,6 +115,18 @@ void backmap_write_file(LAMMPS *lmp, const std::string &path, const std::string 
 
 /* ---------------------------------------------------------------------- */
 
+void backmap_new_file(LAMMPS *lmp, const std::string &path, const std::string &what)
+{
+  int me;
+  MPI_Comm_rank(lmp->world, &me);
+  std::string reason;
+  if (me == 0 && utils::file_is_readable(path))
+    reason = what + ": the file " + path + " exists, expected a new one, or overwrite yes";
+  backmap_agree(lmp, reason);
+}
+
+/* ---------------------------------------------------------------------- */
+
 void backmap_agree(LAMMPS *lmp, const std::string &message)
 {
   int me, nprocs;

@@ -44,6 +44,11 @@ void backmap_write_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const s
                         const std::string &what);
 
 /**
+   Collective over lmp->world.  error->all if the file exists: for files that people edit, or models depend on.
+*/
+void backmap_new_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const std::string &what);
+
+/**
    Collective over lmp->world.  If any rank has a non-empty message, all ranks stop through
    error->all with the message of the lowest such rank.
 */
