@@ -4,10 +4,8 @@
 include         in.forcefield
 
 train_flow      ala2.com.map.json ala2.com.flow.safetensors temperature 300 seed 1 minutes 20 &
-                files allatom.minus.0.dump allatom.minus.1.dump allatom.minus.2.dump allatom.minus.3.dump allatom.minus.4.dump &
-                  temper log.allatom.minus 0 last 7200000 &
-                files allatom.plus.0.dump allatom.plus.1.dump allatom.plus.2.dump allatom.plus.3.dump allatom.plus.4.dump &
-                  temper log.allatom.plus 0 last 7200000 &
+                files allatom.minus.*.dump temper log.allatom.minus 0 last 7200000 &
+                files allatom.plus.*.dump temper log.allatom.plus 0 last 7200000 &
                 dump x y z box no
 
 backmap_validate ala2.com.flow.safetensors in.fine temp 300.0 samples 500 frames 200 &

@@ -8,6 +8,7 @@
 
 #include "cgnet/cgnet.h"
 #include "core/model_file.h"
+#include "lammps/file_patterns.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "lammps/trajectory.h"
@@ -115,8 +116,12 @@ void BackmapAssemble::command(int narg, char **arg)
   const Topology topology = system.topology();
   const std::vector<double> x = system.positions();
   const std::string map = backmap_read_file(lmp, arg[0], what + ": map");
-  std::vector<std::string> bytes;
-  for (int i = 2; i < narg; i++) bytes.push_back(backmap_read_file(lmp, arg[i], what + ": model"));
+  std::vector<std::string> names, bytes;
+  for (int i = 2; i < narg; i++) {
+    const auto found = backmap_files(lmp, arg[i], what + ": models");
+    names.insert(names.end(), found.begin(), found.end());
+  }
+  for (const auto &name : names) bytes.push_back(backmap_read_file(lmp, name, what + ": model"));
 
   // all ranks have everything and make the same model
   std::string trouble;
@@ -124,11 +129,11 @@ void BackmapAssemble::command(int narg, char **arg)
   try {
     const Mapping mapping = Mapping::parse(map, topology, arg[0]);
     std::vector<ModelFile> files;
-    for (int i = 2; i < narg; i++) {
-      files.push_back(ModelFile::parse(bytes[i - 2], arg[i]));
+    for (std::size_t i = 0; i < names.size(); i++) {
+      files.push_back(ModelFile::parse(bytes[i], names[i]));
       if (files.back().meta("format") != files[0].meta("format"))
-        throw std::runtime_error(fmt::format("model {}: expected one of {} as {}, got {}", arg[i],
-                                             files[0].meta("format"), arg[2],
+        throw std::runtime_error(fmt::format("model {}: expected one of {} as {}, got {}", names[i],
+                                             files[0].meta("format"), names[0],
                                              files.back().meta("format")));
     }
     const auto &assemble = files[0].meta("format") == "backmap.cgnet" ? cgnet_of : flow_of;

@@ -6,6 +6,7 @@
 
 #include "backmap_report.h"
 
+#include "lammps/file_patterns.h"
 #include "lammps/io.h"
 #include "lammps/keywords.h"
 #include "lammps/partitions.h"
@@ -84,6 +85,12 @@ std::string text_of_weights(const MergedTables &tables, const Report &report,
       weights.samples_per_frame(), weights.entropy(), tail.khat, tail.threshold,
       weights.zero_weights(), weights.nan_energies(), weights.runs(), weights.walkers(),
       log_mean.value, log_mean.error, log_mean.tau, log_mean.blocks, marks(log_mean));
+  const auto runs = tables.tables_of_runs();
+  for (std::size_t r = 0; tables.count > 1 && r < runs.size(); r++) {
+    out += fmt::format("  run {}:", r + 1);
+    for (const auto &table : runs[r]) out += " " + table;
+    out += "\n";
+  }
   const Unity &t = report.temperature, &f = report.fluctuation;
   if (!std::isfinite(t.error))
     return out + "  beads: no figure tells whether they have the Boltzmann distribution of U_CG\n";
@@ -161,16 +168,21 @@ void BackmapReport::report(int narg, char **arg, bool whole)
   std::string json;
   int runs = 0;
   BlockRule rule;
+  const auto add = [&](std::vector<std::string> &to, const char *name, const std::string &who) {
+    const auto found = backmap_files(lmp, name, who);
+    to.insert(to.end(), found.begin(), found.end());
+  };
   BackmapKeywords keywords(lmp, WHAT);
   keywords.text("json", json)
       .integer("runs", runs, 1)
       .integer("blocks", rule.fixed, 4)
       .add("include", [&](int, char **values) {
-        includes.emplace_back(values[0]);
+        add(includes, values[0], std::string(WHAT) + ": keyword include");
         return 1;
       });
   int iarg = 0;
-  for (; iarg < narg && !keywords.known(arg[iarg]); iarg++) files.emplace_back(arg[iarg]);
+  for (; iarg < narg && !keywords.known(arg[iarg]); iarg++)
+    add(files, arg[iarg], std::string(WHAT) + ": tables");
   if (files.empty()) backmap_error(lmp, "{}: expected at least one sample table", WHAT);
   while (iarg < narg) iarg += keywords.take(narg, arg, iarg);
 

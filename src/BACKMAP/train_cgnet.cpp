@@ -12,6 +12,7 @@ void LAMMPS_NS::TrainCgnet::train(int, char **) {
 #else
 
 #include "core/model_file.h"
+#include "lammps/file_patterns.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 #include "statistics/diagnosis.h"
@@ -50,7 +51,9 @@ void TrainCgnet::read_arguments(int narg, char **arg)
            [this](int left, char **values) {
              if (left < 2)
                keywords.fail("correct", "a sample table and a dump", std::to_string(left));
-             tables.push_back({values[0], values[1], "", ""});
+             for (const auto &pair :
+                  backmap_file_pairs(lmp, values[0], values[1], what + ": keyword correct"))
+               tables.push_back({pair[0], pair[1], "", ""});
              return 2;
            })
       .add("hidden", [this](int left, char **values) {

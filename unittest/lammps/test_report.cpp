@@ -73,6 +73,12 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   EXPECT_NEAR(a["log_mean_weight_estimate"]["value"], a["log_mean_weight"], 0.05);
   EXPECT_GT(a["log_mean_weight_estimate"]["error"], 0.0);
 
+  // by a pattern, and which tables are which run
+  const auto c0 = json(first + " " + scratch_file("secon?"));
+  EXPECT_EQ(c0["estimates"], b["estimates"]);
+  EXPECT_EQ(c0["tables_of_runs"],
+            nlohmann::json::parse("[[\"" + first + "\", \"" + second + "\"]]"));
+
   // two tables of the same timesteps are two runs; told to be one, they are one
   const auto again = table_of("again", another);
   const auto twice = json(whole + " " + again);
@@ -150,6 +156,12 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   for (const char *key : {"flow", "probe_energies"}) held_out[key] = a[key];
   const auto more = json(whole, " include " + write_file("more.json", held_out.dump()));
   EXPECT_EQ(more["conditional_ess_fg_m500"], 0.8);
+  held_out.erase("conditional_ess_fg_m500");
+  held_out["conditional_ess_minus_m500"] = 0.7;
+  write_file("more.minus.json", held_out.dump());
+  const auto both = json(whole, " include " + scratch_file("more*.json"));
+  EXPECT_EQ(both["conditional_ess_fg_m500"], 0.8);
+  EXPECT_EQ(both["conditional_ess_minus_m500"], 0.7);
 
   PlainLammps lmp("");
   const auto refused = [&](const std::string &command, const std::string &expected) {
@@ -158,6 +170,9 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   };
   refused("backmap_report", "at least one sample table");
   refused("backmap_report no-such-table", "no-such-table");
+  refused("backmap_report no-such-*.txt", "tables: expected files that match no-such-*.txt");
+  refused("backmap_report " + whole + " include no-such-*.json",
+          "keyword include: expected files that match no-such-*.json");
   refused("backmap_report " + whole + " json", "keyword json");
   refused("backmap_report " + whole + " blocks 2", "blocks");
   refused("backmap_report " + whole + " " + again + " runs 3", "runs, expected a divisor");

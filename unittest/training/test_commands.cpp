@@ -197,6 +197,27 @@ TEST(Trajectory, takes_the_frames_of_one_temperature)
   }
   fr = read_frames(s, files + " 0 first 10 last 20 dump x y z box no");
   if (rank() == 0) { EXPECT_EQ(fr.step, std::vector<LAMMPS_NS::bigint>({10, 20})); }
+
+  // a pattern gives the partitions in their order, also where there are ten of them and more
+  using V = std::vector<LAMMPS_NS::bigint>;
+  std::string row = "Step", held = "0";
+  for (int p = 0; p < 12; p++) {
+    write_file("many" + std::to_string(p) + ".dump", frame(0, part(p % 8)) + frame(10, part(0)));
+    row += " T" + std::to_string(p);
+    held += " " + std::to_string(p == 10 ? 0 : p < 10 ? p + 1 : p);
+  }
+  const std::string many =
+      write_file("many.log", row + "\n" + held + "\n10" + held.substr(1) + "\n");
+  const std::string pattern = "files " + scratch("many*.dump");
+  fr = read_frames(s, pattern + " temper " + many + " 0 dump x y z box no");
+  if (rank() == 0) {
+    EXPECT_EQ(fr.step, V({0, 10}));
+    EXPECT_EQ(fr.names.size(), 12u);
+    EXPECT_EQ(fr.names[10], scratch("many10.dump"));
+    EXPECT_NEAR(fr.x[1], x[66 * (10 % 8) + 1], 1e-9);
+  }
+  fr = read_frames(s, "files " + f[0] + " " + scratch("part?.dump") + " dump x y z box no");
+  if (rank() == 0) { EXPECT_EQ(fr.names, std::vector<std::string>({f[0], f[0], f[1]})); }
 }
 
 TEST(Trajectory, first_last_every_skip)
@@ -313,6 +334,9 @@ TEST(Trajectory, names_what_is_wrong)
   EXPECT_NE(error2("files a b temper " + log + " 2 dump x y z").find("temperature index"),
             std::string::npos);
   EXPECT_NE(error2("temper " + log + " 0").find("before keyword files"), std::string::npos);
+  EXPECT_NE(error2("files " + scratch("few*.dmp"))
+                .find("test: keyword files: expected files that match " + scratch("few*.dmp")),
+            std::string::npos);
   EXPECT_NE(error2("files " + nan + " dump x y z box no").find("atom 6"), std::string::npos);
 }
 
@@ -878,11 +902,22 @@ TEST(TrainCgnet, forces_and_correction)
     EXPECT_NE(after.training.find("\"free_energies\":176"), std::string::npos) << after.training;
   }
 
+  // tables and dumps by patterns, the same model
+  const std::string d = scratch("cg4.safetensors");
+  s.commands("train_cgnet " + map_file() + " " + d + " temperature 300 init " + a + " correct " +
+             scratch("sample?.txt") + " " + scratch("bead?.dump") + " epochs 2 batch 64 threads 1" +
+             files);
+  if (rank() == 0) { EXPECT_EQ(read_file(d), read_file(b)); }
+
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
     EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
   };
   const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors");
+  expect(start + " temperature 300 correct " + scratch("sample?.txt") + " " + scratch("bead*.d?mp"),
+         "train_cgnet: keyword correct: expected two names with the same number");
+  expect(start + " temperature 300 correct " + scratch("*amples.txt") + " " + scratch("*eads.dump"),
+         scratch("samples.txt") + " has no partner, expected " + scratch("seads.dump"));
   expect(start + " temperature 300", "nothing to learn from");
   expect(start + " temperature 300 correct a b", "keyword init");
   expect(start + " temperature 310 init " + a + files,

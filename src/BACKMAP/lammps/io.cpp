@@ -27,20 +27,6 @@ namespace BACKMAP_NS {
 namespace {
 
 /* ----------------------------------------------------------------------
-   broadcast from rank 0 in pieces, MPI counts are int
-------------------------------------------------------------------------- */
-
-void broadcast(std::string &bytes, MPI_Comm world)
-{
-  std::int64_t length = static_cast<std::int64_t>(bytes.size());
-  MPI_Bcast(&length, 1, MPI_INT64_T, 0, world);
-  bytes.resize(static_cast<std::size_t>(length));
-  constexpr std::int64_t piece = 1 << 28;
-  for (std::int64_t first = 0; first < length; first += piece)
-    MPI_Bcast(&bytes[first], static_cast<int>(std::min(piece, length - first)), MPI_CHAR, 0, world);
-}
-
-/* ----------------------------------------------------------------------
    whole file into bytes, returns why not, or an empty string
 ------------------------------------------------------------------------- */
 
@@ -60,6 +46,20 @@ std::string slurp(const std::string &path, std::string &bytes)
 
 }    // namespace
 
+/* ----------------------------------------------------------------------
+   in pieces, because MPI counts are int
+------------------------------------------------------------------------- */
+
+void backmap_broadcast(std::string &bytes, MPI_Comm world)
+{
+  std::int64_t length = static_cast<std::int64_t>(bytes.size());
+  MPI_Bcast(&length, 1, MPI_INT64_T, 0, world);
+  bytes.resize(static_cast<std::size_t>(length));
+  constexpr std::int64_t piece = 1 << 28;
+  for (std::int64_t first = 0; first < length; first += piece)
+    MPI_Bcast(&bytes[first], static_cast<int>(std::min(piece, length - first)), MPI_CHAR, 0, world);
+}
+
 /* ---------------------------------------------------------------------- */
 
 std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::string &what)
@@ -77,7 +77,7 @@ std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::s
     if (!reason.empty()) reason = what + ": cannot read " + path + ": " + reason;
   }
   backmap_agree(lmp, reason);
-  broadcast(bytes, lmp->world);
+  backmap_broadcast(bytes, lmp->world);
   return bytes;
 }
 

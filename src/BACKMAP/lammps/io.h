@@ -69,6 +69,9 @@ template <class F> std::string backmap_attempt(const std::string &what, F &&f)
   return "";
 }
 
+/** Collective over world. The bytes of rank 0 to every rank. */
+void backmap_broadcast(std::string &bytes, MPI_Comm world);
+
 /** Collective over world. Doubles of all ranks to rank 0, in the order of ranks. */
 std::vector<double> backmap_gather(MPI_Comm world, const std::vector<double> &mine);
 

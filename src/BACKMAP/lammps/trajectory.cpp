@@ -7,6 +7,7 @@
 #include "lammps/trajectory.h"
 
 #include "lammps/compat.h"
+#include "lammps/file_patterns.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
 
@@ -126,7 +127,8 @@ int BackmapTrajectory::keyword(int narg, char **arg, int iarg)
       const bool end = std::any_of(std::begin(stop), std::end(stop),
                                    [&](const char *s) { return strcmp(arg[i], s) == 0; });
       if (end) break;
-      b.files.push_back(arg[i]);
+      const auto found = backmap_files(lmp, arg[i], what + ": keyword files");
+      b.files.insert(b.files.end(), found.begin(), found.end());
     }
     if (b.files.empty()) backmap_error(lmp, what + ": keyword files without file names");
     blocks.push_back(b);

@@ -39,10 +39,12 @@ void MergedTables::add(SampleTable table, const std::string &origin)
                                " does not belong to the first one: " + difference);
   }
   refuse_repeated(table, origin);
+  add_to_exchange(table);
   if (count > 0)
     weights.merge(table.weights(count));
   else
     weights = table.weights(0);
+  weights.set_parts(exchange_of_);
   records.insert(records.end(), table.records.begin(), table.records.end());
   seconds += table.seconds;
   if (count++ > 0) return;
@@ -86,6 +88,54 @@ void MergedTables::refuse_repeated(const SampleTable &table, const std::string &
   }
 }
 
+/* ----------------------------------------------------------------------
+   of two exchanges, tables of some partitions alone may have no timestep in common, by chance: so the partition counts too
+------------------------------------------------------------------------- */
+
+void MergedTables::add_to_exchange(const SampleTable &table)
+{
+  if (table.records.empty() || table.records[0].partitions < 2) return;
+  const FrameRecord &record = table.records[0];
+  std::unordered_set<std::int64_t> steps;
+  for (const auto &row : table.rows) steps.insert(row.step);
+  const auto fits = [&](const Exchange &e) {
+    return e.partitions == record.partitions && e.found.count(record.partition) == 0 &&
+        std::none_of(steps.begin(), steps.end(),
+                     [&](std::int64_t step) { return e.steps.count(step) > 0; });
+  };
+  auto exchange = std::find_if(exchanges_.begin(), exchanges_.end(), fits);
+  if (exchange == exchanges_.end())
+    exchange = exchanges_.insert(exchange, {count, record.partitions, {}, {}});
+  exchange->found.insert(record.partition);
+  exchange->steps.insert(steps.begin(), steps.end());
+  exchange_of_[count] = exchange->first;
+}
+
+/* ----------------------------------------------------------------------
+   a table without frames, of a partition that never had the temperature, is where the others of its exchange are
+------------------------------------------------------------------------- */
+
+std::vector<std::vector<std::string>> MergedTables::tables_of_runs() const
+{
+  const auto run_of = weights.run_of_series();
+  std::map<std::int64_t, std::int64_t> run_of_exchange;
+  for (const auto &e : exchange_of_)
+    if (const auto r = run_of.find(e.first); r != run_of.end())
+      run_of_exchange[e.second] = r->second;
+  std::map<std::int64_t, std::vector<std::string>> tables;
+  for (int i = 0; i < count; i++) {
+    const auto run = run_of.find(i);
+    const auto exchange = exchange_of_.find(i);
+    if (run != run_of.end())
+      tables[run->second].push_back(origins_[i]);
+    else if (exchange != exchange_of_.end() && run_of_exchange.count(exchange->second) > 0)
+      tables[run_of_exchange[exchange->second]].push_back(origins_[i]);
+  }
+  std::vector<std::vector<std::string>> list;
+  for (auto &t : tables) list.push_back(std::move(t.second));
+  return list;
+}
+
 /* ---------------------------------------------------------------------- */
 
 void MergedTables::set_runs(int runs)
@@ -109,6 +159,7 @@ Report::Report(const MergedTables &tables, const BlockRule &rule) :
   summary.set("temperature", head.temperature);
   summary.set("tables", static_cast<std::int64_t>(tables.count));
   summary.set_weights(tables.weights, rule);
+  summary.set_lists("tables_of_runs", tables.tables_of_runs());
   summary.set("kT", head.kt);
   summary.set("weighted_samples_per_s",
               tables.seconds > 0.0 ? static_cast<double>(tables.weights.samples()) / tables.seconds

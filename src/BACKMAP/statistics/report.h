@@ -13,9 +13,13 @@
 #include "statistics/sample_table.h"
 #include "statistics/summary.h"
 
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace BACKMAP_NS {
@@ -37,7 +41,23 @@ struct MergedTables {
   /// std::runtime_error unless it divides their number.
   void set_runs(int runs);
 
+  /// The tables of each run, told or found.  Tables of partitions (FrameRecord::partition) of one replica exchange are one
+  /// run: one of each partition, without a timestep in common, in the order in which they were added.  How exchanges, and
+  /// tables that tell no partition, make runs is said with WeightSet.
+  std::vector<std::vector<std::string>> tables_of_runs() const;
+
  private:
+  /// What there is of a replica exchange so far.
+  struct Exchange {
+    std::int64_t first;    ///< its first table
+    int partitions;
+    std::set<int> found;
+    std::unordered_set<std::int64_t> steps;
+  };
+  std::vector<Exchange> exchanges_;
+  std::map<std::int64_t, std::int64_t>
+      exchange_of_;    // of each table the first one of its exchange
+  void add_to_exchange(const SampleTable &table);
   struct Seen {
     std::int64_t step, molecule;
     double a, b;

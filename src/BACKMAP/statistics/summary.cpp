@@ -120,6 +120,11 @@ void Summary::set_list(const std::string &name, const std::vector<std::string> &
   data_->json[name] = texts;
 }
 
+void Summary::set_lists(const std::string &name, const std::vector<std::vector<std::string>> &lists)
+{
+  data_->json[name] = lists;
+}
+
 /* ---------------------------------------------------------------------- */
 
 void Summary::set_observable(const std::string &name, const ReweightedMean &m)

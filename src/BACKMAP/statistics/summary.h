@@ -28,6 +28,7 @@ class Summary {
   void set(const std::string &name, const std::string &value);
   void set_list(const std::string &name, const std::vector<double> &values);
   void set_list(const std::string &name, const std::vector<std::string> &texts);
+  void set_lists(const std::string &name, const std::vector<std::vector<std::string>> &lists);
   /// observables {name: [reweighted mean, standard error, unweighted mean]}; v_, c_ and f_ are left off the name
   void set_observable(const std::string &name, const ReweightedMean &mean);
   /// The same entry, and all that is known of the observable as a member of "estimates"; kt in energy units for Delta F.

@@ -416,7 +416,7 @@ ParetoTail WeightSet::khat_marginal() const
 }
 
 /* ----------------------------------------------------------------------
-   each series to the first run that has none of its timesteps
+   each series, with the other parts of its whole, to the first run that has none of their timesteps
 ------------------------------------------------------------------------- */
 
 std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
@@ -426,12 +426,15 @@ std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
   if (std::all_of(frames_.begin(), frames_.end(),
                   [&](const Frame &f) { return f.key.series == first; }))
     return {{first, 0}};
+  std::map<std::int64_t, std::int64_t> whole_of, run_of;
   std::map<std::int64_t, std::vector<std::int64_t>> steps;
   for (const Frame &f : frames_) {
-    auto &s = steps[f.key.series];
+    const auto part = parts_.find(f.key.series);
+    const std::int64_t whole = part == parts_.end() ? f.key.series : part->second;
+    whole_of[f.key.series] = whole;
+    auto &s = steps[whole];
     if (s.empty() || s.back() != f.key.step) s.push_back(f.key.step);
   }
-  std::map<std::int64_t, std::int64_t> run_of;
   std::vector<std::unordered_set<std::int64_t>> taken;
   for (const auto &s : steps) {
     std::size_t r = 0;
@@ -439,7 +442,8 @@ std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
     while (r < taken.size() && std::any_of(s.second.begin(), s.second.end(), shares)) r++;
     if (r == taken.size()) taken.emplace_back();
     taken[r].insert(s.second.begin(), s.second.end());
-    run_of[s.first] = static_cast<std::int64_t>(r);
+    for (const auto &w : whole_of)
+      if (w.second == s.first) run_of[w.first] = static_cast<std::int64_t>(r);
   }
   return run_of;
 }

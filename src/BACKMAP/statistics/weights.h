@@ -121,7 +121,8 @@ struct WeightEstimate {
 ///
 /// For errors, frames are sorted into walkers, which are independent of each other.  Series (partitions, tables) that
 /// share no timestep are one run, as under replica exchange; those that share one are independent runs: each series
-/// goes, in ascending order, to the first run with which it shares no timestep.  A molecule of a run is a walker.
+/// goes, in ascending order, to the first run with which it shares no timestep.  Series that are known to be parts of one
+/// replica exchange (set_parts) go together.  A molecule of a run is a walker.
 /// Visits of a state are counted in each series by itself: under replica exchange a series is one replica, and a swap of
 /// replicas is no visit.
 class WeightSet {
@@ -165,6 +166,13 @@ class WeightSet {
   {
     runs_ = run_of_series;
   }
+  /// Series that are parts of one whole, here named by its first series, belong to one run.
+  void set_parts(const std::map<std::int64_t, std::int64_t> &whole_of_series)
+  {
+    parts_ = whole_of_series;
+  }
+  /// The run of each series that has frames, told or found.
+  std::map<std::int64_t, std::int64_t> run_of_series() const { return find_runs(); }
   int runs() const;       ///< independent runs, told or found
   int walkers() const;    ///< independent walkers
 
@@ -193,7 +201,7 @@ class WeightSet {
   std::vector<double> logw_;
   // [frame][nobs]: sums of exp(log w - top) O and exp(log w - top) O^2, and of O over valid samples
   std::vector<double> wobs_, wobs2_, uobs_;
-  std::map<std::int64_t, std::int64_t> runs_;
+  std::map<std::int64_t, std::int64_t> runs_, parts_;    // of series
   double top() const;
   std::vector<double> log_marginal() const;
   std::map<std::int64_t, std::int64_t> find_runs() const;
