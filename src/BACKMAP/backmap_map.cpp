@@ -18,7 +18,6 @@
 #include "fmt/format.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <vector>
 
@@ -33,7 +32,8 @@ void BackmapMap::command(int narg, char **arg)
   BackmapTrajectory system(lmp, what);
   const Topology topology = system.topology();
   const std::vector<double> x = system.positions();
-  check_file();
+  // people edit maps, and models depend on them
+  backmap_check_new_file(lmp, file, overwrite, what);
 
   // all ranks have the molecule and find the same map
   std::string trouble, text, table, advice;
@@ -96,22 +96,4 @@ void BackmapMap::read_arguments(int narg, char **arg)
   if (keywords.given("every")) rule.sort = MapRule::Every;
   if (keywords.given("centers") && fragments)
     backmap_error(lmp, "{}: keyword fragments, expected beads of one atom, got centers", what);
-}
-
-/* ----------------------------------------------------------------------
-   people edit maps, and models depend on them
-------------------------------------------------------------------------- */
-
-void BackmapMap::check_file()
-{
-  std::string trouble;
-  if (comm->me == 0 && !overwrite) {
-    FILE *fp = fopen(file.c_str(), "r");
-    if (fp) {
-      fclose(fp);
-      trouble =
-          fmt::format("{}: the file {} exists, expected a new one, or overwrite yes", what, file);
-    }
-  }
-  backmap_agree(lmp, trouble);
 }

@@ -35,7 +35,6 @@ class BackmapMap : public Command {
   bool fragments = false, overwrite = false;
 
   void read_arguments(int narg, char **arg);
-  void check_file();
 };
 
 }    // namespace LAMMPS_NS

@@ -13,6 +13,7 @@
 #include <mpi.h>
 
 #include <exception>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,15 @@ std::string backmap_read_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path,
    Returns why that failed, or an empty string.
 */
 std::string backmap_replace_file(const std::string &path, const std::string &bytes);
+
+/** The same for a file that is too long for memory: next() gives its pieces, an empty one at the end. */
+std::string backmap_replace_file(const std::string &path, const std::function<std::string()> &next);
+
+/**
+   Collective over lmp->world.  error->all if the file exists, unless overwrite: for files that people edit.
+*/
+void backmap_check_new_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, bool overwrite,
+                            const std::string &what);
 
 /**
    Collective over lmp->world.  backmap_replace_file() on rank 0; error->all on failure.
