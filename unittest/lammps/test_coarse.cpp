@@ -169,10 +169,18 @@ TEST_F(BackmapCoarse, CopiesStartFromFramesAndDoNotInteract)
   // nor through another style with a cutoff, as long as they stand apart by half a cube
   write(map_file + " data " + data + " overwrite yes copies 2");
   Beads two(data);
-  two.commands("pair_style hybrid/overlay cgnet lj/cut 6.0\npair_coeff * * cgnet " + model +
-               " C N CA CB C N\npair_coeff * * lj/cut 0.1 3.0\nneigh_modify exclude molecule/intra "
-               "all");
+  const std::string cutoff = "pair_style hybrid/overlay cgnet lj/cut 6.0\npair_coeff * * cgnet " +
+      model +
+      " C N CA CB C N\npair_coeff * * lj/cut 0.1 3.0\nneigh_modify exclude molecule/intra "
+      "all";
+  two.commands(cutoff);
   EXPECT_NEAR(two.energy(), 2.0 * one, 1e-6);
+
+  // control: nearer to each other they do
+  write(map_file + " data " + data + " overwrite yes copies 2 spacing 7.0");
+  Beads near(data);
+  near.commands(cutoff);
+  EXPECT_GT(std::fabs(near.energy() - 2.0 * one), 1e-3);
 }
 
 TEST_F(BackmapCoarse, SeedDrawsFrames)
