@@ -32,7 +32,8 @@ void BackmapMap::command(int narg, char **arg)
   BackmapTrajectory system(lmp, what);
   const Topology topology = system.topology();
   const std::vector<double> x = system.positions();
-  if (!overwrite) backmap_new_file(lmp, file, what);    // people edit maps
+  // people edit maps, and models depend on them
+  backmap_check_new_file(lmp, file, overwrite, what);
 
   // all ranks have the molecule and find the same map
   std::string trouble, text, table, advice;

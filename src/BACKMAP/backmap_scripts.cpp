@@ -57,7 +57,7 @@ void BackmapScripts::command(int narg, char **arg)
   const std::vector<double> x = system.positions();
   const std::string map = backmap_read_file(lmp, map_file, what + ": map");
   for (const auto &file : {isomer, coarse, observables})
-    if (!file.empty() && !overwrite) backmap_new_file(lmp, file, what);
+    if (!file.empty()) backmap_check_new_file(lmp, file, overwrite, what);
 
   // all ranks have the molecule and find the same
   std::string trouble, of_atoms, of_beads, to_see;

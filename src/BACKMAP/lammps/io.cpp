@@ -83,18 +83,48 @@ std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::s
 
 /* ---------------------------------------------------------------------- */
 
-std::string backmap_replace_file(const std::string &path, const std::string &bytes)
+std::string backmap_replace_file(const std::string &path, const std::function<std::string()> &next)
 {
   const std::string part = path + ".part";
   errno = 0;
   FILE *fp = fopen(part.c_str(), "wb");
   bool good = fp != nullptr;
   if (good) {
-    good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
+    for (std::string bytes = next(); good && !bytes.empty(); bytes = next())
+      good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
     good = (fclose(fp) == 0) && good;
     good = good && rename(part.c_str(), path.c_str()) == 0;
   }
   return good ? "" : "cannot write " + path + ": " + strerror(errno);
+}
+
+std::string backmap_replace_file(const std::string &path, const std::string &bytes)
+{
+  bool given = false;
+  return backmap_replace_file(path, [&]() -> std::string {
+    if (given) return "";
+    given = true;
+    return bytes;
+  });
+}
+
+/* ---------------------------------------------------------------------- */
+
+void backmap_check_new_file(LAMMPS *lmp, const std::string &path, bool overwrite,
+                            const std::string &what)
+{
+  int me;
+  MPI_Comm_rank(lmp->world, &me);
+
+  std::string trouble;
+  if (me == 0 && !overwrite) {
+    FILE *fp = fopen(path.c_str(), "r");
+    if (fp) {
+      fclose(fp);
+      trouble = what + ": the file " + path + " exists, expected a new one, or overwrite yes";
+    }
+  }
+  backmap_agree(lmp, trouble);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -110,18 +140,6 @@ void backmap_write_file(LAMMPS *lmp, const std::string &path, const std::string 
     reason = backmap_replace_file(path, bytes);
     if (!reason.empty()) reason = what + ": " + reason;
   }
-  backmap_agree(lmp, reason);
-}
-
-/* ---------------------------------------------------------------------- */
-
-void backmap_new_file(LAMMPS *lmp, const std::string &path, const std::string &what)
-{
-  int me;
-  MPI_Comm_rank(lmp->world, &me);
-  std::string reason;
-  if (me == 0 && utils::file_is_readable(path))
-    reason = what + ": the file " + path + " exists, expected a new one, or overwrite yes";
   backmap_agree(lmp, reason);
 }
 

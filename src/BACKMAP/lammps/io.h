@@ -13,6 +13,7 @@
 #include <mpi.h>
 
 #include <exception>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,16 +38,20 @@ std::string backmap_read_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path,
 */
 std::string backmap_replace_file(const std::string &path, const std::string &bytes);
 
+/** The same for a file that is too long for memory: next() gives its pieces, an empty one at the end. */
+std::string backmap_replace_file(const std::string &path, const std::function<std::string()> &next);
+
+/**
+   Collective over lmp->world.  error->all if the file exists, unless overwrite: for files that people edit.
+*/
+void backmap_check_new_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, bool overwrite,
+                            const std::string &what);
+
 /**
    Collective over lmp->world.  backmap_replace_file() on rank 0; error->all on failure.
 */
 void backmap_write_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const std::string &bytes,
                         const std::string &what);
-
-/**
-   Collective over lmp->world.  error->all if the file exists: for files that people edit, or models depend on.
-*/
-void backmap_new_file(LAMMPS_NS::LAMMPS *lmp, const std::string &path, const std::string &what);
 
 /**
    Collective over lmp->world.  If any rank has a non-empty message, all ranks stop through
