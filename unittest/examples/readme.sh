@@ -13,7 +13,7 @@ run() { # arguments of lmp
 }
 
 block "What an input script looks like" "$2/README.md" | sed 's/100000$/2000/' >in.readme
-echo 'backmap_report samples.minus.txt samples.plus.txt json summary.json' >in.both
+echo 'backmap_report samples.*.txt json summary.json' >in.both
 run in.readme -var side minus
 run in.readme -var side plus -var seed 5000
 run in.both

@@ -61,25 +61,14 @@ std::string error_of(const std::function<void()> &action)
 
 TEST(FilePatterns, NumbersCountAsNumbers)
 {
-  const Names ordered{"a",
-                      "a.1.dump",
-                      "a.01.dump",
-                      "a.2.dump",
-                      "a.2b.dump",
-                      "a.10.dump",
-                      "a1.1",
-                      "a9.20",
-                      "a10.3",
-                      "a10.3x",
-                      "a100000000000000000000.1",
-                      "b.0",
-                      "b.0.1",
-                      "b.minus.10.",
-                      "b.plus.2."};
+  const Names ordered{"a",        "a.1.dump",
+
+                      "a.2.dump", "a.2b.dump", "a.10.dump",   "a1.1",
+                      "a9.20",    "a10.3",     "a10.3x",      "a100000000000000000000.1",
+                      "b.0",      "b.0.1",     "b.minus.10.", "b.plus.2."};
   for (std::size_t i = 0; i < ordered.size(); i++)
     for (std::size_t j = 0; j < ordered.size(); j++)
-      if (ordered[i] != "a.01.dump" && ordered[j] != "a.01.dump")
-        EXPECT_EQ(natural_less(ordered[i], ordered[j]), i < j) << ordered[i] << " " << ordered[j];
+      EXPECT_EQ(natural_less(ordered[i], ordered[j]), i < j) << ordered[i] << " " << ordered[j];
   // the same number: one of them is first, and stays it
   EXPECT_NE(natural_less("a.1.dump", "a.01.dump"), natural_less("a.01.dump", "a.1.dump"));
   EXPECT_TRUE(natural_less("a.01.dump", "a.2.dump"));
@@ -113,7 +102,7 @@ TEST(FilePatterns, FilesInNaturalOrder)
   EXPECT_EQ(find_files(path + "u.*.dump"), in(path, {"u.1.dump", "u.2.dump", "u.10.dump"}));
   EXPECT_EQ(find_files(path + "u.?.dump"), in(path, {"u.1.dump", "u.2.dump"}));
   EXPECT_EQ(find_files(path + "u[1].*.dump"), in(path, {"u[1].2.dump", "u[1].11.dump"}));
-  EXPECT_EQ(find_files(path.substr(0, path.size() - 5) + "*/u.1*.dump"),
+  EXPECT_EQ(find_files(path.substr(0, path.size() - 2) + "?/u.1*.dump"),
             in(path, {"u.1.dump", "u.10.dump"}));
   // without wildcards a name is itself
   EXPECT_EQ(find_files("not-there"), Names({"not-there"}));

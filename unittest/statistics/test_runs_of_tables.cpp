@@ -54,7 +54,7 @@ Tables run(const std::string &name, int tables, int partitions, std::int64_t fir
     for (int i = 0; i < 60; i++) {
       energy += 1.0;
       if (holder(i) != p && holder(i) >= 0) continue;
-      const double u = static_cast<double>(engine() % 1000) / 1000.0;
+      const double u = static_cast<double>(engine()) * 0x1p-32;
       text += t.line({first + 10 * i, 1, 0, -u, u, energy, u}, nullptr);
     }
     const std::string label = name + (tables > 1 ? "." + std::to_string(p) : "");
@@ -140,7 +140,8 @@ TEST(RunsOfTables, TwoExchangesInAnyOrderOfNames)
 
 TEST(RunsOfTables, IndependentRuns)
 {
-  const auto one = [](int) { return 0; }, all = [](int) { return -1; };
+  const auto one = [](int) { return 0; };
+  const auto all = [](int) { return -1; };
   // two runs without partitions
   auto m = merged(run("minus", 1, 1, 0, one) + run("plus", 1, 1, 0, one));
   EXPECT_EQ(m.tables_of_runs(), Lists({{"minus"}, {"plus"}}));
