@@ -238,6 +238,15 @@ TEST(CoarseSystem, DataFileOfCopiesWithBondsAndCharges)
             "\nBonds\n\n1 1 1 2\n2 1 3 4\n");
 }
 
+TEST(CoarseSystem, NoChargeIsZero)
+{
+  Row row;
+  row.t.charges = {0.1, -0.1 + 1e-16, 0.3};
+  const std::string text = CoarseSystem(row.t, row.map, {}).data_text(row.z, {10.0, false, true});
+  EXPECT_NE(text.find("1 1 1 0 -1"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 1 2 0.3 1"), std::string::npos) << text;
+}
+
 TEST(CoarseSystem, CopiesStandOnAGrid)
 {
   const Row row;

@@ -120,6 +120,9 @@ void CoarseSystem::find_types(const Topology &topology, const Mapping &mapping,
     masses[group[a]] += topology.masses[a];
     bead_charges[group[a]] += topology.charges[a];
   }
+  // what rounding leaves of a sum that is zero is no charge
+  for (double &q : bead_charges)
+    if (std::fabs(q) < 1e-12) q = 0.0;
   for (int b = 0; b < mapping.nbeads(); b++) {
     // sums of the same atoms in another order are the same mass
     const double mass = rule.sort == CoarseRule::Equal ? rule.mass : std::stod(number(masses[b]));
