@@ -5,8 +5,11 @@ usage: test_plots.py SOURCE [arguments of unittest]       Environment: BACKMAP_L
 
 Exits 77 where NumPy or Matplotlib is missing.
 """
+import contextlib
+import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -17,7 +20,10 @@ SCRIPT = os.path.join(SOURCE, 'scripts', 'backmap_plot')
 sys.path.insert(0, os.path.join(SOURCE, 'python'))
 try:
     import numpy as np
+    import matplotlib
+    matplotlib.use('Agg')
     import matplotlib.image
+    import matplotlib.pyplot
 except ImportError as e:
     print('left out: %s' % e)
     sys.exit(77)
@@ -93,7 +99,23 @@ def write_tables():
     return names
 
 
-def plot(*arguments, **environment):
+def plot(*arguments):
+    """The script in this process, which spares the import of Matplotlib: exit status and what it says."""
+    argv, sys.argv = sys.argv, [SCRIPT, *arguments]
+    out, code = io.StringIO(), 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            runpy.run_path(SCRIPT, run_name='__main__')
+    except SystemExit as e:
+        code = e.code if isinstance(e.code, int) else 1
+        out.write(e.code if isinstance(e.code, str) else '')
+    finally:
+        sys.argv = argv
+        matplotlib.pyplot.close('all')
+    return code, out.getvalue()
+
+
+def plot_alone(*arguments, **environment):
     done = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True,
                           env={**os.environ, **environment})
     return done.returncode, done.stdout + done.stderr
@@ -248,8 +270,8 @@ class Pictures(Folder):
         self.assertTrue((np.diff(tail['w/mean']) <= 0).all())
         self.assertAlmostEqual(tail['share_of_sum'][-1], 1.0, places=3)
         # closer than the few largest weights, whose ranks are noise
-        both = np.isfinite(tail['pareto_fit']) & (tail['rank'] > 20)
-        np.testing.assert_allclose(tail['pareto_fit'][both], tail['share_above'][both], rtol=0.4)
+        both = np.isfinite(tail['pareto_fit']) & (tail['rank'] > 100)
+        np.testing.assert_allclose(tail['pareto_fit'][both], tail['share_above'][both], rtol=0.3)
 
     def test_pareto_tail_of_a_known_shape(self):
         rng = np.random.default_rng(9)
@@ -348,14 +370,14 @@ class Refusals(Folder):
         for module in ('matplotlib', 'numpy'):
             name = os.path.join('hidden', module + '.py')
             write(name, 'raise ImportError("hidden", name="%s")\n' % module)
-            code, text = plot('weights', 'a.txt', PYTHONPATH='hidden')
+            code, text = plot_alone('weights', 'a.txt', PYTHONPATH='hidden')
             os.remove(name)
             self.assertEqual(code, 1)
             self.assertIn('python3-' + module, text)
             self.assertNotIn('Traceback', text)
 
     def test_help(self):
-        self.assertIn('surface', plot('--help')[1])
+        self.assertIn('surface', plot_alone('--help')[1])
         for command in ('surface', 'histogram', 'weights', 'rounds', 'training'):
             code, text = plot(command, '--help')
             self.assertEqual(code, 0)
