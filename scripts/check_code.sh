@@ -53,9 +53,9 @@ ours() {
 }
 mapfile -t cpp < <(ours '*.cpp' '*.h')
 mapfile -t scripts < <(ours '*.sh' '.ci/run')
-mapfile -t python < <(ours '*.py')
+mapfile -t python < <(ours '*.py' scripts/backmap_plot)
 mapfile -t pages < <(ours '*.md' '*.rst')
-mapfile -t words < <(ours '*.cpp' '*.h' '*.sh' '*.py' '*.md' '*.rst' '*.cmake' '*CMakeLists.txt' 'examples/*/in.*')
+mapfile -t words < <(ours '*.cpp' '*.h' '*.sh' '*.py' scripts/backmap_plot '*.md' '*.rst' '*.cmake' '*CMakeLists.txt' 'examples/*/in.*')
 
 # ----------------------------------------------------------------------
 # the checks: findings on standard output, nonzero if there are any

@@ -13,67 +13,43 @@ difference of the distributions' free energies from the reference over its bins 
 the upper row, and the distance of the hydrogen bond, of atoms that the flow has drawn, is compared as well.
 """
 import argparse
+import os
+import sys
 
 import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', 'python'))
+from backmap_plots import estimates, figures, tables
+
 F_MAX = 8.0  # kT; free energies above are left white
 F_LOW = 5.0  # kT; bins compared by number
 
 
-def read_tables(names, columns):
-    """Weight and the columns of every sample that has a weight, of all tables."""
-    rows = []
-    for name in names:
-        with open(name) as f:
-            header = [line for line in f if line.startswith('# step ')][-1].lstrip('#').split()
-        rows.append(np.loadtxt(name, usecols=[header.index(c) for c in ['logweight'] + columns], ndmin=2))
-    rows = np.concatenate([r for r in rows if r.size])
-    rows = rows[np.isfinite(rows[:, 0])]
-    return np.exp(rows[:, 0] - rows[:, 0].max()), rows[:, 1:]
-
-
-def free_energy(phi, psi, weight, edges):
-    h, _, _ = np.histogram2d(phi, psi, bins=[edges, edges], weights=weight)
-    with np.errstate(divide='ignore'):
-        f = -np.log(h)
-    return f - f.min()
-
-
-def read_reference(name):
-    f = np.loadtxt(name, usecols=2)
-    n = int(round(np.sqrt(len(f))))
-    return f.reshape(n, n), np.linspace(-180.0, 180.0, n + 1)
-
-
-def difference(f, ref):
-    """Root mean square of the difference over the low bins of ref, both as -ln of normalised populations, and the
-    number of these bins without a sample, which are left out."""
-    f, ref = (a + np.log(np.exp(-a).sum()) for a in (f, ref))
-    low = ref - ref.min() < F_LOW
-    seen = low & np.isfinite(f)
-    return np.sqrt(np.mean((f[seen] - ref[seen])**2)), low.sum(), low.sum() - seen.sum()
-
-
-def panels_of(tables, name, edges, ref):
-    weight, rows = read_tables(tables, ['v_phi', 'v_psi'])
-    plain, reweighted = (free_energy(*rows.T, w, edges) for w in (None, weight))
-    rms, bins, empty = difference(reweighted, ref)
+def panels_of(names, name, edges, ref):
+    samples = tables.read_tables(names)
+    weighed = estimates.Weighed(samples)
+    phi, psi = samples.column('v_phi'), samples.column('v_psi')
+    plain, reweighted = (figures.Surface(weighed, phi, psi, edges, w, errors=False).f for w in (False, True))
+    _, rms, bins, empty = estimates.compare(reweighted, ref, F_LOW)
     print('%s: reweighted minus reference %.3f kT root mean square over %d bins below %g kT (%d more have no sample); '
-          'unweighted %.3f kT' % (name, rms, bins - empty, F_LOW, empty, difference(plain, ref)[0]))
+          'unweighted %.3f kT' % (name, rms, bins - empty, F_LOW, empty, estimates.compare(plain, ref, F_LOW)[1]))
     return [(name + ' + backmapped', plain), ('the same, reweighted', reweighted)]
 
 
-def draw_hbond(ax, tables, name):
+def draw_hbond(ax, names, name):
     """Density of the distance O...H: drawn, reweighted, all-atom."""
-    x, density, _ = np.loadtxt(name).T
-    edges = np.append(x, x[-1] + x[1] - x[0]) - 0.5 * (x[1] - x[0])
-    weight, rows = read_tables(tables, ['v_hbond'])
+    edges, density, _ = tables.read_density(name)
+    samples = tables.read_tables(names)
+    weighed = estimates.Weighed(samples)
+    x = figures.centres(edges)
+    index = figures.bin_of(samples.column('v_hbond'), edges)
     ax.fill_between(x, density, step='mid', color='0.8', label='all-atom')
-    for w, style, label in ((None, 'C1--', 'backmapped'), (weight, 'C0-', 'reweighted')):
-        ax.step(x, np.histogram(rows[:, 0], bins=edges, weights=w, density=True)[0], style, where='mid', label=label)
+    for reweighted, style, label in ((False, 'C1--', 'backmapped'), (True, 'C0-', 'reweighted')):
+        population = weighed.populations(index, len(x), reweighted, errors=False)[0]
+        ax.step(x, population / np.diff(edges), style, where='mid', label=label)
     ax.set(title='hydrogen bond, uncorrected model', xlabel=r'O$\cdots$H distance ($\mathrm{\AA}$)',
            ylabel=r'density ($\mathrm{\AA}^{-1}$)', xlim=(1.5, 6.0))
     ax.legend(frameon=False)
@@ -87,7 +63,7 @@ def main():
     parser.add_argument('--uncorrected', nargs='+')
     parser.add_argument('--hbond')
     args = parser.parse_args()
-    ref, edges = read_reference(args.reference)
+    edges, ref, _ = tables.read_surface(args.reference)
     rows = [panels_of(args.tables, 'corrected model' if args.uncorrected else 'coarse-grained', edges, ref)]
     if args.uncorrected:
         rows.insert(0, panels_of(args.uncorrected, 'uncorrected model', edges, ref))
@@ -97,7 +73,7 @@ def main():
     for row, of_row in zip(axes, rows):
         for ax, (title, f) in zip(row, of_row):
             shown = np.ma.masked_where(~np.isfinite(f) | (f > F_MAX), f)
-            image = ax.pcolormesh(edges, edges, shown.T, vmin=0.0, vmax=F_MAX, cmap='viridis')
+            image = ax.pcolormesh(*edges, shown.T, vmin=0.0, vmax=F_MAX, cmap='viridis')
             ax.set(title=title, xlabel=r'$\phi$ (degrees)', xticks=range(-180, 181, 90),
                    yticks=range(-180, 181, 90), aspect='equal')
             ax.axvline(0.0, color='0.6', lw=0.6, ls=':')

@@ -6,6 +6,7 @@ usage: plot_chain.py OUT.png TABLE TABLE DUMP DUMP
 The tables are those of in.coarse, from both starts, the dumps those of in.sample with n = 12. Each curve is drawn with its values from
 either start as a band. Without weights, every sample counts the same.
 """
+import os
 import sys
 
 import matplotlib
@@ -13,21 +14,13 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', 'python'))
+from backmap_plots.tables import read_tables
 from observables import frames, observables
 
 N = 12
 PANELS = [('end_to_end', 'end-to-end distance (Å)', np.linspace(0.0, 36.0, 19)),
           ('rg', 'radius of gyration (Å)', np.linspace(3.5, 11.0, 16))]
-
-
-def table(name):
-    """Log-weights and observables of a sample table."""
-    for line in open(name):
-        if line.startswith('# step '):
-            columns = line[2:].split()
-            break
-    rows = np.loadtxt(name, ndmin=2)
-    return {c: rows[:, i] for i, c in enumerate(columns)}
 
 
 def histogram(values, weights, edges):
@@ -41,13 +34,13 @@ def histogram(values, weights, edges):
 def main():
     if len(sys.argv) != 6:
         sys.exit(__doc__)
-    tables = [table(name) for name in sys.argv[2:4]]
-    top = max(t['logweight'].max() for t in tables)
-    weights = [np.exp(t['logweight'] - top) for t in tables]
+    tables = [read_tables([name]) for name in sys.argv[2:4]]
+    top = max(t.logweight.max() for t in tables)
+    weights = [np.exp(t.logweight - top) for t in tables]
     reference = [observables(np.array(list(frames(name, 7 * N + 9)), float), N) for name in sys.argv[4:]]
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.4))
     for axis, (key, label, edges) in zip(axes, PANELS):
-        beads = [t['v_' + key] for t in tables]
+        beads = [t.column(key) for t in tables]
         fine = [r[key] for r in reference]
         curves = [('beads as sampled', '0.55', beads, [np.ones(len(b)) for b in beads]),
                   ('backmapped and reweighted', 'tab:blue', beads, weights),

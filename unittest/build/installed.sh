@@ -94,6 +94,12 @@ if option BACKMAP_PYTHON; then
     $example/ala2.beads.txt 200 >python.txt && cmp python.txt drawn.txt"
 fi
 
+# --- plots ----------------------------------------------------------------
+check "the script of plots is there" clean "$BACKMAP_PYTHON" "$prefix/bin/backmap_plot" --help
+if "$BACKMAP_PYTHON" -c 'import numpy, matplotlib' 2>/dev/null; then
+  check "it finds its modules" bash -c "! env -i '$BACKMAP_PYTHON' '$prefix/bin/backmap_plot' weights absent.txt 2>err && grep 'cannot read a sample table absent.txt' err"
+fi
+
 # --- LAMMPS ---------------------------------------------------------------
 if option BACKMAP_LAMMPS; then
   check "the installation tells what to set" says "LAMMPS_PLUGIN_PATH=.*/lib/lammps/plugins" install.log

@@ -84,4 +84,15 @@ run 1 -in in.report -log log.report
 written summary.json summary.minus.json summary.plus.json hot.minus.dump hot.plus.dump
 run 1 -in in.com -log log.com
 written ala3.com.flow.safetensors
+
+# what was written can be drawn
+if "$BACKMAP_PYTHON" -c 'import numpy, matplotlib' 2>/dev/null; then
+  for plot in "training log.train log.correct" "rounds round.1.json round.2.json" "weights" "histogram --x U" \
+    "surface --x U --y logq --least 1 --bins 8"; do
+    read -ra words <<<"$plot"
+    case $plot in *log.*|*json) ;; *) words+=(samples.minus.*.txt samples.plus.*.txt) ;; esac
+    "$BACKMAP_PYTHON" "$3/../scripts/backmap_plot" "${words[@]}" || { echo "FAILED: backmap_plot ${words[*]}"; exit 1; }
+    written "${words[0]}.png" "${words[0]}.txt"
+  done
+fi
 echo "all examples ran in $SECONDS s"

@@ -11,6 +11,9 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'python'))
+from backmap_plots.estimates import ParetoTail, kish_ess
+
 BLUE, RED, GREY = '#1f77b4', '#c44e52', '0.45'
 plt.rcParams.update({'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False})
 
@@ -24,22 +27,8 @@ def normal(x, mean, width):
     return np.exp(-0.5 * ((x - mean) / width)**2) / (width * np.sqrt(2 * np.pi))
 
 
-def kish(w):
-    return w.sum()**2 / (len(w) * (w**2).sum())
-
-
 def khat(w):
-    """Zhang and Stephens (2009) with the prior of Vehtari et al. (2024), as src/BACKMAP/statistics/weights.cpp."""
-    w = np.sort(w)
-    m = int(np.ceil(min(0.2 * len(w), 3 * np.sqrt(len(w)))))
-    x = w[-m:] - w[-m - 1]
-    grid = 30 + int(np.sqrt(m))
-    theta = 1 / x[-1] + (1 - np.sqrt(grid / (np.arange(grid) + 0.5))) / (3 * x[int(m / 4 + 0.5) - 1])
-    k = np.log1p(-theta[:, None] * x).mean(axis=1)
-    log_l = m * (np.log(-theta / k) - k - 1)
-    posterior = np.exp(log_l - log_l.max())
-    b = (theta * posterior).sum() / posterior.sum()
-    return (np.log1p(-b * x).mean() * m + 5) / (m + 10)
+    return ParetoTail(np.log(w)).khat
 
 
 def plot_khat():
@@ -52,7 +41,7 @@ def plot_khat():
         w = normal(x, 0, 1) / normal(x, 0, width)
         w /= w.sum()
         ax.loglog(n * np.sort(w)[::-1], np.arange(1, n + 1) / n, color=color, lw=1.8,
-                  label=f'{name}:\nESS {kish(w):.2f}, k-hat {khat(w):.2f}, largest weight {100 * w.max():.2g} % of the total')
+                  label=f'{name}:\nESS {kish_ess(w):.2f}, k-hat {khat(w):.2f}, largest weight {100 * w.max():.2g} % of the total')
         ax.plot(n * w.max(), 1 / n, 'o', color=color)
     ax.set(xlabel='weight / mean weight', ylabel='share of samples with a larger weight', xlim=(0.05, 5e3), ylim=(1e-4, 3))
     ax.legend(frameon=False, loc='upper right', fontsize=9)
@@ -107,7 +96,7 @@ def plot_mode():
         shift = np.round(-np.log(w.mean()), 2) + 0.0
         ax.set_title(name, fontsize=10, loc='left')
         value = f'{forward:.2f}' if forward > 1e-3 else '$10^{%d}$' % round(np.log10(forward))
-        ax.text(-2.2, 2.58, f'conditional ESS {kish(w):.2f},  k-hat {khat(w):.2f}\nforward ESS {value}\n'
+        ax.text(-2.2, 2.58, f'conditional ESS {kish_ess(w):.2f},  k-hat {khat(w):.2f}\nforward ESS {value}\n'
                 f'F(z) off by {abs(shift):.2f} kT', va='top', fontsize=9)
         ax.set(xlabel='torsion of the atom x (radians)', ylim=(0, 2.7), xlim=(-2.3, 2.3))
     axes[0].set_ylabel('density (1/radian)')
