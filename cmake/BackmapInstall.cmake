@@ -5,7 +5,7 @@
 #   share/backmap/potentials, examples     the models, for LAMMPS_POTENTIALS
 #   lib/libbackmap_*.so, include/BACKMAP, lib/cmake/BACKMAP   find_package(BACKMAP): BACKMAP::flow, BACKMAP::statistics
 #   lib/python3.X/site-packages            the Python module (BACKMAP_PYTHON)
-#   bin/backmap_plot, share/backmap/python plots, with NumPy and Matplotlib
+#   bin/backmap_plot, bin/backmap_workflow, share/backmap/python   plots, with NumPy and Matplotlib; the whole way of a molecule
 #   share/doc/backmap                      the manual: sources, and HTML after `cmake --build BUILD --target manual`
 #
 # A Kokkos that scripts/setup.sh or this build compiled comes along; another one, LibTorch and MPI stay where they are,
@@ -92,14 +92,16 @@ endif()
 
 install(DIRECTORY ${BACKMAP_ROOT}/potentials ${BACKMAP_ROOT}/examples DESTINATION ${backmap_data})
 
-# the script finds its modules from where it is, wherever the folder of data is
+# the scripts find their modules from where it is, wherever the folder of data is
 file(RELATIVE_PATH modules ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/backmap/python)
-file(READ ${BACKMAP_ROOT}/scripts/backmap_plot script)
-string(REPLACE "'../share/backmap/python'" "'${modules}'" script "${script}")
-file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/backmap_plot CONTENT "${script}" @ONLY)
-install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/backmap_plot DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY ${BACKMAP_ROOT}/python/backmap_plots DESTINATION ${backmap_data}/python
-  FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
+foreach(script IN ITEMS backmap_plot backmap_workflow)
+  file(READ ${BACKMAP_ROOT}/scripts/${script} text)
+  string(REPLACE "'../share/backmap/python'" "'${modules}'" text "${text}")
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${script} CONTENT "${text}" @ONLY)
+  install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/${script} DESTINATION ${CMAKE_INSTALL_BINDIR})
+endforeach()
+install(DIRECTORY ${BACKMAP_ROOT}/python/backmap_plots ${BACKMAP_ROOT}/python/backmap_workflow DESTINATION ${backmap_data}/python
+  FILES_MATCHING PATTERN "*.py" PATTERN "in.*" PATTERN __pycache__ EXCLUDE)
 install(FILES ${BACKMAP_ROOT}/README.md ${BACKMAP_ROOT}/CHANGELOG.md ${BACKMAP_ROOT}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${BACKMAP_ROOT}/doc/src/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/src)

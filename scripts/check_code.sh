@@ -53,7 +53,7 @@ ours() {
 }
 mapfile -t cpp < <(ours '*.cpp' '*.h')
 mapfile -t scripts < <(ours '*.sh' '.ci/run')
-mapfile -t python < <(ours '*.py' scripts/backmap_plot)
+mapfile -t python < <(ours '*.py' scripts/backmap_plot scripts/backmap_workflow)
 mapfile -t pages < <(ours '*.md' '*.rst')
 mapfile -t words < <(ours '*.cpp' '*.h' '*.sh' '*.py' scripts/backmap_plot '*.md' '*.rst' '*.cmake' '*CMakeLists.txt' 'examples/*/in.*')
 

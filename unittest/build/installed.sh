@@ -100,6 +100,8 @@ if "$BACKMAP_PYTHON" -c 'import numpy, matplotlib' 2>/dev/null; then
   check "it finds its modules" bash -c "! env -i '$BACKMAP_PYTHON' '$prefix/bin/backmap_plot' weights absent.txt 2>err && grep 'cannot read a sample table absent.txt' err"
 fi
 
+check "the script of the workflow is there" bash -c "env -i '$BACKMAP_PYTHON' '$prefix/bin/backmap_workflow' status && test -f '$prefix/share/backmap/python/backmap_workflow/scripts/in.sample'"
+
 # --- LAMMPS ---------------------------------------------------------------
 if option BACKMAP_LAMMPS; then
   check "the installation tells what to set" says "LAMMPS_PLUGIN_PATH=.*/lib/lammps/plugins" install.log

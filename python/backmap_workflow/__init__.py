@@ -1,0 +1,1 @@
+"""From a LAMMPS script that reads a molecule to reports and plots; scripts/backmap_workflow runs it."""
