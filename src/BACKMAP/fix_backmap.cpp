@@ -92,6 +92,8 @@ FixBackmap::FixBackmap(LAMMPS *lmp, int narg, char **arg) :
 
   given.sampler.stream = random_stream(universe->iworld, id);
   sampler = std::make_unique<BackmapSampler>(lmp, spec, given.sampler);
+  structures =
+      std::make_unique<StructureOutput>(lmp, spec, given.sampler, *sampler, given.structures);
   for (const auto &o : given.observables) request(o);
   size_local_cols = 4 + static_cast<int>(sampler->observables().size());
 
@@ -143,7 +145,6 @@ void FixBackmap::post_constructor()
 FixBackmap::~FixBackmap()
 {
   if (fp_table) fclose(fp_table);
-  if (fp_xyz) fclose(fp_xyz);
   if (!id_pe.empty() && modify && modify->find_compute(id_pe) >= 0) {
     modify->delete_compute(id_pe);
     modify->delete_compute(id_peatom);
@@ -320,9 +321,9 @@ void FixBackmap::end_of_step()
 void FixBackmap::post_run()
 {
   evaluate();
+  backmap_agree(lmp, comm->me == 0 ? backmap_attempt(what, [&] { structures->finish(); }) : "");
   if (comm->me == 0) {
     write_record(true);
-    if (fp_xyz) fflush(fp_xyz);
     warn();
     outside = looked = 0;
   }
@@ -444,8 +445,6 @@ void FixBackmap::evaluate()
 {
   if (pending.empty()) return;
   double used = -(sampler->seconds_flow() + sampler->seconds_energy());
-  int writer = (comm->me == 0 && (sampler->has_writer() || !given.xyz.empty())) ? 1 : 0;
-  MPI_Bcast(&writer, 1, MPI_INT, 0, world);
   const std::size_t portion =
       std::max<std::size_t>(1, 16384 * comm->nprocs / given.sampler.samples);
   std::string trouble;
@@ -453,7 +452,7 @@ void FixBackmap::evaluate()
     const std::vector<CoarseFrame> frames(pending.begin() + at,
                                           pending.begin() + std::min(at + portion, pending.size()));
     SampleBatch result;
-    sampler->evaluate(frames, writer != 0, result);
+    sampler->evaluate(frames, structures->wanted(), result);
     if (comm->me == 0) {
       const std::clock_t t0 = std::clock();
       try {
@@ -558,8 +557,7 @@ void FixBackmap::write(const CoarseFrame &frame, const SampleBatch &result, std:
     const double *x = &result.x[s * 3 * spec.natoms];
     const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frame.step, frame.molecule,
                             static_cast<std::int64_t>(j)};
-    if (fp_xyz) write_xyz(x, label, result.logq[s]);
-    sampler->write(written++, x, label);
+    structures->add(x, label, result.logq[s]);
   }
 }
 
@@ -618,31 +616,7 @@ void FixBackmap::open_files()
     fputs(table.header().c_str(), fp_table);
     fflush(fp_table);
   }
-  if (!given.xyz.empty() && !fp_xyz) fp_xyz = open(given.xyz);
-}
-
-/* ----------------------------------------------------------------------
-   one structure in extended XYZ; elements from the masses
-------------------------------------------------------------------------- */
-
-void FixBackmap::write_xyz(const double *x, const SampleLabel &label, double logq)
-{
-  static const struct {
-    double mass;
-    const char *name;
-  } elements[] = {{1.008, "H"},  {12.011, "C"}, {14.007, "N"}, {15.999, "O"},
-                  {18.998, "F"}, {30.974, "P"}, {32.06, "S"},  {35.45, "Cl"}};
-  fmt::print(fp_xyz,
-             "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} "
-             "logq={:.10g}\n",
-             spec.natoms, label.cgstep, label.molecule, label.sample,
-             given.sampler.script.empty() ? 0.0 : label.logweight, logq);
-  for (int i = 0; i < spec.natoms; i++) {
-    const char *name = "X";
-    for (const auto &e : elements)
-      if (std::fabs(spec.masses[i] - e.mass) < 0.1) name = e.name;
-    fmt::print(fp_xyz, "{} {:.6f} {:.6f} {:.6f}\n", name, x[3 * i], x[3 * i + 1], x[3 * i + 2]);
-  }
+  structures->open(given.append);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -754,7 +728,7 @@ double FixBackmap::observables_hash() const
 }
 
 /* ----------------------------------------------------------------------
-   log-weights, sums, the constant of the histogram weights and the schedule of annealing
+   log-weights, sums, the constant of the histogram weights, the schedule of annealing and the selected structures
 ------------------------------------------------------------------------- */
 
 void FixBackmap::write_restart(FILE *fp)
@@ -764,10 +738,12 @@ void FixBackmap::write_restart(FILE *fp)
   const auto &schedule = sampler->schedule();
   std::vector<double> list{(constant_set ? 1.0 : 0.0) + 2.0 * schedule.steps(), constant,
                            static_cast<double>(row), seconds, observables_hash()};
-  const auto state = weights.pack();
+  const auto state = weights.pack(), selected = structures->pack();
+  list.push_back(static_cast<double>(selected.size()));
   list.insert(list.end(), state.begin(), state.end());
   list.insert(list.end(), schedule.lambda.begin(), schedule.lambda.end());
   list.insert(list.end(), schedule.step.begin(), schedule.step.end());
+  list.insert(list.end(), selected.begin(), selected.end());
   if (list.size() * sizeof(double) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     backmap_error_one(lmp, "{}: too many samples for a restart file, got {}", what,
                       weights.samples());
@@ -782,10 +758,11 @@ void FixBackmap::write_restart(FILE *fp)
 
 void FixBackmap::restart(char *buf)
 {
-  double head[10];
+  double head[RESTART_HEAD + 5];
   memcpy(head, buf, sizeof(head));
   const auto steps = static_cast<std::size_t>(head[0] / 2.0);
-  restored.resize(5 + WeightSet::packed_size(head + 5) + 2 * steps);
+  restored.resize(RESTART_HEAD + WeightSet::packed_size(head + RESTART_HEAD) + 2 * steps +
+                  static_cast<std::size_t>(head[5]));
   memcpy(restored.data(), buf, restored.size() * sizeof(double));
 }
 
@@ -797,9 +774,9 @@ void FixBackmap::adopt_restart()
   if (restored[4] != observables_hash())
     backmap_error(lmp, "{}: samples and observables differ from those of the restart file", what);
   const auto steps = static_cast<std::ptrdiff_t>(restored[0] / 2.0);
-  const auto end = restored.end() - 2 * steps;
-  if (!sampler->adopt_schedule({{end, end + steps}, {end + steps, restored.end()}},
-                               restored[2] > 0.0))
+  const auto last = restored.end() - static_cast<std::ptrdiff_t>(restored[5]);
+  const auto end = last - 2 * steps;
+  if (!sampler->adopt_schedule({{end, end + steps}, {end + steps, last}}, restored[2] > 0.0))
     backmap_error(lmp, "{}: anneal, expected the {} steps of the restart file with their schedule",
                   what, steps);
   constant_set = restored[0] > 2.0 * static_cast<double>(steps);
@@ -807,7 +784,17 @@ void FixBackmap::adopt_restart()
   row = static_cast<std::int64_t>(restored[2]);
   if (row > 0) start_step = MAXBIGINT;    // the run has started elsewhere
   seconds = seconds_written = restored[3];
-  if (comm->me == 0) weights.unpack({restored.begin() + 5, end});
+  std::string trouble;
+  if (comm->me == 0) {
+    weights.unpack({restored.begin() + RESTART_HEAD, end});
+    if (row > 0 && !backmap_attempt(what, [&] {
+                      structures->unpack({last, restored.end()});
+                    }).empty())
+      trouble = fmt::format("{}: select, expected that of the restart file; for a selection of the "
+                            "structures from here on, give the fix another ID",
+                            what);
+  }
+  backmap_agree(lmp, trouble);
   restored.clear();
   statistics_valid = means_valid = false;
 }

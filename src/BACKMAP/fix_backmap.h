@@ -19,6 +19,7 @@ FixStyle(backmap,FixBackmap);
 #include "lammps/dynamics.h"
 #include "lammps/fix_backmap_options.h"
 #include "lammps/sampler.h"
+#include "lammps/structure_output.h"
 #include "molecule/bond_virial.h"
 #include "statistics/ensemble.h"
 #include "statistics/sample_table.h"
@@ -57,7 +58,7 @@ class FixBackmap : public Fix {
   const std::vector<BACKMAP_NS::ReweightedMean> &means();
 
  private:
-  enum { VECTOR_SIZE = 18 };
+  enum { VECTOR_SIZE = 18, RESTART_HEAD = 6 };
 
   std::string what, id_pe, id_peatom;
   BACKMAP_NS::BackmapOptions given;
@@ -65,6 +66,7 @@ class FixBackmap : public Fix {
   bool constant_set = false, constant_written = false;
   BACKMAP_NS::FlowSpec spec;
   std::unique_ptr<BACKMAP_NS::BackmapSampler> sampler;
+  std::unique_ptr<BACKMAP_NS::StructureOutput> structures;
   std::unique_ptr<BACKMAP_NS::BackmapCoarse> coarse;
 
   std::vector<BACKMAP_NS::CoarseFrame> pending;    // frames without samples yet
@@ -87,8 +89,8 @@ class FixBackmap : public Fix {
 
   BACKMAP_NS::WeightSet weights, starts;    // starts: of this run before they were annealed
   BACKMAP_NS::SampleTable table;            // its header; the rows go to the file at once
-  FILE *fp_table = nullptr, *fp_xyz = nullptr;
-  std::int64_t row = 0, written = 0;
+  FILE *fp_table = nullptr;
+  std::int64_t row = 0;
   std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings
   double seconds = 0.0, seconds_written = 0.0;       // processor time of all ranks spent on samples
   std::vector<double> statistics, frame_values, local;
@@ -114,7 +116,6 @@ class FixBackmap : public Fix {
   void store_local(const std::vector<BACKMAP_NS::CoarseFrame> &, std::size_t first,
                    const BACKMAP_NS::SampleBatch &);
   void open_files();
-  void write_xyz(const double *, const BACKMAP_NS::SampleLabel &, double logq);
   void update_statistics();
   void warn();
   bool outside_range(const std::vector<double> &z) const;

@@ -65,10 +65,10 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
 
   sampler_keywords(lmp, keywords, o.sampler);
   anneal_keyword(keywords, o.sampler);
+  structure_keywords(keywords, o.structures);
   keywords.text("thermostat", o.thermostat)
       .real("temp", o.temperature, 0.0, 1.0e6)
       .text("table", o.table)
-      .text("xyz", o.xyz)
       .yes("append", o.append)
       .choice("ensemble", ensemble, {"boltzmann", "none"})
       .integer("batch", o.batch, 1)

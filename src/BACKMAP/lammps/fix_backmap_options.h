@@ -10,6 +10,7 @@
 #define BACKMAP_LAMMPS_FIX_BACKMAP_OPTIONS_H
 
 #include "lammps/sampler.h"
+#include "lammps/structure_output.h"
 
 #include <limits>
 #include <string>
@@ -23,7 +24,8 @@ struct BackmapOptions {
   SamplerOptions sampler;      // with the fine script, empty: NONE
   std::string thermostat;      // ID of a fix, or empty
   double temperature = 0.0;    // stated with temp, or 0
-  std::string table, xyz;      // files, or empty
+  std::string table;           // file, or empty
+  StructureOptions structures;
   bool append = false;
   bool boltzmann = true;    // frames have the Boltzmann distribution of U_CG, and that is checked
   int batch = 1, blocks = 0;    // 0: number of blocks by the rule
