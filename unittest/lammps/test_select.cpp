@@ -242,6 +242,27 @@ TEST(Select, RestartGoesOn)
   }
 }
 
+// what the manual says of a run that is over
+TEST(Select, ARerunGivesTheStructuresOfTheRun)
+{
+  if (world_rank() != 0) return;
+  const Example run;
+  const auto out = scratch_file("run"), frames = scratch_file("frames");
+  {
+    PlainLammps lmp(run.toy.coarse_script() + "velocity all create 300 4711\nfix 1 all nve\n" +
+                    run.fix(run.fine(out), "select 6 drawn"));
+    lmp.commands("dump z all custom 1 " + frames +
+                 " id x y z\ndump_modify z sort id format float %.17g\nrun 30");
+  }
+  const auto drawn = read_dump(out);
+  ASSERT_EQ(drawn.size(), 6u);
+  {
+    PlainLammps lmp(run.toy.coarse_script() + run.fix(run.fine(out), "select 6 drawn"));
+    lmp.commands("rerun " + frames + " first 1 dump x y z box no");
+  }
+  EXPECT_TRUE(same(read_dump(out), drawn));
+}
+
 TEST(Select, Refusals)
 {
   if (world_rank() != 0) return;
