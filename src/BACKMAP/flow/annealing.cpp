@@ -21,8 +21,9 @@ namespace {
 
 constexpr double INF = std::numeric_limits<double>::infinity();
 
-/// Share of moves that forget the point before: they cross to modes that no short move reaches.
-constexpr double INDEPENDENT = 0.1;
+/// Share of moves that forget the point before: they cross to modes that no short move reaches. Where there are
+/// parts, one of them forgets, which is accepted far more often than all at once.
+constexpr double INDEPENDENT = 0.1, INDEPENDENT_PART = 0.5;
 
 // the pilot: distance of its own levels; how many at most; moves at each; acceptance that they are led to
 constexpr double LEVEL = 0.4;
@@ -165,28 +166,40 @@ AnnealingSchedule AnnealingSchedule::parse(const std::string &text, const std::s
 
 /* ---------------------------------------------------------------------- */
 
-Annealing::Annealing(const std::vector<bool> &circular, std::uint64_t seed, std::uint64_t stream) :
-    circular_(circular), seed_(seed), stream_(stream)
+Annealing::Annealing(const std::vector<bool> &circular, std::uint64_t seed, std::uint64_t stream,
+                     const std::vector<int> &parts) :
+    circular_(circular),
+    parts_(parts.begin(), parts.end()), seed_(seed), stream_(stream)
 {
+  parts_.push_back(circular.size());
 }
 
 /* ----------------------------------------------------------------------
    u to v, reversible with respect to the base distribution: u' = sqrt(1 - s^2) u + s xi (preconditioned
    Crank-Nicolson, Cotter et al., Stat. Sci. 28, 424 (2013)) where it is normal, a window of half width s pi
-   around u where it is uniform on the circle
+   around u where it is uniform on the circle. Or a part of u is drawn anew. Returns whether it was the short move
 ------------------------------------------------------------------------- */
 
-void Annealing::propose(const AnnealingChains::Name &name, std::uint64_t draw, double step,
+bool Annealing::propose(const AnnealingChains::Name &name, std::uint64_t draw, double step,
                         const double *u, double *v, double &threshold) const
 {
   const std::size_t nu = circular_.size();
   Numbers random(seed_, stream_, name, draw * (nu / 4 + 2));
   threshold = std::log(random.next());
-  const double s = random.next() < INDEPENDENT ? 1.0 : step;
-  const double keep = std::sqrt(1.0 - s * s);
+  const std::size_t nparts = parts_.size() - 1;
+  const double share = nparts > 1 ? INDEPENDENT_PART : INDEPENDENT, which = random.next() / share;
+  const bool local = which >= 1.0;
+  std::size_t first = 0, last = nu;
+  if (!local) {
+    const auto part = std::min(nparts - 1, static_cast<std::size_t>(which * nparts));
+    first = parts_[part];
+    last = parts_[part + 1];
+  }
+  const double s = local ? step : 1.0, keep = std::sqrt(1.0 - s * s);
   double spare = 0.0;
   bool have = false;
-  for (std::size_t i = 0; i < nu; i++) {
+  std::copy_n(u, nu, v);
+  for (std::size_t i = first; i < last; i++) {
     if (circular_[i]) {
       v[i] = wrap(u[i] + s * BACKMAP_PI * (2.0 * random.next() - 1.0));
       continue;
@@ -199,10 +212,11 @@ void Annealing::propose(const AnnealingChains::Name &name, std::uint64_t draw, d
     have = !have;
     v[i] = keep * u[i] + s * xi;
   }
+  return local;
 }
 
 /* ----------------------------------------------------------------------
-   one step of every chain that has a weight; returns the mean probability to be accepted
+   one step of every chain that has a weight
 ------------------------------------------------------------------------- */
 
 double Annealing::move(std::uint64_t draw, double lambda, double step, AnnealingChains &chains,
@@ -210,20 +224,21 @@ double Annealing::move(std::uint64_t draw, double lambda, double step, Annealing
 {
   const std::size_t n = chains.names.size(), nu = circular_.size();
   std::vector<double> proposed(chains.latent), logw(n, -INF), threshold(n);
-  std::vector<char> wanted(n);
+  std::vector<char> wanted(n), local(n, 0);
   for (std::size_t i = 0; i < n; i++) {
     wanted[i] = chains.logw[i] > -INF;    // false for NaN
     if (wanted[i])
-      propose(chains.names[i], draw, step, &chains.latent[i * nu], &proposed[i * nu], threshold[i]);
+      local[i] = propose(chains.names[i], draw, step, &chains.latent[i * nu], &proposed[i * nu],
+                         threshold[i]);
   }
   target.evaluate(wanted, proposed, logw);
   double sum = 0.0, count = 0.0;
   for (std::size_t i = 0; i < n; i++) {
     if (!wanted[i]) continue;
-    count += 1.0;
+    if (local[i]) count += 1.0;
     if (!(logw[i] > -INF)) continue;    // no weight: refused whatever lambda is
     const double gain = lambda * (logw[i] - chains.logw[i]);
-    sum += std::exp(std::min(gain, 0.0));
+    if (local[i]) sum += std::exp(std::min(gain, 0.0));
     if (gain < threshold[i]) continue;
     std::copy_n(&proposed[i * nu], nu, &chains.latent[i * nu]);
     chains.logw[i] = logw[i];

@@ -57,8 +57,9 @@ class AnnealingTarget {
 
 class Annealing {
  public:
-  /// circular: see Flow::circular(). The stream must not be that of the flow's samples.
-  Annealing(const std::vector<bool> &circular, std::uint64_t seed, std::uint64_t stream);
+  /// circular, parts: see Flow. The stream must not be that of the flow's samples.
+  Annealing(const std::vector<bool> &circular, std::uint64_t seed, std::uint64_t stream,
+            const std::vector<int> &parts = {0});
 
   /// From samples of the flow, with their logw, to weighted samples: sets logweight, and moves the points, which are to
   /// be used with it. The mean of exp(logweight) f(u) has the expectation of w(u) f(u) over the base distribution.
@@ -77,11 +78,13 @@ class Annealing {
 
  private:
   const std::vector<bool> circular_;
+  std::vector<std::size_t> parts_;    // where each begins, and the end
   const std::uint64_t seed_, stream_;
 
+  /// Returns the mean probability to be accepted of moves of size `step`.
   double move(std::uint64_t draw, double lambda, double step, AnnealingChains &chains,
               AnnealingTarget &target) const;
-  void propose(const AnnealingChains::Name &name, std::uint64_t draw, double step, const double *u,
+  bool propose(const AnnealingChains::Name &name, std::uint64_t draw, double step, const double *u,
                double *v, double &threshold) const;
 };
 

@@ -61,6 +61,8 @@ class Flow {
   /// standard normal.
   virtual std::vector<bool> circular() const = 0;
   int nlatent() const { return (int) circular().size(); }
+  /// First variable of the base distribution of each part that is drawn at once: of each fragment of a composed flow.
+  virtual std::vector<int> parts() const { return {0}; }
 
   virtual int natoms() const = 0;
   virtual int nbeads() const = 0;

@@ -25,6 +25,7 @@ class FragmentFlow : public Flow {
   void sample(const FlowRequest &request, double *x, double *logq) override;
   void log_prob(int n, const double *x, double *logq) override;
   std::vector<bool> circular() const override { return circular_; }
+  std::vector<int> parts() const override { return first_latent; }
   int natoms() const override { return natoms_; }
   int nbeads() const override { return (int) beads.size(); }
 

@@ -229,7 +229,7 @@ void BackmapSampler::anneal(const Portion &all, double *x, double *logq, double 
                             double *obs)
 {
   const Annealing annealing(flow_->circular(), static_cast<std::uint64_t>(options_.seed),
-                            stream_of("annealing", options_.stream));
+                            stream_of("annealing", options_.stream), flow_->parts());
   const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms);
   for (std::int64_t first = all.first; first < all.last; first += BLOCK) {
     const Portion part{all.frames, all.samples, all.stream, first,
@@ -279,7 +279,7 @@ void BackmapSampler::find_schedule(const std::vector<CoarseFrame> &frames)
     for (int i = 0; i < total; i++)
       chains.names.push_back({some[i / samples].step, some[i / samples].molecule, i % samples});
     const Annealing annealing(flow_->circular(), static_cast<std::uint64_t>(options_.seed),
-                              stream_of("pilot annealing", options_.stream));
+                              stream_of("pilot annealing", options_.stream), flow_->parts());
     try {
       trouble = backmap_attempt(
           options_.what, [&] { pilot = annealing.pilot(options_.anneal, groups, chains, shared); });
