@@ -31,7 +31,8 @@ done
 cp penta.minus.dump penta.heldout.dump
 
 sed -i 's/minutes ${minutes}/epochs 3 batch 64/' in.train
+for name in lgt gtf tfv; do run "wrote $name.flow" 1 -in in.train -var name $name; done
 # all kinds of five residues are in tripeptides
-run "1 C9H9NO" 1 -in in.train
+run "1 C9H9NO" 1 -in in.assemble
 # so short a training says nothing about the peptide, except that all structures have a geometry and an energy
 run "10 all-atom frames, 20 samples each: .* weight zero 0, energy NaN 0" 1 -in in.validate -var frames 10 -var samples 20

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import types
 import unittest
 
@@ -138,6 +139,20 @@ class Run(Folder):
         self.assertIn('ERROR: the flow is broken', text)
         os.remove(self.path('broken'))
         self.assertEqual(self.run_workflow()[2][0], 'freeenergy')
+
+    def test_ends_with_its_run(self):
+        self.run_workflow('plan', 'starts')
+        self.write('lmp', '#!/bin/sh\necho $$ >pid\nsleep 60\n')
+        process = subprocess.Popen([sys.executable, os.path.join(SOURCE, 'scripts', 'backmap_workflow'), '--lmp', './lmp', '--mpirun',
+                                    './mpirun', 'sample.0'], cwd=self.folder.name, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   universal_newlines=True)
+        while not os.path.exists(self.path('pid')) or not self.read('pid').strip():
+            time.sleep(0.1)
+        process.terminate()
+        self.assertIn('interrupted; call it again', process.communicate()[0])
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(self.read('pid')), 0)
+        self.assertRegex(self.run_workflow('status')[1], r'sample.0 +not done yet')
 
     def test_one_step(self):
         status, text, calls = self.run_workflow('train')
