@@ -180,8 +180,12 @@ void BackmapValidate::report(const HeldOutFrames &held_out, const WeightSet &sta
       summary.set(key, w.conditional_ess());
       summary.set(key + "_q10", w.conditional_ess(0.1));
       summary.set(key + "_min", w.conditional_ess(0.0));
-      return fmt::format("median {:.4f}, 10 % quantile {:.4f}, smallest {:.4f}",
-                         w.conditional_ess(), w.conditional_ess(0.1), w.conditional_ess(0.0));
+      const ParetoTail tail = w.khat_conditional();
+      summary.set(fmt::format("khat_{}_m{}{}", name, options.samples, how), tail.khat);
+      return fmt::format(
+          "median {:.4f}, 10 % quantile {:.4f}, smallest {:.4f}; k-hat {:.2f} (trust below {:.2f})",
+          w.conditional_ess(), w.conditional_ess(0.1), w.conditional_ess(0.0), tail.khat,
+          tail.threshold);
     };
     const std::string figures = set(flow, "");
     summary.set("forward_ess_" + name, forward);

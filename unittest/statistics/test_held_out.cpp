@@ -56,6 +56,25 @@ TEST(HeldOut, by_hand)
   EXPECT_NEAR(frames.forward_ess(), 1.0 / (mean * inverse), 1e-12);
 }
 
+// weights with a tail of known shape, in frames whose means are far apart
+TEST(HeldOut, khat_of_the_flow_alone)
+{
+  for (const double k : {0.3, 1.0}) {
+    HeldOutFrames frames(KT);
+    const int m = 4000;
+    for (int i = 0; i < 20; i++) {
+      std::vector<double> w;
+      for (int j = 0; j < m; j++)    // quantiles of the generalized Pareto distribution
+        w.push_back(std::exp(3.0 * i) * (1.0 + (std::pow(1.0 - (j + 0.5) / m, -k) - 1.0) / k));
+      add(frames, w, 1.0);
+    }
+    EXPECT_NEAR(frames.weights().khat_conditional().khat, k, 0.12);
+    if (k < 0.5) {
+      EXPECT_GT(frames.weights().khat().khat, k + 0.5) << "that of all sees the frames";
+    }
+  }
+}
+
 TEST(HeldOut, no_geometry_overlap_and_nan_are_weight_zero)
 {
   HeldOutFrames frames(KT);

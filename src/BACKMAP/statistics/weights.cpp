@@ -415,6 +415,16 @@ ParetoTail WeightSet::khat_marginal() const
   return pareto_khat(log_marginal(), weight_estimate().r_eff_frames);
 }
 
+ParetoTail WeightSet::khat_conditional() const
+{
+  const std::vector<double> marginal = log_marginal();
+  std::vector<double> l(logw_);
+  for (std::size_t i = 0; i < frames_.size(); i++)
+    if (marginal[i] > -INF)
+      for (int j = 0; j < frames_[i].m; j++) l[frames_[i].first + j] -= marginal[i];
+  return pareto_khat(l);
+}
+
 /* ----------------------------------------------------------------------
    each series, with the other parts of its whole, to the first run that has none of their timesteps
 ------------------------------------------------------------------------- */

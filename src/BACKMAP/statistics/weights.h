@@ -160,6 +160,7 @@ class WeightSet {
   conditional_ess(double q = 0.5) const;    ///< quantile over frames of (sum_j w)^2 / (m sum_j w^2)
   ParetoTail khat() const;                  ///< all samples, the tail set by their autocorrelation
   ParetoTail khat_marginal() const;         ///< W_i, the same
+  ParetoTail khat_conditional() const;    ///< w_ij / W_i, which are independent: of the flow alone
 
   /// Say which run each series belongs to, instead of finding out from the timesteps; -1 is a series not in the map.
   void set_runs(const std::map<std::int64_t, std::int64_t> &run_of_series)
