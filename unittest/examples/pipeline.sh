@@ -61,6 +61,7 @@ written ala2.com.flow.safetensors
 cd ../tri-alanine
 sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [$0-9].*/epochs 3 \&/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' \
   in.train in.validate in.com
+sed -i 's/samples 100 frames 100/samples 20 frames 20/' in.anneal
 sed -i 's/\(last 3240000\) every [0-9]*/\1/' in.train
 rm ala3.starts.dump
 run 1 -in in.starts -log log.starts
@@ -71,6 +72,8 @@ done
 run 1 -in in.train -log log.train
 written ala3.flow.safetensors ala3.cgnet.0.safetensors
 run 1 -in in.validate -log log.validate
+run 1 -in in.anneal -log log.anneal -var steps 4
+written ala3.schedule.txt annealed.json
 run 1 -in in.freeenergy -log log.freeenergy -var every 400
 run 4 -in in.correct -log log.correct -var rounds 2 -var steps 2000 -var minutes 0.02
 written ala3.cgnet.1.safetensors ala3.cgnet.2.safetensors round.1.json round.2.json
@@ -78,7 +81,7 @@ cp ala3.cgnet.1.safetensors ala3.cgnet.safetensors
 sed -i 's/run  *200000/run 1000/' in.hot
 run 1 -in in.hot -log log.hot
 for side in minus plus; do
-  run 4 -in in.coarse -log log.coarse -var side $side -var steps 2000
+  run 4 -in in.coarse -log log.coarse -var side $side -var steps 2000 -var anneal ala3.schedule.txt
 done
 run 1 -in in.report -log log.report
 written summary.json summary.minus.json summary.plus.json hot.minus.dump hot.plus.dump
