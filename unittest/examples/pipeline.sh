@@ -87,7 +87,7 @@ run 1 -in in.report -log log.report
 written summary.json summary.minus.json summary.plus.json hot.minus.dump hot.plus.dump
 run 1 -in in.com -log log.com
 written ala3.com.flow.safetensors
-sed -i 's/minutes ${minutes}/epochs 1/; s/\(last 3240000\)/\1 every 400/' in.helix.train
+sed -i 's/minutes ${minutes}/epochs 1 batch 64/' in.helix.train
 for order in even odd; do run 1 -in in.helix.train -log log.helix.$order -var order $order; done
 run 1 -in in.helix -log log.helix -var samples 10 -var anneal 4
 written ala3.even.flow.safetensors ala3.odd.flow.safetensors a15.flow.safetensors a15.json
