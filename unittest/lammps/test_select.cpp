@@ -195,7 +195,6 @@ TEST(Select, SeveralRunsAreOneSelection)
 {
   if (world_rank() != 0) return;
   const Example run;
-  const auto all = run("");
   for (const std::string rule : {"best", "drawn"}) {
     const auto whole = run("select 5 " + rule);
     std::vector<std::vector<Written>> orders;
@@ -219,7 +218,6 @@ TEST(Select, RestartGoesOn)
 {
   if (world_rank() != 0) return;
   const Example run;
-  const auto all = run("");
   for (const std::string rule : {"best", "drawn"}) {
     const auto restart = scratch_file("restart"), out = scratch_file("after");
     const auto whole = run("select 5 " + rule);

@@ -19,12 +19,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 using namespace LAMMPS_NS;
 
 namespace BACKMAP_NS {
 
 namespace {
+
+/// Where next() throws.
+struct Closer {
+  void operator()(FILE *fp) const { fclose(fp); }
+};
 
 /* ----------------------------------------------------------------------
    whole file into bytes, returns why not, or an empty string
@@ -87,12 +93,12 @@ std::string backmap_replace_file(const std::string &path, const std::function<st
 {
   const std::string part = path + ".part";
   errno = 0;
-  FILE *fp = fopen(part.c_str(), "wb");
+  std::unique_ptr<FILE, Closer> fp(fopen(part.c_str(), "wb"));
   bool good = fp != nullptr;
   if (good) {
     for (std::string bytes = next(); good && !bytes.empty(); bytes = next())
-      good = fwrite(bytes.data(), 1, bytes.size(), fp) == bytes.size();
-    good = (fclose(fp) == 0) && good;
+      good = fwrite(bytes.data(), 1, bytes.size(), fp.get()) == bytes.size();
+    good = (fclose(fp.release()) == 0) && good;
     good = good && rename(part.c_str(), path.c_str()) == 0;
   }
   return good ? "" : "cannot write " + path + ": " + strerror(errno);

@@ -40,10 +40,10 @@ class Finder {
         out.push_back({name({a, b, c, d}), {a, b, c, d}});
         if (out.back().name == "t") others++;
       }
+    if (others < 2) return out;
     int number = 0;
-    if (others > 1)
-      for (auto &torsion : out)
-        if (torsion.name == "t") torsion.name += std::to_string(++number);
+    for (auto &torsion : out)
+      if (torsion.name == "t") torsion.name += std::to_string(++number);
     return out;
   }
 
