@@ -9,6 +9,7 @@
 #include "molecule/elements.h"
 #include "molecule/graph.h"
 #include "molecule/map_proposal.h"
+#include "molecule/units.h"
 
 #include <algorithm>
 
@@ -55,12 +56,8 @@ class Finder {
   std::vector<char> backbone;
 
   std::string element(int i) const { return element_of_mass(t.masses[i]); }
-  bool carbonyl(int i) const
-  {
-    return element(i) == "C" && near[i].size() == 3 &&
-        std::any_of(near[i].begin(), near[i].end(),
-                    [&](int j) { return element(j) == "O" && near[j].size() == 1; });
-  }
+  bool acyl(int i) const { return element(i) == "C" && carbonyl(t, near, i); }
+
   bool turns(int b, int c) const
   {
     return !(near[b].size() == 3 && near[c].size() == 3) &&
@@ -90,7 +87,7 @@ class Finder {
   bool alpha(int i) const
   {
     return element(i) == "C" && near[i].size() == 4 && backbone[i] &&
-        std::any_of(near[i].begin(), near[i].end(), [&](int j) { return carbonyl(j); }) &&
+        std::any_of(near[i].begin(), near[i].end(), [&](int j) { return acyl(j); }) &&
         std::any_of(near[i].begin(), near[i].end(), [&](int j) { return element(j) == "N"; });
   }
 
@@ -100,9 +97,9 @@ class Finder {
       const int before = turned ? a[3] : a[0], from = turned ? a[2] : a[1],
                 to = turned ? a[1] : a[2], behind = turned ? a[0] : a[3];
       if (!alpha(from)) continue;
-      if (element(to) == "N" && carbonyl(behind) && carbonyl(before)) return residue("phi", from);
+      if (element(to) == "N" && acyl(behind) && acyl(before)) return residue("phi", from);
       if (element(before) != "N") continue;
-      if (carbonyl(to)) return residue("psi", from);
+      if (acyl(to)) return residue("psi", from);
       if (!backbone[to]) return residue("chi", from);
     }
     return "t";

@@ -9,6 +9,7 @@
 #include "molecule/elements.h"
 #include "molecule/geometry.h"
 #include "molecule/graph.h"
+#include "molecule/units.h"
 
 #include <algorithm>
 #include <cmath>
@@ -39,7 +40,7 @@ class Finder {
   {
     Isomer out;
     for (int c = 0; c < t.natoms; c++)
-      if (carbonyl(c))
+      if (acyl(c))
         for (const int link : near[c])
           if (linker(link) && smallest_ring(near, c, link, SMALL_RING) == 0)
             out.bonds.push_back(bond(c, link));
@@ -61,12 +62,7 @@ class Finder {
   Vec3<double> at(int i) const { return {x[3 * i], x[3 * i + 1], x[3 * i + 2]}; }
   std::string element(int i) const { return element_of_mass(t.masses[i]); }
 
-  bool carbonyl(int i) const
-  {
-    return element(i) == "C" && near[i].size() == 3 &&
-        std::any_of(near[i].begin(), near[i].end(),
-                    [&](int j) { return element(j) == "O" && near[j].size() == 1; });
-  }
+  bool acyl(int i) const { return element(i) == "C" && carbonyl(t, near, i); }
 
   bool linker(int i) const
   {

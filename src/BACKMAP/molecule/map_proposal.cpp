@@ -75,13 +75,6 @@ class Proposer {
 
   bool lone(int i) const { return heavy[i] && near[i].size() == 1; }    // =O, a halogen
 
-  bool carbonyl(int i) const
-  {
-    return near[i].size() == 3 && std::any_of(near[i].begin(), near[i].end(), [&](int j) {
-             return lone(j) && element[j] == "O";
-           });
-  }
-
   bool linker(int i) const { return element[i] == "N" || element[i] == "O" || element[i] == "S"; }
 
   /* ---------------------------------------------------------------------- */
@@ -103,7 +96,8 @@ class Proposer {
         const auto p = shortest_path(near, heavy, rank, from, to);
         int amides = 0, others = 0;
         for (std::size_t k = 1; k + 1 < p.size(); k++)
-          if (linker(p[k])) (carbonyl(p[k - 1]) || carbonyl(p[k + 1]) ? amides : others)++;
+          if (linker(p[k]))
+            (carbonyl(t, near, p[k - 1]) || carbonyl(t, near, p[k + 1]) ? amides : others)++;
         const auto value = std::make_tuple(amides, others, (int) p.size(), -rank[from], -rank[to]);
         if (path.empty() || value > best) {
           best = value;
@@ -186,11 +180,11 @@ class Proposer {
 
   std::string backbone_name(int i) const
   {
-    if (element[i] != "C" || carbonyl(i)) return element[i];
+    if (element[i] != "C" || carbonyl(t, near, i)) return element[i];
     bool nitrogen = false, acid = false;
     for (const int j : near[i]) {
       nitrogen = nitrogen || element[j] == "N";
-      acid = acid || carbonyl(j);
+      acid = acid || carbonyl(t, near, j);
     }
     return nitrogen && acid ? "CA" : element[i];
   }

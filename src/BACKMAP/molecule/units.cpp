@@ -46,6 +46,13 @@ std::vector<int> atom_classes(const Topology &t)
   return refined_classes(classes, links);
 }
 
+bool carbonyl(const Topology &t, const std::vector<std::vector<int>> &near, int i)
+{
+  return near[i].size() == 3 && std::any_of(near[i].begin(), near[i].end(), [&](int j) {
+           return near[j].size() == 1 && element_of_mass(t.masses[j]) == "O";
+         });
+}
+
 std::vector<int> atom_ranks(const Topology &t)
 {
   const auto classes = atom_classes(t);

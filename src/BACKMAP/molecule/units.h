@@ -45,6 +45,9 @@ std::vector<int> atom_classes(const Topology &topology);
 std::string atom_label(const Topology &topology, const std::vector<std::vector<int>> &neighbors,
                        int atom);
 
+/** An atom with three neighbors, one of them an oxygen atom that has no other, as the carbon of an amide. */
+bool carbonyl(const Topology &topology, const std::vector<std::vector<int>> &neighbors, int atom);
+
 /** Atoms by their classes, equal ones by number: decides between equivalent atoms. [natoms] */
 std::vector<int> atom_ranks(const Topology &topology);
 
