@@ -37,7 +37,7 @@ std::string folder(const std::string &name, const Names &files)
 {
   int ranks;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-  const std::string path = "patterns" + std::to_string(ranks) + "." + name + "/";
+  std::string path = "patterns" + std::to_string(ranks) + "." + name + "/";
   if (rank() == 0) {
     mkdir(path.c_str(), 0777);
     for (const auto &f : files) std::ofstream(path + f) << "";

@@ -144,10 +144,13 @@ TEST(Select, BestAreThoseOfAllStructures)
   while (std::getline(in, line)) {
     const auto at = line.find(" step=");
     if (at == std::string::npos) continue;
-    int step, molecule, sample;
-    ASSERT_EQ(
-        sscanf(line.c_str() + at, " step=%d molecule=%d sample=%d", &step, &molecule, &sample), 3);
-    EXPECT_EQ((std::array<int, 2>{step, sample}), best.at(n++).name);
+    const auto number = [&](const std::string &key) {
+      const auto from = line.find(key, at);
+      EXPECT_NE(from, std::string::npos) << line;
+      return std::stoi(line.substr(from + key.size()));
+    };
+    const std::array<int, 2> name = {number(" step="), number(" sample=")};
+    EXPECT_EQ(name, best.at(n++).name);
   }
   EXPECT_EQ(n, 7u);
 }

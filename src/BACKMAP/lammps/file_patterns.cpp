@@ -188,7 +188,7 @@ bool match_pattern(const std::string &pattern, const std::string &name,
 std::vector<std::string> find_files(const std::string &pattern)
 {
   if (!is_pattern(pattern)) return {pattern};
-  const auto files = matching_files(pattern);
+  auto files = matching_files(pattern);
   if (files.empty())
     throw std::runtime_error("expected files that match " + pattern + ", got none" +
                              what_is_there(pattern));
@@ -214,7 +214,7 @@ std::vector<std::array<std::string, 2>> find_file_pairs(const std::string &first
   const auto partner = [&](const std::string &name, const std::string &from, const std::string &to,
                            const std::vector<std::string> &there) {
     match_pattern(from, name, stands_for);
-    const std::string other = fill(to, stands_for);
+    std::string other = fill(to, stands_for);
     if (std::find(there.begin(), there.end(), other) == there.end())
       throw std::runtime_error(name + " has no partner, expected " + other + " (" +
                                std::to_string(files.size()) + " files match " + first + ", " +
@@ -233,7 +233,7 @@ std::vector<std::array<std::string, 2>> find_file_pairs(const std::string &first
 std::vector<std::string> backmap_files(LAMMPS *lmp, const std::string &pattern,
                                        const std::string &what)
 {
-  const auto files = share(lmp, what, [&] { return find_files(pattern); });
+  auto files = share(lmp, what, [&] { return find_files(pattern); });
   tell(lmp, what, pattern, files.front(), files.back(), files.size());
   return files;
 }
