@@ -103,6 +103,9 @@ class Workflow:
         name = name or step.name
         log, command = 'log.' + name, step.command(self.options, name, more)
         print('  ' + ' '.join(map(shlex.quote, command)), flush=True)
+        for option, program in (('--lmp', self.options.lmp), ('--mpirun', command[0])):
+            if not shutil.which(program):
+                fail('%s: no program %s, expected one in PATH, or option %s' % (name, program, option))
         clean(log, log + '.*')
         with open('out.' + name, 'w') as out:
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ, **ENVIRONMENT),

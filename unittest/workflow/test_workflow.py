@@ -181,7 +181,9 @@ class Run(Folder):
 
     def test_errors(self):
         self.assertIn('step movie, expected one of', self.run_workflow('movie')[1])
+        self.assertIn('plan: no program absent, expected one in PATH, or option --lmp', self.run_workflow('--lmp', 'absent')[1])
         self.run_workflow('plan', 'starts')
+        self.assertIn('no program absent, expected one in PATH, or option --mpirun', self.run_workflow('--mpirun', 'absent', 'sample')[1])
         self.write('in.settings', re.sub(r'(variable replicas\s+index )\d+', r'\g<1>many', self.read('in.settings')))
         self.assertIn('expected a line "variable replicas index NUMBER", got many', self.run_workflow('sample')[1])
         os.remove(self.path('in.forcefield'))
