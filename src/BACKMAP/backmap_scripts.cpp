@@ -13,6 +13,7 @@
 #include "lammps/trajectory.h"
 #include "molecule/bead_torsions.h"
 #include "molecule/isomer.h"
+#include "molecule/map_proposal.h"
 
 #include "comm.h"
 #include "error.h"
@@ -27,17 +28,19 @@ using namespace BACKMAP_NS;
 
 namespace {
 
-/// Observables for the fine script: torsions of the beads, radius of gyration, energy.
+/// Observables for the fine script: torsions, radius of gyration, energy.
 std::string observables_text(const Topology &topology, const Mapping &mapping)
 {
-  const auto torsions = bead_torsions(topology, mapping);
+  // beads of several atoms have no torsions that people know; those of the backbone are observables all the same
+  const auto torsions =
+      bead_torsions(topology, mapping.slicing() ? mapping : propose_map(topology, {}));
   std::string compute, variables;
   for (std::size_t k = 0; k < torsions.size(); k++) {
     const auto &a = torsions[k].atoms;
     compute += fmt::format(" &\n  dihedral {} {} {} {}", a[0] + 1, a[1] + 1, a[2] + 1, a[3] + 1);
     variables += fmt::format("variable {} equal c_torsions[{}]\n", torsions[k].name, k + 1);
   }
-  std::string out = "# torsions of the beads in degrees, radius of gyration, energy\n";
+  std::string out = "# torsions in degrees, radius of gyration, energy\n";
   if (!torsions.empty())
     out += "compute torsions all backmap/internal" + compute + "\n" + variables;
   return out +

@@ -75,6 +75,15 @@ TEST_F(BackmapScripts, LammpsRunsThem)
   EXPECT_NE(read_file(FILES[2]).find("dihedral"), std::string::npos);
 }
 
+TEST_F(BackmapScripts, CentresOfMassHaveTheTorsionsOfTheBackbone)
+{
+  lmp.commands(std::string("backmap_map ") + FILES[0] + " overwrite yes centers unit");
+  write();
+  EXPECT_NE(read_file(FILES[3]).find("variable psi equal c_torsions[2]"), std::string::npos);
+  EXPECT_NE(read_file(FILES[1]).find("dihedral"), std::string::npos);
+  EXPECT_EQ(read_file(FILES[2]).find("dihedral"), std::string::npos) << "no bead is one atom";
+}
+
 TEST_F(BackmapScripts, KeepsFilesAndNamesWhatIsWrong)
 {
   write();
