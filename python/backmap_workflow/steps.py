@@ -48,6 +48,7 @@ def both(group):
     return ['%s.%s' % (group, start) for start in '01']
 
 
+BEADS = ['in.fine', 'in.langevin', 'in.backmap']     # beads that move and get atoms
 STEPS = [
     Step('plan', makes=['map.json', 'coarse.data', 'relaxed.dump', FILE, 'in.beads'], more=['in.fine']),
     Step('starts', before=['plan'], makes=['starts.dump']),
@@ -55,8 +56,8 @@ STEPS = [
     Step('train', before=both('sample'), makes=['flow.safetensors']),
     Step('forces', before=both('sample'), makes=['cgnet.0.safetensors']),
     Step('freeenergy', before=['train', 'forces'], makes=['freeenergy.0.0.txt', 'starts.beads.dump'], more=['in.fine']),
-    Step('correct', 'coarse_replicas', 'round_steps', ['freeenergy'], ['cgnet.safetensors'], ['in.fine', 'in.langevin']),
-    *(Step('coarse.' + s, 'coarse_replicas', 'coarse_steps', ['correct'], ['samples.%s.0.txt' % s], ['in.fine', 'in.langevin'], start=s)
+    Step('correct', 'coarse_replicas', 'round_steps', ['freeenergy'], ['cgnet.safetensors'], BEADS),
+    *(Step('coarse.' + s, 'coarse_replicas', 'coarse_steps', ['correct'], ['samples.%s.0.txt' % s], BEADS, start=s)
       for s in '01'),
     Step('validate', before=['train'], makes=['heldout.json'], more=['in.fine']),
     Step('report', before=both('coarse') + ['validate'], makes=['summary.json']),

@@ -17,6 +17,7 @@
 
 #include "gtest/gtest.h"
 
+#include <cstdio>
 #include <fstream>
 #include <mpi.h>
 #include <sstream>
@@ -54,6 +55,18 @@ inline std::string read_file(const std::string &path)
   std::stringstream s;
   s << in.rdbuf();
   return s.str();
+}
+
+/* collective: files of all ranks, whose names must not depend on the process */
+
+inline void remove_files(const std::vector<std::string> &paths)
+{
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0)
+    for (const auto &path : paths) std::remove(path.c_str());
+  MPI_Barrier(MPI_COMM_WORLD);
 }
 
 inline bool exists(const std::string &path)

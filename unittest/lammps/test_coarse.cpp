@@ -77,13 +77,7 @@ class BackmapCoarse : public testing::Test {
   }
   void TearDown() override { remove(); }
 
-  void remove()
-  {
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0)
-      for (const auto &f : {data, dump, frames_file, more_file}) std::remove(f.c_str());
-    MPI_Barrier(MPI_COMM_WORLD);
-  }
+  void remove() { remove_files({data, dump, frames_file, more_file}); }
 
   void write(const std::string &arguments)
   {

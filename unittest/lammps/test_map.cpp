@@ -19,8 +19,6 @@ using namespace fix_test;
 
 namespace {
 
-/* a file of all ranks: the name must not depend on the process */
-
 std::string map_file()
 {
   return "tmp_map.json";
@@ -29,21 +27,11 @@ std::string map_file()
 class BackmapMap : public testing::Test {
  protected:
   PlainLammps lmp{ala2_script(), MPI_COMM_WORLD};
-  int rank = 0;
 
-  void SetUp() override
-  {
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    remove();
-  }
+  void SetUp() override { remove(); }
   void TearDown() override { remove(); }
 
-  void remove()
-  {
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) std::remove(map_file().c_str());
-    MPI_Barrier(MPI_COMM_WORLD);
-  }
+  void remove() { remove_files({map_file()}); }
 
   Mapping propose(const std::string &keywords)
   {

@@ -10,40 +10,31 @@
 #include "fix_test_support.h"
 
 #include <cmath>
-#include <cstdio>
 
 using namespace fix_test;
 
 namespace {
 
-const char *const FILES[] = {"tmp_scripts.map", "tmp_scripts.isomer", "tmp_scripts.coarse",
-                             "tmp_scripts.observables"};
+const std::vector<std::string> FILES = {"tmp_scripts.map", "tmp_scripts.isomer",
+                                        "tmp_scripts.coarse", "tmp_scripts.observables"};
 
 class BackmapScripts : public testing::Test {
  protected:
   PlainLammps lmp{ala2_script(), MPI_COMM_WORLD};
-  int rank = 0;
 
   void SetUp() override
   {
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     remove();
-    lmp.commands(std::string("backmap_map ") + FILES[0]);
+    lmp.commands("backmap_map " + FILES[0]);
   }
   void TearDown() override { remove(); }
 
-  void remove()
-  {
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0)
-      for (const auto *file : FILES) std::remove(file);
-    MPI_Barrier(MPI_COMM_WORLD);
-  }
+  void remove() { remove_files(FILES); }
 
   void write(const std::string &more = "")
   {
-    lmp.commands(std::string("backmap_scripts ") + FILES[0] + " isomer " + FILES[1] +
-                 " coarse_isomer " + FILES[2] + " observables " + FILES[3] + more);
+    lmp.commands("backmap_scripts " + FILES[0] + " isomer " + FILES[1] + " coarse_isomer " +
+                 FILES[2] + " observables " + FILES[3] + more);
     MPI_Barrier(MPI_COMM_WORLD);
   }
 
@@ -77,7 +68,7 @@ TEST_F(BackmapScripts, LammpsRunsThem)
 
 TEST_F(BackmapScripts, CentresOfMassHaveTheTorsionsOfTheBackbone)
 {
-  lmp.commands(std::string("backmap_map ") + FILES[0] + " overwrite yes centers unit");
+  lmp.commands("backmap_map " + FILES[0] + " overwrite yes centers unit");
   write();
   EXPECT_NE(read_file(FILES[3]).find("variable psi equal c_torsions[2]"), std::string::npos);
   EXPECT_NE(read_file(FILES[1]).find("dihedral"), std::string::npos);
@@ -87,7 +78,7 @@ TEST_F(BackmapScripts, CentresOfMassHaveTheTorsionsOfTheBackbone)
 TEST_F(BackmapScripts, KeepsFilesAndNamesWhatIsWrong)
 {
   write();
-  const std::string start = std::string("backmap_scripts ") + FILES[0];
+  const std::string start = "backmap_scripts " + FILES[0];
   EXPECT_NE(lmp.error_of(start + " isomer " + FILES[1]).find("exists, expected a new one"),
             std::string::npos);
   write(" overwrite yes");

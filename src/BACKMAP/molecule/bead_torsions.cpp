@@ -17,8 +17,6 @@ namespace BACKMAP_NS {
 
 namespace {
 
-constexpr int SMALL_RING = 8;
-
 class Finder {
  public:
   Finder(const Topology &topology, const Mapping &mapping) :

@@ -27,6 +27,9 @@ std::vector<int> steps_from(const Graph &graph, const std::vector<char> &inside,
     for the others. */
 std::vector<int> connected_parts(const Graph &graph, const std::vector<char> &inside);
 
+/** Rings up to this size are stiff, and belong together wherever a molecule is cut. */
+constexpr int SMALL_RING = 8;
+
 /** Size of the smallest ring through a bond, 0 if there is none of up to `largest` points. */
 int smallest_ring(const Graph &graph, int a, int b, int largest);
 

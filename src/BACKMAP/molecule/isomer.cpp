@@ -20,7 +20,6 @@ namespace BACKMAP_NS {
 
 namespace {
 
-constexpr int SMALL_RING = 8;
 constexpr double DEGREES = 180.0 / BACKMAP_PI;
 constexpr double NEAR = 60.0;          // degrees from cis or trans
 constexpr double FLAT = 5.0;           // degrees, torsion of a centre; 35 for a regular one

@@ -21,8 +21,6 @@ namespace BACKMAP_NS {
 
 namespace {
 
-constexpr int SMALL_RING = 8;
-
 class Proposer {
  public:
   explicit Proposer(const Topology &topology) :

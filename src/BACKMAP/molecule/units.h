@@ -9,15 +9,16 @@
 
 // Residues, monomers and caps of a molecule, from its bonds alone.
 
+#include "molecule/graph.h"
 #include "molecule/mapping.h"
 
 namespace BACKMAP_NS {
 
 struct UnitOptions {
-  int smallest = 6;      // atoms; smaller pieces join a neighbor
-  int largest = 24;      // atoms; a larger piece is cut along its longest path
-  int monomer = 8;       // atoms that such a part has at least
-  int small_ring = 8;    // rings up to this size are never cut
+  int smallest = 6;               // atoms; smaller pieces join a neighbor
+  int largest = 24;               // atoms; a larger piece is cut along its longest path
+  int monomer = 8;                // atoms that such a part has at least
+  int small_ring = SMALL_RING;    // rings up to this size are never cut
 };
 
 /** Unit of each atom, [natoms] from 0 on along the molecule. The rule:

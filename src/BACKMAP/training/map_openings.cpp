@@ -21,7 +21,6 @@ namespace BACKMAP_NS {
 
 namespace {
 
-constexpr int SMALL_RING = 8;
 constexpr std::size_t SHOWN = 12;    // torsions that the advice names
 
 struct Reader {
