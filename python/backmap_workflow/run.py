@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from . import starts
+from . import starts, structures
 from .files import clean, fail, read, write
 from .progress import clock, tell
 from .settings import FILE, SHARES, plan_settings, settings, whole
@@ -188,6 +188,10 @@ class Workflow:
 
     def do_coarse(self, step):
         clean('samples.%s.*.txt' % step.variables['start'], 'coarse.%s.*.dump' % step.variables['start'])
+        self.launch(step)
+
+    def do_structures(self, step):
+        print('  %d frames at the temperature of the model' % structures.cold_frames())
         self.launch(step)
 
     def do_report(self, step):

@@ -7,8 +7,8 @@ from .files import fail, read
 
 FILE = 'in.settings'
 # shares of the time on the clock
-SHARES = {'starts': 0.02, 'sample': 0.20, 'train': 0.40, 'forces': 0.03, 'freeenergy': 0.05, 'correct': 0.18, 'coarse': 0.09, 'validate': 0.02,
-          'report': 0.005, 'plot': 0.005}
+SHARES = {'starts': 0.02, 'sample': 0.20, 'train': 0.40, 'forces': 0.03, 'freeenergy': 0.05, 'correct': 0.17, 'coarse': 0.09, 'structures': 0.01,
+          'validate': 0.02, 'report': 0.005, 'plot': 0.005}
 
 
 def settings():
@@ -92,6 +92,7 @@ def plan_settings(options, atoms, beads, seconds, units, names, ids):
         ('samples', samples, 'structures for each frame'),
         ('round_steps', round_steps, 'of each replica in a round'),
         ('coarse_steps', coarse_steps, 'of each replica at the end, from each start'),
+        ('structures', '"200 drawn"', 'by weight, all count alike; or the N best'),
         ('resume', 'no', ''),
         ('clock', '%.0f' % (60 * options.minutes), 'seconds for all, as planned'),
     ]

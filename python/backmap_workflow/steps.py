@@ -48,7 +48,7 @@ def both(group):
     return ['%s.%s' % (group, start) for start in '01']
 
 
-BEADS = ['in.fine', 'in.langevin', 'in.backmap']     # beads that move and get atoms
+BEADS = ['in.fine', 'in.replicas', 'in.backmap']     # beads that move and get atoms
 STEPS = [
     Step('plan', makes=['map.json', 'coarse.data', 'relaxed.dump', FILE, 'in.beads'], more=['in.fine']),
     Step('starts', before=['plan'], makes=['starts.dump']),
@@ -57,8 +57,9 @@ STEPS = [
     Step('forces', before=both('sample'), makes=['cgnet.0.safetensors']),
     Step('freeenergy', before=['train', 'forces'], makes=['freeenergy.0.0.txt', 'starts.beads.dump'], more=['in.fine']),
     Step('correct', 'coarse_replicas', 'round_steps', ['freeenergy'], ['cgnet.safetensors'], BEADS),
-    *(Step('coarse.' + s, 'coarse_replicas', 'coarse_steps', ['correct'], ['samples.%s.0.txt' % s], BEADS, start=s)
-      for s in '01'),
+    *(Step('coarse.' + s, 'coarse_replicas', 'coarse_steps', ['correct'], ['samples.%s.0.txt' % s, 'coarse.%s.0.dump' % s],
+           BEADS, start=s) for s in '01'),
+    Step('structures', before=both('coarse'), makes=['structures.dump'], more=['in.fine', 'in.fine.structures']),
     Step('validate', before=['train'], makes=['heldout.json'], more=['in.fine']),
     Step('report', before=both('coarse') + ['validate'], makes=['summary.json']),
     Step('plot', before=['report'], makes=['weights.png']),

@@ -29,6 +29,8 @@ plots=(plot)
 must "start 1 lies .* and differs in [1-2] of 2 torsions" starts
 must "sample.1: done in" sample
 must "coarse.1: done in" train forces freeenergy correct coarse
+must "[1-9][0-9]+ frames at the temperature" structures
+[ "$(grep -c TIMESTEP structures.dump)" -eq 200 ] && [ "$(grep -c logweight= structures.xyz)" -eq 200 ] && test -s structures.data
 # so short a training says nothing about the molecule, except that all steps fit together
 must "2 run\(s\)" validate report
 for f in summary.json summary.0.json heldout.json round.1.json cgnet.safetensors; do test -s $f || { echo "FAILED: no $f"; exit 1; }; done

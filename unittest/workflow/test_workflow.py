@@ -18,7 +18,7 @@ import unittest
 SOURCE = os.path.realpath(sys.argv[1])
 sys.path.insert(0, os.path.join(SOURCE, 'python'))
 
-from backmap_workflow import settings, starts                   # noqa: E402
+from backmap_workflow import settings, starts, structures       # noqa: E402
 from backmap_workflow.files import Failure                      # noqa: E402
 from backmap_workflow.steps import STEPS                        # noqa: E402
 
@@ -33,7 +33,8 @@ if os.path.exists('broken') and open('broken').read() == script:
 text = ''
 make = {'in.starts': ['minima.dump'], 'in.train': ['flow.safetensors'], 'in.forces': ['cgnet.0.safetensors'],
         'in.freeenergy': ['freeenergy.0.0.txt', 'starts.beads.dump'], 'in.validate': ['heldout.json'], 'in.report': ['summary.json'],
-        'in.sample': ['atoms.%s.0.dump' % given.get('start')], 'in.coarse': ['samples.%s.0.txt' % given.get('start')]}.get(script, [])
+        'in.structures': ['structures.dump'],
+        'in.sample': ['atoms.%(start)s.0.dump'], 'in.coarse': ['samples.%(start)s.0.txt', 'coarse.%(start)s.0.dump']}.get(script, [])
 if script == 'in.plan':
     text = 'units real\nLoop time of 0.02 on 1 procs for 2000 steps with 22 atoms\n\nPerformance: 1\n99.0% CPU use with 1 MPI tasks\n'
     open('map.json', 'w').write(json.dumps({'beads': [{'atoms': [i]} for i in range(6)]}))
@@ -51,7 +52,7 @@ if script == 'in.correct':
     open('round.%d.json' % r, 'w').write(json.dumps({'marginal_ess': [0, 0.5, 0.8, 0.805][r], 'joint_ess': 0.1}))
     make = ['cgnet.%d.safetensors' % r]
 for f in make:
-    open(f, 'w').write(log)
+    open(f % given, 'w').write(log)
 open(log, 'w').write(text)
 '''
 
@@ -100,7 +101,7 @@ class Run(Folder):
         status, text, calls = self.run_workflow()
         self.assertEqual(status, 0, text)
         self.assertEqual(calls, ['plan', 'starts', 'sample.0', 'sample.1', 'train', 'forces', 'freeenergy', 'correct.1', 'correct.2',
-                                 'correct.3', 'coarse.0', 'coarse.1', 'validate', 'report'])
+                                 'correct.3', 'coarse.0', 'coarse.1', 'structures', 'validate', 'report'])
         # the lowest minimum, and the lower one of those that differ in both torsions
         self.assertEqual(self.read('starts.dump'), 'ITEM: TIMESTEP\n0\nframe 1\nITEM: TIMESTEP\n1\nframe 3\n')
         # the third round brought less than 0.01
@@ -115,7 +116,7 @@ class Run(Folder):
         self.write('in.settings', re.sub(r'(coarse_steps\s+index )\d+', r'\g<1>77', before))
         self.assertNotEqual(before, self.read('in.settings'))
         status, text, calls = self.run_workflow()
-        self.assertEqual(calls, ['coarse.0', 'coarse.1', 'report'], text)
+        self.assertEqual(calls, ['coarse.0', 'coarse.1', 'structures', 'report'], text)
         self.assertIn('coarse_steps was', text)
         self.write('in.settings', self.read('in.settings') + '# a comment\n')
         self.assertEqual(self.run_workflow()[2], [])
@@ -124,9 +125,9 @@ class Run(Folder):
 
     def test_newer_files(self):
         self.run_workflow()
-        self.later('in.langevin')
+        self.later('in.replicas')
         text = self.run_workflow('status')[1]
-        self.assertRegex(text, r'correct +in.langevin is newer')
+        self.assertRegex(text, r'correct +in.replicas is newer')
         self.assertRegex(text, r'train +done in')
         self.later('x.data')
         self.assertRegex(self.run_workflow('status')[1], r'plan +x.data is newer')
@@ -178,6 +179,20 @@ class Run(Folder):
         status, text, _ = self.run_workflow('plan')
         self.assertIn('expected all or none of in.isomer', text)
         self.assertNotEqual(status, 0)
+
+    def test_frames_of_the_temperature(self):
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.folder.name)
+        for start, steps in (('0', (50, 100)), ('1', (100,))):
+            self.write('coarse.%s.0.dump' % start, ''.join('ITEM: TIMESTEP\n%d\nbeads %s at %d\n' % (s, start, s) for s in (0, 50, 100)))
+            self.write('samples.%s.0.txt' % start, '# step molecule\n' + ''.join('%d 1 %d -1.5\n' % (s, m) for s in steps for m in (0, 1)))
+        self.assertEqual(structures.cold_frames(), 3)
+        self.assertEqual(self.read('structures.beads.dump'), ''.join(
+            'ITEM: TIMESTEP\n%d\nbeads %s\n' % row for row in ((0, '0 at 50'), (1, '0 at 100'), (2, '1 at 100'))))
+        self.write('samples.1.0.txt', '150 1 0 -1.5\n')
+        with self.assertRaisesRegex(Failure, 'coarse.1.0.dump: expected the frame of step 150, which samples.1.0.txt has'):
+            structures.cold_frames()
 
     def test_errors(self):
         self.assertIn('step movie, expected one of', self.run_workflow('movie')[1])
