@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from . import starts, structures
+from . import reference, starts, structures
 from .files import clean, fail, read, write
 from .progress import clock, tell
 from .settings import FILE, SHARES, plan_settings, settings, whole
@@ -199,14 +199,17 @@ class Workflow:
         print(read('log.report').split('summary.1.json')[-1].strip())
 
     def do_plot(self, step):
-        """Histograms of all observables, the surface of the first two torsions of the backbone, and how it came about."""
+        """Histograms of all observables and the surface of the first two torsions of the backbone, beside those of the atoms, and how
+        it came about."""
         names = [n[2:] for n in settings()['observables'].split()]
         angles = [n[2:] for n in settings()['torsions'].split()]
         backbone = [n for n in angles if n.startswith(('phi', 'psi'))] or angles
-        calls = [['histogram', 'samples.*.txt', '--x', n, '--runs', '--out', 'histogram.%s.png' % n] + ['--periodic'] * (n in angles)
-                 for n in names]
+        reference.make(names, angles, backbone)
+        calls = [['histogram', 'samples.*.txt', '--x', n, '--runs', '--reference', 'reference.%s.txt' % n, '--out', 'histogram.%s.png' % n]
+                 + ['--periodic'] * (n in angles) for n in names]
         if len(backbone) > 1:
-            calls.append(['surface', 'samples.*.txt', '--x', backbone[0], '--y', backbone[1], '--periodic'])
+            calls.append(['surface', 'samples.*.txt', '--x', backbone[0], '--y', backbone[1], '--periodic',
+                          '--reference', 'reference.surface.txt'])
         calls += [['weights', 'samples.*.txt'], ['rounds', 'round.*.json', 'heldout.json'], ['training', 'log.train']]
         for call in calls:
             print('  backmap_plot ' + ' '.join(call), flush=True)

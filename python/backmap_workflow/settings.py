@@ -7,8 +7,8 @@ from .files import fail, read
 
 FILE = 'in.settings'
 # shares of the time on the clock
-SHARES = {'starts': 0.02, 'sample': 0.20, 'train': 0.40, 'forces': 0.03, 'freeenergy': 0.05, 'correct': 0.17, 'coarse': 0.09, 'structures': 0.01,
-          'validate': 0.02, 'report': 0.005, 'plot': 0.005}
+SHARES = {'starts': 0.02, 'sample': 0.20, 'reference': 0.02, 'train': 0.38, 'forces': 0.03, 'freeenergy': 0.05, 'correct': 0.17,
+          'coarse': 0.09, 'structures': 0.01, 'validate': 0.02, 'report': 0.005, 'plot': 0.005}
 
 
 def settings():

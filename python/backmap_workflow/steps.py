@@ -53,6 +53,7 @@ STEPS = [
     Step('plan', makes=['map.json', 'coarse.data', 'relaxed.dump', FILE, 'in.beads'], more=['in.fine']),
     Step('starts', before=['plan'], makes=['starts.dump']),
     *(Step('sample.' + s, 'replicas', 'steps', ['starts'], ['atoms.%s.0.dump' % s], start=s) for s in '01'),
+    Step('reference', before=both('sample'), makes=['atoms.1.0.txt'], more=['in.fine']),
     Step('train', before=both('sample'), makes=['flow.safetensors']),
     Step('forces', before=both('sample'), makes=['cgnet.0.safetensors']),
     Step('freeenergy', before=['train', 'forces'], makes=['freeenergy.0.0.txt', 'starts.beads.dump'], more=['in.fine']),
@@ -62,5 +63,5 @@ STEPS = [
     Step('structures', before=both('coarse'), makes=['structures.dump'], more=['in.fine', 'in.fine.structures']),
     Step('validate', before=['train'], makes=['heldout.json'], more=['in.fine']),
     Step('report', before=both('coarse') + ['validate'], makes=['summary.json']),
-    Step('plot', before=['report'], makes=['weights.png']),
+    Step('plot', before=['report', 'reference'], makes=['weights.png']),
 ]

@@ -27,7 +27,7 @@ done
 plots=(plot)
 "$BACKMAP_PYTHON" -c 'import numpy, matplotlib' 2>/dev/null || plots=()
 must "start 1 lies .* and differs in [1-2] of 2 torsions" starts
-must "sample.1: done in" sample
+must "reference: done in" sample reference
 must "coarse.1: done in" train forces freeenergy correct coarse
 must "[1-9][0-9]+ frames at the temperature" structures
 [ "$(grep -c TIMESTEP structures.dump)" -eq 200 ] && [ "$(grep -c logweight= structures.xyz)" -eq 200 ] && test -s structures.data

@@ -18,7 +18,7 @@ import unittest
 SOURCE = os.path.realpath(sys.argv[1])
 sys.path.insert(0, os.path.join(SOURCE, 'python'))
 
-from backmap_workflow import settings, starts, structures       # noqa: E402
+from backmap_workflow import reference, settings, starts, structures  # noqa: E402
 from backmap_workflow.files import Failure                      # noqa: E402
 from backmap_workflow.steps import STEPS                        # noqa: E402
 
@@ -33,7 +33,7 @@ if os.path.exists('broken') and open('broken').read() == script:
 text = ''
 make = {'in.starts': ['minima.dump'], 'in.train': ['flow.safetensors'], 'in.forces': ['cgnet.0.safetensors'],
         'in.freeenergy': ['freeenergy.0.0.txt', 'starts.beads.dump'], 'in.validate': ['heldout.json'], 'in.report': ['summary.json'],
-        'in.structures': ['structures.dump'],
+        'in.structures': ['structures.dump'], 'in.reference': ['atoms.1.0.txt'],
         'in.sample': ['atoms.%(start)s.0.dump'], 'in.coarse': ['samples.%(start)s.0.txt', 'coarse.%(start)s.0.dump']}.get(script, [])
 if script == 'in.plan':
     text = 'units real\nLoop time of 0.02 on 1 procs for 2000 steps with 22 atoms\n\nPerformance: 1\n99.0% CPU use with 1 MPI tasks\n'
@@ -46,6 +46,14 @@ if script == 'in.starts':
     for k, row in enumerate(rows):
         text += 'minimum %d\nrun 0\nStep PotEng v_phi v_psi v_changed \n   0 %f %f %f 0 \nLoop time of 0\n' % (k + 1, *row)
     open('minima.dump', 'w').write(''.join('ITEM: TIMESTEP\n0\nframe %d\n' % k for k in range(len(rows))))
+    make = []
+if script == 'in.sample':
+    text = 'Step T0 T1\n0 0 1\n10 1 0\n20 1 0\n'
+if script == 'in.reference':
+    for s in (0, 1):
+        for p in (0, 1):
+            rows = ''.join('%d %g %g %g %g\n' % (n, 100 * p + n, s, 1 + 0.01 * n, -3) for n in (0, 10, 20))
+            open('atoms.%d.%d.txt' % (s, p), 'w').write('# Time-averaged data\n# TimeStep v_phi v_psi v_rg v_energy\n' + rows)
     make = []
 if script == 'in.correct':
     r = int(given['r'])
@@ -100,7 +108,7 @@ class Run(Folder):
     def test_all_steps_once(self):
         status, text, calls = self.run_workflow()
         self.assertEqual(status, 0, text)
-        self.assertEqual(calls, ['plan', 'starts', 'sample.0', 'sample.1', 'train', 'forces', 'freeenergy', 'correct.1', 'correct.2',
+        self.assertEqual(calls, ['plan', 'starts', 'sample.0', 'sample.1', 'reference', 'train', 'forces', 'freeenergy', 'correct.1', 'correct.2',
                                  'correct.3', 'coarse.0', 'coarse.1', 'structures', 'validate', 'report'])
         # the lowest minimum, and the lower one of those that differ in both torsions
         self.assertEqual(self.read('starts.dump'), 'ITEM: TIMESTEP\n0\nframe 1\nITEM: TIMESTEP\n1\nframe 3\n')
@@ -180,10 +188,31 @@ class Run(Folder):
         self.assertIn('expected all or none of in.isomer', text)
         self.assertNotEqual(status, 0)
 
-    def test_frames_of_the_temperature(self):
-        here = os.getcwd()
-        self.addCleanup(os.chdir, here)
+    def enter(self):
+        self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder.name)
+
+    def test_reference(self):
+        self.run_workflow()
+        self.enter()
+        # a frame is written before the swap of its step: 10 is of the replica that was cold from 0 on, 20 of that from 10 on
+        self.assertEqual(reference.cold_rows('0'), [[10, 0, 1.1, -3], [120, 0, 1.2, -3]])
+        rows = [line.split() for line in self.read('reference.phi.txt').splitlines()[1:]]
+        self.assertEqual([r for r in rows if float(r[1])], [['15', '0.05', '0'], ['125', '0.05', '0']])
+        rows = [line.split() for line in self.read('reference.surface.txt').splitlines()[1:]]
+        self.assertEqual(len(rows), 36 * 36)
+        # psi is 0 in one start and 1 in the other, in one bin; half of the frames of each have phi = 10
+        self.assertEqual([r for r in rows if r[2] != 'inf'], [['15', '5', '0.69315', '0'], ['125', '5', '0.69315', '0']])
+        self.write('log.sample.0', 'Step T0 T1\n0 0 1\n')
+        self.write('atoms.0.0.txt', '# nothing\n')
+        with self.assertRaisesRegex(Failure, r'atoms.0.\*.txt: expected frames at the lowest temperature, got none'):
+            reference.cold_rows('0')
+
+    def test_share_and_error_of_two_runs(self):
+        self.assertEqual(reference.shares([[0, 0, 1, 5], [1, 1, 1, 1]], range(3)), [(0.25, 0.25), (0.625, 0.375), (0.0, 0.0)])
+
+    def test_frames_of_the_temperature(self):
+        self.enter()
         for start, steps in (('0', (50, 100)), ('1', (100,))):
             self.write('coarse.%s.0.dump' % start, ''.join('ITEM: TIMESTEP\n%d\nbeads %s at %d\n' % (s, start, s) for s in (0, 50, 100)))
             self.write('samples.%s.0.txt' % start, '# step molecule\n' + ''.join('%d 1 %d -1.5\n' % (s, m) for s in steps for m in (0, 1)))
