@@ -73,8 +73,9 @@ def surface(name, columns):
     bins = [(i, j) for i in range(BINS) for j in range(BINS)]
     runs = [[(axes[0].bin(x), axes[1].bin(y)) for x, y in zip(columns[0][s], columns[1][s])] for s in range(2)]
     rows = shares(runs, bins)
+    most = max(p for p, _ in rows)
     write('reference.surface.txt', '# %s F/kT error/kT\n' % name + ''.join(
-        '%.8g %.8g %s\n' % (axes[0].centre(i), axes[1].centre(j), '%.5f %.3g' % (-math.log(p), e / p) if p > 0 else 'inf inf')
+        '%.8g %.8g %s\n' % (axes[0].centre(i), axes[1].centre(j), '%.5f %.3g' % (math.log(most / p), e / p) if p > 0 else 'inf inf')
         for (i, j), (p, e) in zip(bins, rows)))
 
 

@@ -201,8 +201,8 @@ class Run(Folder):
         self.assertEqual([r for r in rows if float(r[1])], [['15', '0.05', '0'], ['125', '0.05', '0']])
         rows = [line.split() for line in self.read('reference.surface.txt').splitlines()[1:]]
         self.assertEqual(len(rows), 36 * 36)
-        # psi is 0 in one start and 1 in the other, in one bin; half of the frames of each have phi = 10
-        self.assertEqual([r for r in rows if r[2] != 'inf'], [['15', '5', '0.69315', '0'], ['125', '5', '0.69315', '0']])
+        # psi is 0 in one start and 1 in the other, in one bin; half of the frames of each have phi = 10, the others 120
+        self.assertEqual([r for r in rows if r[2] != 'inf'], [['15', '5', '0.00000', '0'], ['125', '5', '0.00000', '0']])
         self.write('log.sample.0', 'Step T0 T1\n0 0 1\n')
         self.write('atoms.0.0.txt', '# nothing\n')
         with self.assertRaisesRegex(Failure, r'atoms.0.\*.txt: expected frames at the lowest temperature, got none'):
