@@ -16,6 +16,7 @@
 #include "update.h"
 #include "utils.h"
 
+#include <algorithm>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -39,6 +40,13 @@ void BackmapCoarse::command(int narg, char **arg)
   backmap_agree(lmp, backmap_attempt(what, [&] {
                   mapping = Mapping::parse(text, topology, map_file);
                   system.emplace_back(topology, mapping, rule);
+                  for (const auto &t : layout.torsions)
+                    for (const int bead : t)
+                      if (bead >= mapping.nbeads())
+                        throw std::runtime_error(
+                            fmt::format("keyword torsion, expected beads 1 to {} of the map, got "
+                                        "{}",
+                                        mapping.nbeads(), bead + 1));
                 }));
   std::vector<double> x;
   if (trajectory.given())
@@ -76,7 +84,8 @@ void BackmapCoarse::read_arguments(int narg, char **arg)
       .real("spacing", layout.spacing, 1.0e-6, 1.0e9)
       .integer("seed", seed, 1)
       .choice("style", style, {"molecular", "full"})
-      .yes("bonds", layout.bonds);
+      .yes("bonds", layout.bonds)
+      .add("torsion", [this](int left, char **values) { return read_torsion(left, values); });
   keywords.choice("steps", steps, {"frames", "count"});
   for (int iarg = 3; iarg < narg;) {
     const int used = trajectory.keyword(narg, arg, iarg);
@@ -89,7 +98,8 @@ void BackmapCoarse::read_arguments(int narg, char **arg)
     if (keywords.given(key) && kind != where)
       backmap_error(lmp, "{}: keyword {}, expected with {}, got {}", what, key, where, kind);
   };
-  for (const auto *key : {"copies", "spacing", "seed", "style", "bonds"}) only(key, "data");
+  for (const auto *key : {"copies", "spacing", "seed", "style", "bonds", "torsion"})
+    only(key, "data");
   only("steps", "dump");
   if (kind == "dump" && !trajectory.given())
     backmap_error(lmp, "{}: a dump, expected keyword files with all-atom dumps, got none", what);
@@ -112,6 +122,23 @@ int BackmapCoarse::read_mass(const char *value)
     if (!(rule.mass > 0.0)) keywords.fail("mass", "group, bead or a mass above 0", word);
   }
   return 1;
+}
+
+/* ----------------------------------------------------------------------
+   four places of beads, from 1; those of the map are checked when it is known
+------------------------------------------------------------------------- */
+
+int BackmapCoarse::read_torsion(int left, char **values)
+{
+  std::array<int, 4> t{0, 0, 0, 0};
+  for (int k = 0; k < 4; k++) {
+    const std::string word = k < left ? values[k] : "nothing";
+    t[k] = utils::is_integer(word) ? utils::inumeric(FLERR, word.c_str(), false, lmp) - 1 : -1;
+    if (t[k] < 0 || std::find(t.begin(), t.begin() + k, t[k]) != t.begin() + k)
+      keywords.fail("torsion", "the places of four different beads, from 1", word);
+  }
+  layout.torsions.push_back(t);
+  return 4;
 }
 
 /* ----------------------------------------------------------------------
@@ -172,14 +199,20 @@ std::string BackmapCoarse::write_data(const CoarseSystem &system, const std::vec
   std::string model = map_file;
   const auto end = model.rfind(".map.json");
   model = (end == std::string::npos ? "MODEL" : model.substr(0, end)) + ".cgnet.safetensors";
+  // on several ranks a dihedral needs its beads as ghost atoms; a molecule fits into its cube
+  const std::string torsions = layout.torsions.empty()
+      ? ""
+      : fmt::format("comm_modify     cutoff {:.4g}\ndihedral_style  table linear 360\n"
+                    "dihedral_coeff  TYPE FILE NAME     # for each of {}\n",
+                    0.5 * layout.spacing, layout.torsions.size());
   return fmt::format("{} beads, {} {}, {} atom types, box {:.4g} x {:.4g} x {:.4g}. To read it:\n"
                      "units           {}\n"
                      "atom_style      {}\n"
                      "read_data       {}\n"
-                     "pair_style      cgnet\n{}",
+                     "pair_style      cgnet\n{}{}",
                      system.nbeads(), copies, copies == 1 ? "copy" : "copies",
                      system.type_list().size(), box[0], box[1], box[2], update->unit_style, style,
-                     file, system.pair_coeff(model));
+                     file, system.pair_coeff(model), torsions);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ class BackmapCoarse : public Command {
 
   void read_arguments(int narg, char **arg);
   int read_mass(const char *value);
+  int read_torsion(int left, char **values);
   std::vector<double> starts(const BACKMAP_NS::Mapping &, const std::vector<double> &x) const;
   std::vector<int64_t> chosen_frames(int64_t n) const;
   std::string write_data(const BACKMAP_NS::CoarseSystem &, const std::vector<double> &z);

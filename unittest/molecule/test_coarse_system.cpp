@@ -155,7 +155,7 @@ TEST(CoarseSystem, Identifiers)
   EXPECT_NE(several.find("bead 2 (NH), expected one atom, got 2"), std::string::npos) << several;
   const CoarseSystem s(dipeptide(), dipeptide_map(), rule);
   const std::string copies = error_of([&] {
-    s.data_text(std::vector<double>(36, 0.0), {10.0, false, false});
+    s.data_text(std::vector<double>(36, 0.0), {10.0, false, false, {}});
   });
   EXPECT_NE(copies.find("expected one copy of the molecule, got 2"), std::string::npos) << copies;
   EXPECT_NO_THROW(CoarseSystem(dipeptide(), turned, {}));
@@ -207,7 +207,7 @@ TEST(CoarseSystem, DataFile)
 {
   const Row row;
   const CoarseSystem s(row.t, row.map, {});
-  EXPECT_EQ(s.data_text(row.z, {10.0, false, false}),
+  EXPECT_EQ(s.data_text(row.z, {10.0, false, false, {}}),
             "LAMMPS data file: row, 1 copy of 2 beads, by backmap_coarse\n"
             "# pair_coeff      * * MODEL A B\n"
             "\n2 atoms\n2 atom types\n\n"
@@ -224,7 +224,7 @@ TEST(CoarseSystem, DataFileOfCopiesWithBondsAndCharges)
   const CoarseSystem s(row.t, row.map, {});
   std::vector<double> z = row.z;
   for (const double v : row.z) z.push_back(3.0 - v);    // another conformation, elsewhere
-  EXPECT_EQ(s.data_text(z, {10.0, true, true}),
+  EXPECT_EQ(s.data_text(z, {10.0, true, true, {}}),
             "LAMMPS data file: row, 2 copies of 2 beads, by backmap_coarse\n"
             "# pair_coeff      * * MODEL A B\n"
             "\n4 atoms\n2 bonds\n2 atom types\n1 bond types\n# bond type 1: A - B\n\n"
@@ -238,11 +238,26 @@ TEST(CoarseSystem, DataFileOfCopiesWithBondsAndCharges)
             "\nBonds\n\n1 1 1 2\n2 1 3 4\n");
 }
 
+TEST(CoarseSystem, DihedralsOfEachCopy)
+{
+  CoarseRule rule;
+  rule.atom_ids = false;
+  const CoarseSystem s(dipeptide(), dipeptide_map(), rule);
+  ASSERT_EQ(s.nbeads(), 6);
+  const std::string text =
+      s.data_text(std::vector<double>(36, 0.0), {10.0, false, false, {{1, 2, 3, 4}, {5, 4, 2, 1}}});
+  EXPECT_NE(text.find("\n12 atoms\n4 dihedrals\n2 dihedral types\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nDihedrals\n\n1 1 2 3 4 5\n2 2 6 5 3 2\n3 1 8 9 10 11\n4 2 12 11 9 8\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(CoarseSystem, NoChargeIsZero)
 {
   Row row;
   row.t.charges = {0.1, -0.1 + 1e-16, 0.3};
-  const std::string text = CoarseSystem(row.t, row.map, {}).data_text(row.z, {10.0, false, true});
+  const std::string text =
+      CoarseSystem(row.t, row.map, {}).data_text(row.z, {10.0, false, true, {}});
   EXPECT_NE(text.find("1 1 1 0 -1"), std::string::npos) << text;
   EXPECT_NE(text.find("2 1 2 0.3 1"), std::string::npos) << text;
 }
@@ -261,7 +276,7 @@ TEST(CoarseSystem, CopiesStandOnAGrid)
   for (const int n : {1, 3, 8, 9, 27, 28}) {
     std::vector<double> z;
     for (int k = 0; k < n; k++) z.insert(z.end(), row.z.begin(), row.z.end());
-    std::istringstream text(s.data_text(z, {5.0, false, false}));
+    std::istringstream text(s.data_text(z, {5.0, false, false, {}}));
     std::string line;
     while (std::getline(text, line) && line.rfind("Atoms", 0) != 0) {}
     const Edges edge = CoarseSystem::box(n, 5.0);

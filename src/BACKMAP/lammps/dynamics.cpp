@@ -71,6 +71,8 @@ const Known KNOWN[] = {
     {"^STORE", Verdict::Harmless, ""},
     {"^recenter", Verdict::Harmless, ""},
     {"^momentum", Verdict::Harmless, ""},
+    {"^backmap/bias", Verdict::Refused,
+     "changes the energy with time; take its file for a static bias (dihedral_style table)"},
     {"^backmap", Verdict::Harmless, ""},
     {"^ave/", Verdict::Harmless, ""},
     {"^print", Verdict::Harmless, ""},

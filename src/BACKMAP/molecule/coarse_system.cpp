@@ -221,6 +221,10 @@ std::string CoarseSystem::data_text(const std::vector<double> &z, const Layout &
   for (size_t at = 0; (at = command.find('\n', at) + 1) < command.size();) command.insert(at, "# ");
   out += command + "\n" + std::to_string((int64_t) copies * n) + " atoms\n";
   if (layout.bonds) out += std::to_string((int64_t) copies * bonds.size()) + " bonds\n";
+  const auto &torsions = layout.torsions;
+  if (!torsions.empty())
+    out += std::to_string((int64_t) copies * torsions.size()) + " dihedrals\n" +
+        std::to_string(torsions.size()) + " dihedral types\n";
   out += std::to_string(distinct.size()) + " atom types\n";
   if (layout.bonds) {
     out += std::to_string(bonded.size()) + " bond types\n";
@@ -260,15 +264,20 @@ std::string CoarseSystem::data_text(const std::vector<double> &z, const Layout &
       out += " # " + one_line(distinct[bead_types[b] - 1].name) + "\n";
     }
   }
-  if (layout.bonds) {
-    out += "\nBonds\n\n";
+  // the sections of what has a type and beads: number of the row, type, IDs
+  const auto section = [&](const char *name, const auto &groups, const auto &type_of) {
+    out += std::string("\n") + name + "\n\n";
     int64_t id = 0;
     for (int c = 0; c < copies; c++)
-      for (size_t k = 0; k < bonds.size(); k++)
-        out += std::to_string(++id) + " " + std::to_string(bond_types[k]) + " " +
-            std::to_string((int64_t) c * n + bead_ids[bonds[k][0]]) + " " +
-            std::to_string((int64_t) c * n + bead_ids[bonds[k][1]]) + "\n";
-  }
+      for (size_t k = 0; k < groups.size(); k++) {
+        out += std::to_string(++id) + " " + std::to_string(type_of(k));
+        for (const int bead : groups[k])
+          out += " " + std::to_string((int64_t) c * n + bead_ids[bead]);
+        out += "\n";
+      }
+  };
+  if (layout.bonds) section("Bonds", bonds, [&](size_t k) { return bond_types[k]; });
+  if (!torsions.empty()) section("Dihedrals", torsions, [](size_t k) { return k + 1; });
   return out;
 }
 

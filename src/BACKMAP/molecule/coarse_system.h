@@ -59,6 +59,7 @@ class CoarseSystem {
     double spacing = 0.0;    // edge of the cube of each copy
     bool bonds = false;      // bonds between beads
     bool full = false;       // atom style full, molecular if not; charges are summed as masses are
+    std::vector<std::array<int, 4>> torsions;    // places of beads, a dihedral type each
   };
   /** Edges of the box of n copies, cubes on a grid. */
   static std::array<double, 3> box(int n, double spacing);
