@@ -3,14 +3,14 @@
 #
 #   run_demo.sh LMP OUT      LMP: LAMMPS with BACKMAP, OUT: folder for the results
 #
-# Settings: STEPS (CG steps of each replica, default 1000000), MPIEXEC (default mpirun), PYTHON (default python3)
+# Settings: STEPS (CG steps of each molecule, default 100000), MPIEXEC (default mpirun), PYTHON (default python3)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 lmp=$1
 mkdir -p "$2"
 cd "$2"
-steps=${STEPS:-1000000}
+steps=${STEPS:-100000}
 read -ra mpiexec <<<"${MPIEXEC:-mpirun --oversubscribe}"
 export LAMMPS_POTENTIALS=$here/../../potentials OMP_NUM_THREADS=1
 
@@ -27,33 +27,32 @@ quietly() {
 cp "$here"/in.* "$here"/ala2.* .
 rm -f log.* samples.*.txt structures.*.dump heldout*.json summary.json
 
-# replica_exchange FOLDER MODEL STEPS: from both sides of phi = 0
-replica_exchange() {
+# walkers FOLDER MODEL STEPS: from both sides of phi = 0, each on a core
+walkers() {
   cd "$1"
-  quietly coarse.minus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side minus -var model "$2" \
-    -var steps "$3" -log log.coarse.minus -pscreen none &
+  quietly walkers.minus.out "$lmp" -in in.walkers -var side minus -var model "$2" -var steps "$3" -log log.walkers.minus -screen none &
   local minus=$!
-  quietly coarse.plus.out "${mpiexec[@]}" -np 4 "$lmp" -partition 4x1 -in in.coarse -var side plus -var seed 8222 \
-    -var model "$2" -var steps "$3" -log log.coarse.plus -pscreen none &
+  quietly walkers.plus.out "$lmp" -in in.walkers -var side plus -var seed 8222 -var model "$2" -var steps "$3" \
+    -log log.walkers.plus -screen none &
   local plus=$!
   while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
     sleep 10
-    say "step $(tail -qn 1 log.coarse.minus 2>/dev/null | cut -d' ' -f1) of $3"
+    say "step $(tail -qn 1 log.walkers.minus 2>/dev/null | awk '{print $1}') of $3"
   done
   wait $minus
   wait $plus
   cd - >/dev/null
 }
 
-say "coarse-grained replica exchange from both sides of phi = 0, backmapping frames at 300 K"
-replica_exchange . ala2.cgnet.safetensors "$steps"
+say "64 coarse-grained molecules on each side of phi = 0, backmapping their frames"
+walkers . ala2.cgnet.safetensors "$steps"
 say "the same, shorter, with the model before its correction: its weights have more to do"
 rm -rf uncorrected && mkdir uncorrected && cp in.* ala2.* uncorrected
-replica_exchange uncorrected ala2.cgnet.uncorrected.safetensors $((steps / 3))
+walkers uncorrected ala2.cgnet.uncorrected.safetensors $((steps / 3))
 
 say "200 held-out all-atom frames and those of each side, 500 samples each"
 quietly validate.out "${mpiexec[@]}" -np 2 "$lmp" -in in.validate -log log.validate
-say "merging all partitions"
+say "merging both runs"
 quietly report.out "$lmp" -in in.report -log log.report
 cp heldout*.json uncorrected
 (cd uncorrected && quietly report.out "$lmp" -in in.report -log log.report)
@@ -61,7 +60,7 @@ say "plotting"
 quietly plot.out "${PYTHON:-python3}" "$here/plot_ramachandran.py" ramachandran.png ala2.reference.txt samples.*.txt \
   --uncorrected uncorrected/samples.*.txt --hbond ala2.observables.txt
 quietly compare.out "${PYTHON:-python3}" "$here/compare.py" uncorrected/summary.json summary.json
-cat structures.*.dump >structures.dump && rm structures.*.*.dump uncorrected/structures.*
+cat structures.minus.dump structures.plus.dump >structures.dump && rm structures.*.dump uncorrected/structures.*
 say "done"
 
 sed -n '/BACKMAP report/,$p' report.out | grep -v '^Total wall'

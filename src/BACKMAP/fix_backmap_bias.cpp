@@ -28,6 +28,11 @@ using namespace LAMMPS_NS;
 using namespace FixConst;
 using namespace BACKMAP_NS;
 
+namespace {
+const char *const WHOLE = ".whole";    // section of a bias of which the file has a part only
+constexpr double SMOOTH = 0.3;         // kT, of the edge between what is kept and the bias
+}    // namespace
+
 /* ---------------------------------------------------------------------- */
 
 FixBackmapBias::FixBackmapBias(LAMMPS *lmp, int narg, char **arg) :
@@ -45,6 +50,7 @@ FixBackmapBias::FixBackmapBias(LAMMPS *lmp, int narg, char **arg) :
       .real("height", height, 1.0e-6, 1.0e3)
       .real("width", width, 1.0, 90.0)
       .real("factor", factor, 1.001, 1.0e6)
+      .real("keep", keep, 0.0, 1.0e3)
       .text("read", start)
       .yes("overwrite", overwrite)
       .add("torsion", [&](int left, char **words) {
@@ -61,7 +67,10 @@ FixBackmapBias::FixBackmapBias(LAMMPS *lmp, int narg, char **arg) :
   if (!start.empty()) {
     const std::string text = backmap_read_file(lmp, start, what);
     try {
-      for (auto &t : torsions) t.bias.read(text, t.name, what + ": " + start);
+      for (auto &t : torsions) {
+        const bool cut = text.find("\n" + t.name + WHOLE + "\n") != std::string::npos;
+        t.bias.read(text, t.name + (cut ? WHOLE : ""), what + ": " + start);
+      }
     } catch (const std::exception &e) {
       backmap_error(lmp, std::string(e.what()));
     }
@@ -235,7 +244,10 @@ std::string FixBackmapBias::table() const
       fmt::format("# bias of torsions at {} K, units {}, by fix backmap/bias; for dihedral_style "
                   "table linear or spline\n",
                   temperature, update->unit_style);
-  for (const auto &t : torsions) text += "\n" + t.bias.table(t.name);
+  for (const auto &t : torsions) {
+    text += "\n" + t.bias.table(t.name, keep * kT, SMOOTH * kT);
+    if (keep > 0.0) text += "\n" + t.bias.table(t.name + WHOLE);
+  }
   return text;
 }
 

@@ -49,7 +49,7 @@ class FixBackmapBias : public Fix {
 
   const std::string what;
   std::string file, start;
-  double temperature = 0.0, height = 0.5, width = 10.0, factor = 20.0;
+  double temperature = 0.0, height = 0.5, width = 10.0, factor = 20.0, keep = 0.0;
   bool overwrite = false;
   double kT = 0.0;
   std::vector<Torsion> torsions;

@@ -201,6 +201,35 @@ TEST(Bias, TableIsTheSameEnergy)
   clean();
 }
 
+/* a file that keeps the wells has the whole bias as well, from which a run goes on */
+
+TEST(Bias, KeepsWells)
+{
+  const std::string start = chains(6) + "dihedral_style zero\ndihedral_coeff 1\n";
+  const auto text = [&](const std::string &more) {
+    {
+      PlainLammps lmp(start + bias(more) +
+                          "velocity all create 300.0 7 loop geom\nfix m all nve\nrun 500\n",
+                      MPI_COMM_WORLD);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    const std::string read = read_file("tmp_bias.table");
+    MPI_Barrier(MPI_COMM_WORLD);
+    return read;
+  };
+  const std::string whole = text(""), cut = text("keep 1.5");
+  const std::string values = whole.substr(whole.find("N 360"));
+  EXPECT_EQ(cut.find(values), cut.find("phi.whole\n") + 10);
+  EXPECT_NE(cut.find("\nphi\nN 360"), std::string::npos);
+  PlainLammps from_cut(start + bias("keep 1.5 read tmp_bias.table") + "run 0 post no\n",
+                       MPI_COMM_WORLD);
+  const double energy = potential(from_cut);
+  text("");
+  PlainLammps from_whole(start + bias("read tmp_bias.table") + "run 0 post no\n", MPI_COMM_WORLD);
+  EXPECT_NEAR(energy, potential(from_whole), 1e-9);
+  clean();
+}
+
 TEST(Bias, Errors)
 {
   const std::string start = chains(2) + "dihedral_style zero\ndihedral_coeff 1\n";

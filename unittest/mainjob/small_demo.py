@@ -20,7 +20,7 @@ KEYS = ("conditional_ess_fg_m500 conditional_ess_fg_m500_q10 forward_ess_fg forw
 out = Path("out").resolve()
 shutil.rmtree(out, ignore_errors=True)
 script = Path(os.environ["BACKMAP_EXAMPLES"]) / "alanine-dipeptide" / "run_demo.sh"
-environment = dict(os.environ, STEPS="120000", PYTHON=os.environ["BACKMAP_PYTHON"])
+environment = dict(os.environ, STEPS="12000", PYTHON=os.environ["BACKMAP_PYTHON"])
 done = subprocess.run([str(script), os.environ["BACKMAP_LMP"], str(out)], env=environment, text=True,
                       stdin=subprocess.DEVNULL, capture_output=True)
 print(done.stdout[-4000:], done.stderr[-4000:])
@@ -84,11 +84,10 @@ for model in ("summary.json", "uncorrected/summary.json"):
 os.environ["LAMMPS_POTENTIALS"] = os.environ["BACKMAP_POTENTIALS"]
 os.chdir("uncorrected")
 for side in ("minus", "plus"):
-    subprocess.run([os.environ["BACKMAP_MPIEXEC"], "-np", "4", os.environ["BACKMAP_LMP"], "-partition", "4x1", "-in", "in.coarse",
-                    "-var", "side", side, "-var", "steps", "60000", "-var", "diel", "80.0", "-log", "log", "-screen", "none"],
-                   check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    subprocess.run([os.environ["BACKMAP_LMP"], "-in", "in.walkers", "-var", "side", side, "-var", "steps", "4000", "-var", "diel", "80.0",
+                    "-log", "log", "-screen", "none"], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 Path("in.wrong").write_text("shell rm -f wrong.json\nbackmap_report "
-                            + " ".join(f"samples.{s}.{p}.txt" for s in ("minus", "plus") for p in range(4)) + " json wrong.json\n")
+                            + " ".join(f"samples.{s}.walkers.txt" for s in ("minus", "plus")) + " json wrong.json\n")
 subprocess.run([os.environ["BACKMAP_LMP"], "-in", "in.wrong", "-log", "none", "-screen", "none"], check=True)
 os.chdir("..")
 rows = {row[0]: row for row in compare(json.loads(Path("uncorrected/wrong.json").read_text()), reference)}

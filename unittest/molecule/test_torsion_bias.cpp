@@ -12,7 +12,10 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
+#include <string>
 #include <vector>
 
 using namespace BACKMAP_NS;
@@ -92,6 +95,39 @@ TEST(TorsionBias, TableComesBack)
     highest = std::max(highest, value(again, phi));
   }
   EXPECT_NEAR(highest, 0.0, 1e-8);
+}
+
+/* the energies of a table */
+
+static std::vector<double> energies(const std::string &table)
+{
+  std::istringstream in(table.substr(table.find("DEGREES") + 7));
+  std::vector<double> e;
+  int number, degree;
+  for (double v; in >> number >> degree >> v;) e.push_back(v);
+  return e;
+}
+
+TEST(TorsionBias, TableOfWhatIsAbove)
+{
+  TorsionBias bias(10.0);
+  for (int k = 0; k < 200; k++) bias.add(0.001 * k, 0.05);    // 10 high from 0 to 0.2
+  const auto whole = energies(bias.table("phi")), cut = energies(bias.table("phi", 4.0, 0.1));
+  ASSERT_EQ(whole.size(), 360u);
+  ASSERT_EQ(cut.size(), 360u);
+  int wells = 0, barriers = 0;
+  for (int i = 0; i < 360; i++) {
+    EXPECT_NEAR(cut[i], std::min(0.0, whole[i] + 4.0), 0.1 * std::log(2.0) + 1e-9);
+    if (whole[i] > -3.0) {
+      EXPECT_NEAR(cut[i], 0.0, 1e-4);
+      wells++;
+    } else if (whole[i] < -5.0) {
+      EXPECT_NEAR(cut[i], whole[i] + 4.0, 1e-4);
+      barriers++;
+    }
+  }
+  EXPECT_GT(wells, 10);
+  EXPECT_GT(barriers, 100);
 }
 
 TEST(TorsionBias, WhatIsRefused)

@@ -92,7 +92,7 @@ double TorsionBias::range() const
 
 /* ---------------------------------------------------------------------- */
 
-std::string TorsionBias::table(const std::string &name) const
+std::string TorsionBias::table(const std::string &name, double keep, double smooth) const
 {
   std::array<double, POINTS> e;
   double slope;
@@ -101,7 +101,9 @@ std::string TorsionBias::table(const std::string &name) const
   std::string text = name + "\nN " + std::to_string(POINTS) + " NOF DEGREES\n\n";
   char line[64];
   for (int i = 0; i < POINTS; i++) {
-    std::snprintf(line, sizeof(line), "%d %d %.10g\n", i + 1, i - 180, e[i] - top);
+    const double depth = top - e[i];
+    const double out = keep > 0.0 ? -smooth * std::log1p(std::exp((depth - keep) / smooth)) : -depth;
+    std::snprintf(line, sizeof(line), "%d %d %.10g\n", i + 1, i - 180, out);
     text += line;
   }
   return text;

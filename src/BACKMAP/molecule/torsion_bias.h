@@ -37,7 +37,9 @@ class TorsionBias {
   double range() const;
 
   /// A section of a file of LAMMPS's dihedral_style table, 360 values from -180 degrees on, the largest 0.
-  std::string table(const std::string &name) const;
+  /// keep: the part of the depth d below the largest value that is left out, with a rounding of the width smooth:
+  /// - smooth log(1 + exp((d - keep) / smooth)); 0: nothing, - d.
+  std::string table(const std::string &name, double keep = 0.0, double smooth = 1.0) const;
   /// Takes the values of such a section, as far as the harmonics go; throws std::runtime_error, starting with
   /// `where`, if the file has none of that name or it is not as table() writes it.
   void read(const std::string &text, const std::string &name, const std::string &where);
