@@ -9,6 +9,7 @@
 #include "cgnet/cgnet.h"
 #include "core/sha256.h"
 #include "lammps/io.h"
+#include "lammps/keywords.h"
 #include "lammps/molecules.h"
 #include "lammps/partitions.h"
 #ifdef BACKMAP_TORCH
@@ -33,6 +34,7 @@ using namespace LAMMPS_NS;
 using BACKMAP_NS::backmap_error;
 using BACKMAP_NS::backmap_error_one;
 using BACKMAP_NS::BackmapMolecules;
+using BACKMAP_NS::Cgnet;
 
 // the molecules are gathered, no ghost atom is used; LAMMPS only wants a cutoff above zero
 // (distance units)
@@ -184,7 +186,10 @@ void PairCgnet::allocate()
 
 void PairCgnet::settings(int narg, char **arg)
 {
-  if (narg > 0) backmap_error(lmp, "Pair style cgnet takes no arguments, got {}", arg[0]);
+  precision = "single";
+  BackmapKeywords keywords(lmp, WHAT);
+  keywords.choice("precision", precision, {"single", "double"});
+  for (int iarg = 0; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
 }
 
 /* ----------------------------------------------------------------------
@@ -258,7 +263,9 @@ void PairCgnet::load(const std::string &path)
 #endif
     } else {
       const auto model = BACKMAP_NS::ModelFile::parse(bytes, path);
-      potential = std::make_unique<BACKMAP_NS::Cgnet>(BACKMAP_NS::CgnetSpec::from_model(model));
+      potential = std::make_unique<Cgnet>(
+          BACKMAP_NS::CgnetSpec::from_model(model),
+          precision == "single" ? Cgnet::Precision::Single : Cgnet::Precision::Double);
     }
   } catch (const std::exception &e) {
     backmap_error(lmp, "{}: {}", WHAT, e.what());
@@ -273,7 +280,8 @@ void PairCgnet::load(const std::string &path)
   if (comm->me == 0)
     utils::logmesg(lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n",
                    model_names.size(), model_temperature, model_units,
-                   suffix == ".pt" ? "TorchScript program" : "network", path);
+                   suffix == ".pt" ? "TorchScript program" : "network in " + precision + " precision",
+                   path);
 }
 
 /* ---------------------------------------------------------------------- */
