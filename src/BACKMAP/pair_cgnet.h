@@ -55,7 +55,7 @@ class PairCgnet : public Pair {
   void allocate();
   void load(const std::string &path);
   void check_beads();
-  void check_finite(int i) const;
+  void check_finite() const;
 };
 
 }    // namespace LAMMPS_NS

@@ -161,7 +161,8 @@ class Lammps {
 };
 
 std::vector<std::string> start(const std::string &data, const std::string &newton = "on",
-                               const std::string &style = "cgnet precision double", const std::string &coeff = "")
+                               const std::string &style = "cgnet precision double",
+                               const std::string &coeff = "")
 {
   const std::string model = coeff.empty() ? std::string(MODEL) + " " + NAMES + " NULL" : coeff;
   return {"units real",

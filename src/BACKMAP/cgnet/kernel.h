@@ -36,14 +36,15 @@ template <class S> struct CgnetView {
   int nlayers;
   const CgnetLayer<S> *layers;
 
-  // prior: its coordinates by their number among those of their sort
-  int nprior, nbonds, nprior_angles, nrepulsion;
+  // prior: the numbers of its coordinates, bonds first; and of the distances of its soft spheres
+  int nprior, nbonds, nrepulsion;
   const int *prior, *repulsion;
   const double *prior_mean, *precision, *sigma;
   const double *jacobian;    // [nbonds] factors of ln r, energy units
   double kT;
 
   BACKMAP_FUNCTION int ncoordinates() const { return ndistances + nangles + ndihedrals; }
+  BACKMAP_FUNCTION int nfeatures() const { return layers[0].in; }
   BACKMAP_FUNCTION int nslopes() const { return ndistances + 2 * nangles + 3 * ndihedrals; }
 };
 
@@ -59,6 +60,7 @@ template <class S, int W, int WD> struct CgnetKernel {
   struct Group {
     D *value;          // distances; angles; cosine and sine of each dihedral
     Vec3<D> *slope;    // derivatives by the beads: 1, 2 and 3 for each coordinate
+    D *feature;        // standardised; then derivatives by them
     D *gradient;       // of the energy, by the coordinates
     D *deviation;      // of the prior
     Vec3<D> *bead;     // positions, then gradients
@@ -66,7 +68,8 @@ template <class S, int W, int WD> struct CgnetKernel {
 
   BACKMAP_FUNCTION static std::size_t group_size(const CgnetView<S> &v)
   {
-    return 2 * v.ncoordinates() + v.ndihedrals + 3 * v.nslopes() + v.nprior + 3 * v.nbeads;
+    return 2 * v.ncoordinates() + v.ndihedrals + v.nfeatures() + 3 * v.nslopes() + v.nprior +
+        3 * v.nbeads;
   }
 
   /// Packs of scratch for one tile, in doubles and in network numbers.
@@ -83,7 +86,8 @@ template <class S, int W, int WD> struct CgnetKernel {
   {
     Group s;
     s.value = memory + g * group_size(v);
-    s.gradient = s.value + v.ncoordinates() + v.ndihedrals;
+    s.feature = s.value + v.ncoordinates() + v.ndihedrals;
+    s.gradient = s.feature + v.nfeatures();
     s.deviation = s.gradient + v.ncoordinates();
     s.slope = reinterpret_cast<Vec3<D> *>(s.deviation + v.nprior);
     s.bead = s.slope + v.nslopes();
@@ -113,24 +117,6 @@ template <class S, int W, int WD> struct CgnetKernel {
 
  private:
   /* ----------------------------------------------------------------------
-     a feature of all lanes, standardised, into their rows
-  ------------------------------------------------------------------------- */
-
-  BACKMAP_FUNCTION static void put(const CgnetView<S> &v, int feature, const D &value, S *row,
-                                   int stride)
-  {
-    D x = (value - D(v.mean[feature])) * D(v.inverse_std[feature]);
-    for (int i = 0; i < WD; i++) row[i * stride + feature] = (S) lane(x, i);
-  }
-
-  BACKMAP_FUNCTION static D take(const CgnetView<S> &v, int feature, const S *row, int stride)
-  {
-    D x;
-    for (int i = 0; i < WD; i++) lane(x, i) = row[i * stride + feature];
-    return x * D(v.inverse_std[feature]);
-  }
-
-  /* ----------------------------------------------------------------------
      beads of n molecules -> coordinates with their slopes, features
      lanes beyond the end repeat the last molecule, so that they compute something harmless
   ------------------------------------------------------------------------- */
@@ -146,15 +132,15 @@ template <class S, int W, int WD> struct CgnetKernel {
     const int *b = v.beads;
     D *value = s.value;
     Vec3<D> *slope = s.slope;
-    int f = 0;
+    D *feature = s.feature;
     for (int q = 0; q < v.ndistances; q++, b += 2, slope++) {
       *value = distance_slope(s.bead[b[0]], s.bead[b[1]], slope[0]);
-      if (q < v.feature_distances) put(v, f++, *value, row, stride);
+      if (q < v.feature_distances) *feature++ = *value;
       value++;
     }
     for (int q = 0; q < v.nangles; q++, b += 3, slope += 2) {
       *value = angle_slopes(s.bead[b[0]], s.bead[b[1]], s.bead[b[2]], slope[0], slope[1]);
-      if (q < v.feature_angles) put(v, f++, *value, row, stride);
+      if (q < v.feature_angles) *feature++ = *value;
       value++;
     }
     for (int q = 0; q < v.ndihedrals; q++, b += 4, slope += 3) {
@@ -166,35 +152,44 @@ template <class S, int W, int WD> struct CgnetKernel {
       if (q >= v.feature_dihedrals) continue;
       D ck = cosine, sk = sine;
       for (int k = 1; k <= v.harmonics; k++) {
-        put(v, f++, ck, row, stride);
-        put(v, f++, sk, row, stride);
+        *feature++ = ck;
+        *feature++ = sk;
         const D next = ck * cosine - sk * sine;
         sk = sk * cosine + ck * sine;
         ck = next;
       }
     }
+
+    const int nf = v.nfeatures();
+    for (int f = 0; f < nf; f++) s.feature[f] = (s.feature[f] - D(v.mean[f])) * D(v.inverse_std[f]);
+    for (int i = 0; i < n; i++)
+      for (int f = 0; f < nf; f++) row[i * stride + f] = (S) lane(s.feature[f], i);
   }
 
   /* ----------------------------------------------------------------------
      slopes of the features -> derivatives by the coordinates
   ------------------------------------------------------------------------- */
 
-  BACKMAP_FUNCTION static void by_features(const CgnetView<S> &v, const Group &s, const S *row,
-                                           int stride)
+  BACKMAP_FUNCTION static void by_features(const CgnetView<S> &v, int n, const Group &s,
+                                           const S *row, int stride)
   {
-    int f = 0;
+    const int nf = v.nfeatures();
+    for (int i = 0; i < n; i++)
+      for (int f = 0; f < nf; f++) lane(s.feature[f], i) = row[i * stride + f];
+    for (int f = 0; f < nf; f++) s.feature[f] = s.feature[f] * D(v.inverse_std[f]);
+
+    const D *feature = s.feature;
     D *gradient = s.gradient;
     for (int q = 0; q < v.ndistances; q++)
-      *gradient++ = q < v.feature_distances ? take(v, f++, row, stride) : D(0.0);
-    for (int q = 0; q < v.nangles; q++)
-      *gradient++ = q < v.feature_angles ? take(v, f++, row, stride) : D(0.0);
+      *gradient++ = q < v.feature_distances ? *feature++ : D(0.0);
+    for (int q = 0; q < v.nangles; q++) *gradient++ = q < v.feature_angles ? *feature++ : D(0.0);
     const D *value = s.value + v.ndistances + v.nangles;
     for (int q = 0; q < v.ndihedrals; q++, value += 2) {
       const D cosine = value[0], sine = value[1];
       D ck = cosine, sk = sine, sum = D(0.0);
       if (q < v.feature_dihedrals)
         for (int k = 1; k <= v.harmonics; k++) {
-          const D by_c = take(v, f++, row, stride), by_s = take(v, f++, row, stride);
+          const D by_c = *feature++, by_s = *feature++;
           sum = sum + D((double) k) * (by_s * ck - by_c * sk);
           const D next = ck * cosine - sk * sine;
           sk = sk * cosine + ck * sine;
@@ -211,19 +206,11 @@ template <class S, int W, int WD> struct CgnetKernel {
   BACKMAP_FUNCTION static D by_prior(const CgnetView<S> &v, const Group &s)
   {
     D energy = D(0.0);
-    const auto where = [&v](int k) {
-      return v.prior[k] +
-          (k < v.nbonds ? 0
-                        : (k < v.nbonds + v.nprior_angles ? v.ndistances
-                                                          : v.ndistances + v.nangles));
-    };
     for (int k = 0; k < v.nprior; k++) {
-      if (k < v.nbonds + v.nprior_angles) {
-        s.deviation[k] = s.value[where(k)] - D(v.prior_mean[k]);
-      } else {
-        const D *value = s.value + v.ndistances + v.nangles + 2 * v.prior[k];
-        s.deviation[k] = wrap(p_atan2(value[1], value[0]) - D(v.prior_mean[k]));
-      }
+      const int q = v.prior[k], torsion = q - (v.ndistances + v.nangles);
+      const D mean = D(v.prior_mean[k]);
+      const D *value = s.value + (torsion < 0 ? q : q + torsion);
+      s.deviation[k] = torsion < 0 ? *value - mean : wrap(p_atan2(value[1], value[0]) - mean);
     }
 
     // precision is symmetric (checked), so its product with the deviations is the derivative
@@ -233,7 +220,7 @@ template <class S, int W, int WD> struct CgnetKernel {
       D sum = D(0.0);
       for (int j = 0; j < v.nprior; j++) sum = sum + D(p[j]) * s.deviation[j];
       energy = energy + D(0.5) * s.deviation[k] * sum;
-      s.gradient[where(k)] = s.gradient[where(k)] + sum;
+      s.gradient[v.prior[k]] = s.gradient[v.prior[k]] + sum;
     }
     for (int k = 0; k < v.nbonds; k++) {
       // our logarithm wants numbers above zero; the others must not become finite
@@ -257,7 +244,7 @@ template <class S, int W, int WD> struct CgnetKernel {
   BACKMAP_KERNEL static void forces(const CgnetView<S> &v, int n, const Group &s, const S *row,
                                     int stride, double *energy, double *force)
   {
-    by_features(v, s, row, stride);
+    by_features(v, n, s, row, stride);
     D prior = by_prior(v, s);
     for (int i = 0; i < n; i++) energy[i] += lane(prior, i);
 

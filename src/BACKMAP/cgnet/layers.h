@@ -190,7 +190,8 @@ template <class S, int W> struct CgnetLayers {
     for (; i + PARTS <= n; i += PARTS)
       for (int k = 0; k < PARTS; k++) part[k] += (double) a[i + k] * (double) b[i + k];
     for (int k = 0; i + k < n; k++) part[k] += (double) a[i + k] * (double) b[i + k];
-    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+    return ((part[0] + part[1]) + (part[2] + part[3])) +
+        ((part[4] + part[5]) + (part[6] + part[7]));
   }
 };
 

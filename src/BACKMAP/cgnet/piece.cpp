@@ -80,9 +80,10 @@ template <class S> class PieceOf : public CgnetPiece {
     auto angles = f.angles;
     auto dihedrals = f.dihedrals;
     for (const auto &b : p.bonds) prior.push_back(number_in(distances, b));
-    for (const auto &b : p.angles) prior.push_back(number_in(angles, b));
-    for (const auto &b : p.dihedrals) prior.push_back(number_in(dihedrals, b));
     for (const auto &b : p.repulsion) repulsion.push_back(number_in(distances, b));
+    for (const auto &b : p.angles) prior.push_back((int) distances.size() + number_in(angles, b));
+    for (const auto &b : p.dihedrals)
+      prior.push_back((int) (distances.size() + angles.size()) + number_in(dihedrals, b));
     append(beads, distances);
     append(beads, angles);
     append(beads, dihedrals);
@@ -116,7 +117,6 @@ template <class S> class PieceOf : public CgnetPiece {
     for (double &factor : jacobian) factor *= view.kT;
     view.nprior = p.size();
     view.nbonds = (int) p.bonds.size();
-    view.nprior_angles = (int) p.angles.size();
     view.nrepulsion = (int) p.repulsion.size();
     view.prior = prior.data();
     view.repulsion = repulsion.data();

@@ -321,8 +321,8 @@ BACKMAP_FUNCTION Pack<T, W> p_atan2(const Pack<T, W> &y, const Pack<T, W> &x)
   const P small = p_select<T, W>(steep, ax, ay), large = p_select<T, W>(steep, ay, ax);
   const auto far = small > large * P(T(0.66));
   const P below = p_select<T, W>(far, small + large, large);
-  const P t = p_select<T, W>(far, small - large, small) /
-      p_select<T, W>(below <= zero, P(T(1)), below);
+  const P t =
+      p_select<T, W>(far, small - large, small) / p_select<T, W>(below <= zero, P(T(1)), below);
   const P z = t * t;
   P p = P(T(-8.750608600031904122785e-1)) * z + P(T(-1.615753718733365076637e1));
   p = p * z + P(T(-7.500855792314704667340e1));
