@@ -21,6 +21,8 @@
 #ifdef BENCH_TORCH
 #include "libtorch/torch_script.h"
 #include "torch_script_support.h"
+
+#include <ATen/Parallel.h>
 #endif
 
 #include <benchmark/benchmark.h>
