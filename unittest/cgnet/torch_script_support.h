@@ -31,15 +31,15 @@ def temperature(self) -> float:
     return 300.0
 )";
 
-/// Program of a network of so many layers, in `type`; everything else is in double.
-inline std::string forward_text(std::size_t nlayers, const std::string &type)
+/// Program of a network of so many layers, in the type of its weights; everything else is in double.
+inline std::string forward_text(std::size_t nlayers)
 {
-  std::string net = "    h = ((x - self.mean) / self.std).to(torch." + type + ")\n";
+  std::string net = "    h = ((x - self.mean) / self.std).type_as(self.w0)\n";
   for (std::size_t k = 0; k < nlayers; k++) {
     const std::string n = std::to_string(k),
                       y = "torch.matmul(h, self.w" + n + ".t()) + self.b" + n;
     net += k + 1 < nlayers ? "    h = torch.tanh(" + y + ")\n"
-                           : "    e = (" + y + ")[:, 0].to(torch.float64)\n";
+                           : "    e = (" + y + ")[:, 0].type_as(z)\n";
   }
   return R"(
 def distance(self, z, i):
@@ -117,7 +117,7 @@ inline std::string archive(const CgnetSpec &s, bool single = false)
     m.register_parameter("b" + std::to_string(k), doubles(l.bias, {l.out}).to(type), false);
   }
   m.define(METHODS);
-  m.define(forward_text(s.layers.size(), single ? "float32" : "float64"));
+  m.define(forward_text(s.layers.size()));
   return saved(m);
 }
 
