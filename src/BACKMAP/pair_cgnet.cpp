@@ -9,6 +9,7 @@
 #include "cgnet/cgnet.h"
 #include "core/sha256.h"
 #include "lammps/io.h"
+#include "lammps/keywords.h"
 #include "lammps/molecules.h"
 #include "lammps/partitions.h"
 #ifdef BACKMAP_TORCH
@@ -27,12 +28,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 using namespace LAMMPS_NS;
 using BACKMAP_NS::backmap_error;
 using BACKMAP_NS::backmap_error_one;
 using BACKMAP_NS::BackmapMolecules;
+using BACKMAP_NS::Cgnet;
 
 // the molecules are gathered, no ghost atom is used; LAMMPS only wants a cutoff above zero
 // (distance units)
@@ -90,7 +93,7 @@ void PairCgnet::compute(int eflag, int vflag)
       backmap_error_one(lmp, "{}: {}", WHAT, e.what());
     }
   }
-  for (int i = 0; i < nmol; i++) check_finite(i);
+  check_finite();
 
   // columns per bead: force, and for per-atom quantities energy and virial (x - centroid) F
 
@@ -138,15 +141,23 @@ void PairCgnet::compute(int eflag, int vflag)
    stop where the potential is not defined, rather than integrate NaNs
 ------------------------------------------------------------------------- */
 
-void PairCgnet::check_finite(int i) const
+void PairCgnet::check_finite() const
 {
-  const std::size_t size = 3 * (std::size_t) molecules->nbeads();
-  double sum = energies[i];
-  for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
-  if (!std::isfinite(sum))
-    backmap_error_one(lmp,
-                      "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
-                      WHAT, molecules->molecule(i), update->ntimestep, energies[i]);
+  // the first loop has no branches, because it runs in every step
+  constexpr double most = std::numeric_limits<double>::max();
+  const std::size_t nmol = energies.size(), size = 3 * (std::size_t) molecules->nbeads();
+  int bad = 0;
+  for (const double e : energies) bad |= !(std::fabs(e) <= most);
+  for (const double f : forces) bad |= !(std::fabs(f) <= most);
+  if (!bad) return;
+  for (std::size_t i = 0; i < nmol; i++) {
+    double sum = energies[i];
+    for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
+    if (!std::isfinite(sum))
+      backmap_error_one(
+          lmp, "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})", WHAT,
+          molecules->molecule((int) i), update->ntimestep, energies[i]);
+  }
 }
 
 /* ----------------------------------------------------------------------
@@ -184,7 +195,10 @@ void PairCgnet::allocate()
 
 void PairCgnet::settings(int narg, char **arg)
 {
-  if (narg > 0) backmap_error(lmp, "Pair style cgnet takes no arguments, got {}", arg[0]);
+  precision = "single";
+  BackmapKeywords keywords(lmp, WHAT);
+  keywords.choice("precision", precision, {"single", "double"});
+  for (int iarg = 0; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
 }
 
 /* ----------------------------------------------------------------------
@@ -258,7 +272,9 @@ void PairCgnet::load(const std::string &path)
 #endif
     } else {
       const auto model = BACKMAP_NS::ModelFile::parse(bytes, path);
-      potential = std::make_unique<BACKMAP_NS::Cgnet>(BACKMAP_NS::CgnetSpec::from_model(model));
+      potential = std::make_unique<Cgnet>(BACKMAP_NS::CgnetSpec::from_model(model),
+                                          precision == "single" ? Cgnet::Precision::Single
+                                                                : Cgnet::Precision::Double);
     }
   } catch (const std::exception &e) {
     backmap_error(lmp, "{}: {}", WHAT, e.what());
@@ -271,9 +287,10 @@ void PairCgnet::load(const std::string &path)
     backmap_error(lmp, "{}: units of {}, expected {} as in this input, got {}", WHAT, path,
                   update->unit_style, model_units);
   if (comm->me == 0)
-    utils::logmesg(lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n",
-                   model_names.size(), model_temperature, model_units,
-                   suffix == ".pt" ? "TorchScript program" : "network", path);
+    utils::logmesg(
+        lmp, "Pair style cgnet: {} beads, {} K, {} units, {} from {}\n", model_names.size(),
+        model_temperature, model_units,
+        suffix == ".pt" ? "TorchScript program" : "network in " + precision + " precision", path);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ class PairCgnet : public Pair {
   std::unique_ptr<BACKMAP_NS::BackmapMolecules> molecules;
   std::vector<std::string> model_names;    // beads of the model, in order
   std::vector<std::string> type_names;     // bead name of each atom type
+  std::string precision;                   // of the networks, single or double
   std::string model_units, model_sum;      // SHA-256 of the model's file
   double model_temperature = 0.0;
   bool checked = false;    // beads compared with the model since init
@@ -54,7 +55,7 @@ class PairCgnet : public Pair {
   void allocate();
   void load(const std::string &path);
   void check_beads();
-  void check_finite(int i) const;
+  void check_finite() const;
 };
 
 }    // namespace LAMMPS_NS

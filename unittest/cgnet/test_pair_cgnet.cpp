@@ -161,7 +161,8 @@ class Lammps {
 };
 
 std::vector<std::string> start(const std::string &data, const std::string &newton = "on",
-                               const std::string &style = "cgnet", const std::string &coeff = "")
+                               const std::string &style = "cgnet precision double",
+                               const std::string &coeff = "")
 {
   const std::string model = coeff.empty() ? std::string(MODEL) + " " + NAMES + " NULL" : coeff;
   return {"units real",
@@ -382,7 +383,7 @@ TEST_P(PairCgnetTest, HybridOverlay)
   ASSERT_EQ(a.run(MEASURE), "");
 
   for (const char *newton : {"on", "off"}) {
-    auto both = start("extra.data", newton, "hybrid/overlay cgnet soft 3.0");
+    auto both = start("extra.data", newton, "hybrid/overlay cgnet precision double soft 3.0");
     both.push_back("pair_coeff * * soft 1.5");
     Lammps b;
     ASSERT_EQ(b.run(both), "");
@@ -479,7 +480,9 @@ TEST_P(PairCgnetTest, BadCommands)
     c.push_back("run 0");
     return c;
   };
-  expect_error(start("test.data", "on", "cgnet cutoff 5"), "takes no arguments, got cutoff");
+  expect_error(start("test.data", "on", "cgnet cutoff 5"), "cutoff");
+  expect_error(start("test.data", "on", "cgnet precision"), "precision");
+  expect_error(start("test.data", "on", "cgnet precision half"), "half");
   expect_error(with(std::string(MODEL) + " C N CA CB C N"), "for each of 7 atom types");
   expect_error(with(std::string(MODEL) + " C N CA CB C N NULL verbose"),
                "for each of 7 atom types");

@@ -104,6 +104,10 @@ TYPED_TEST(PackTest, Derived)
                 [](long double x) { return std::tanh(x / 2); }, absolute),
             3.0);
   EXPECT_LT(largest_error<P>(
+                -15.0, 15.0, [](P x) { return p_tanh(x); },
+                [](long double x) { return std::tanh(x); }, absolute),
+            3.0);
+  EXPECT_LT(largest_error<P>(
                 -30.0, 30.0, [](P x) { return p_silu(x); },
                 [](long double x) { return x / (1 + std::exp(-x)); },
                 [](long double y) { return std::fmax(std::fabs((double) y), 1e-9); }),
@@ -116,6 +120,52 @@ TYPED_TEST(PackTest, Derived)
                 -1e5, 1e5, [](P x) { return p_floor(x); },
                 [](long double x) { return std::floor(x); }, absolute),
             0.0);
+}
+
+// not of Lanes: they are for networks only
+template <class P> class AngleTest : public ::testing::Test {
+};
+using AngleTypes = ::testing::Types<float, double, PackType<float, BACKMAP_VECTOR_BYTES / 4>,
+                                    PackType<double, BACKMAP_VECTOR_BYTES / 8>>;
+TYPED_TEST_SUITE(AngleTest, AngleTypes);
+
+TYPED_TEST(AngleTest, WholeCircle)
+{
+  using P = TypeParam;
+  for (const double y0 : {3.0, -3.0, 1e-6, -1e-6})
+    EXPECT_LT(largest_error<P>(
+                  -4.0, 4.0, [y0](P x) { return p_atan2(P((float) y0), x); },
+                  [y0](long double x) { return std::atan2((long double) (float) y0, x); },
+                  relative),
+              3.0);
+  for (const double x0 : {3.0, -3.0})
+    EXPECT_LT(largest_error<P>(
+                  -4.0, 4.0, [x0](P y) { return p_atan2(y, P((float) x0)); },
+                  [x0](long double y) { return std::atan2(y, (long double) x0); }, relative),
+              3.0);
+  EXPECT_LT(largest_error<P>(
+                -4.0, 4.0, [](P x) { return p_hypot(x, P(3)); },
+                [](long double x) { return std::hypot(x, 3.0L); }, relative),
+            2.0);
+}
+
+TYPED_TEST(AngleTest, AxesAndNoNumbers)
+{
+  using P = TypeParam;
+  using S = typename PackTraits<P>::Scalar;
+  const auto at = [](double y, double x) {
+    P a = p_atan2(P((S) y), P((S) x));
+    return (double) lane(a, 0);
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(at(0.0, 0.0), 0.0);
+  EXPECT_EQ(at(0.0, 2.0), 0.0);
+  EXPECT_EQ(at(0.0, -2.0), (double) (S) BACKMAP_PI);
+  EXPECT_EQ(at(2.0, 0.0), (double) (S) (BACKMAP_PI / 2));
+  EXPECT_EQ(at(-2.0, 0.0), -(double) (S) (BACKMAP_PI / 2));
+  EXPECT_TRUE(std::isnan(at(nan, 1.0)));
+  EXPECT_TRUE(std::isnan(at(1.0, nan)));
+  EXPECT_TRUE(std::isnan(at(nan, -1.0)));
 }
 
 TYPED_TEST(PackTest, EndsOfTheRange)

@@ -96,7 +96,8 @@ struct Beads : PlainLammps {
   explicit Beads(const std::string &file, const std::string &style = "molecular",
                  const std::string &names = "C N CA CB C N") :
       PlainLammps("units real\natom_style " + style + "\natom_modify map array\nread_data " + file +
-                      "\npair_style cgnet\npair_coeff * * " + model + " " + names + "\nthermo 1\n",
+                      "\npair_style cgnet precision double\npair_coeff * * " + model + " " + names +
+                      "\nthermo 1\n",
                   MPI_COMM_WORLD)
   {
   }
@@ -163,8 +164,8 @@ TEST_F(BackmapCoarse, CopiesStartFromFramesAndDoNotInteract)
   // nor through another style with a cutoff, as long as they stand apart by half a cube
   write(map_file + " data " + data + " overwrite yes copies 2");
   Beads two(data);
-  const std::string cutoff = "pair_style hybrid/overlay cgnet lj/cut 6.0\npair_coeff * * cgnet " +
-      model +
+  const std::string cutoff =
+      "pair_style hybrid/overlay cgnet precision double lj/cut 6.0\npair_coeff * * cgnet " + model +
       " C N CA CB C N\npair_coeff * * lj/cut 0.1 3.0\nneigh_modify exclude molecule/intra "
       "all";
   two.commands(cutoff);

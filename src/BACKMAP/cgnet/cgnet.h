@@ -134,15 +134,21 @@ struct CgnetSpec : public MoleculeSpec {
   void validate_windows(const std::string &where) const;
 };
 
-/**
-   Native evaluation in double arithmetic. Windows of one kind, of all molecules, are one batch.
+class CgnetPiece;
 
-   Const methods may be called from several threads.  The result of a molecule does not depend,
-   bitwise, on how many molecules are evaluated in one call.
+/**
+   Native evaluation. Windows of one kind, of all molecules, are one batch. Precision is that of the
+   networks: their inputs, the prior and sums of energies are in double in any case.
+
+   Const methods may be called from several threads, and allocate nothing once a thread has called
+   them.  The result of a molecule does not depend, bitwise, on how many molecules are evaluated in
+   one call.
 */
 class Cgnet : public CgPotential {
  public:
-  explicit Cgnet(const CgnetSpec &spec);
+  enum class Precision { Single, Double };
+
+  explicit Cgnet(const CgnetSpec &spec, Precision precision = Precision::Double);
 
   const CgnetSpec &spec() const { return model; }
   std::vector<std::string> bead_names() const override { return model.bead_names(); }
@@ -157,17 +163,8 @@ class Cgnet : public CgPotential {
   Cost cost(const double *z) const;
 
  private:
-  // weights of a layer in both orders, rows padded with zeros to whole tiles
-  struct Layer {
-    int in, out, in_pad, out_pad;
-    std::vector<double> forward;     // [in][out_pad]
-    std::vector<double> backward;    // [out][in_pad]
-    std::vector<double> bias;        // [out_pad]
-  };
-
   CgnetSpec model;
-  double kT;
-  std::vector<Layer> layers;
+  std::shared_ptr<const CgnetPiece> piece;    // null of composed models
 
   // of composed models: beads of each order of the windows of a kind, with the share of the order
   struct View {
@@ -179,9 +176,6 @@ class Cgnet : public CgPotential {
   std::shared_ptr<const FarRepulsion> far;
 
   void evaluate_windows(int n, const double *z, double *energy, double *force) const;
-  void evaluate_block(int n, const double *z, double *energy, double *force,
-                      std::vector<double> &scratch) const;
-  double add_prior(const double *z, double *gradient, double *d) const;
 };
 
 }    // namespace BACKMAP_NS

@@ -52,8 +52,11 @@ double FarRepulsion::evaluate(const double *z, double *g, std::int64_t *compared
   const int n = (int) sort.size();
   std::size_t size = 16;
   while (size < 2 * (std::size_t) n) size *= 2;
-  std::vector<int> head(size, -1), next(n, -1);
-  std::vector<Cell> cells(n);
+  thread_local std::vector<int> head, next;    // no step allocates
+  thread_local std::vector<Cell> cells;
+  head.assign(size, -1);
+  next.assign(n, -1);
+  cells.resize(n);
   const auto slot = [size](const Cell &c) {
     const std::uint64_t h = (std::uint64_t) c[0] * 0x9e3779b97f4a7c15ull ^
         (std::uint64_t) c[1] * 0xc2b2ae3d27d4eb4full ^ (std::uint64_t) c[2] * 0x165667b19e3779f9ull;

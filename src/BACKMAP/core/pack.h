@@ -13,7 +13,7 @@
 // Algorithms are templates on P, any of the three, and use only the operators and the p_* functions of
 // this file. A lane never depends on its neighbours.
 //
-// exp, log, sin and cos of packs are polynomials of our own (after fdlibm, Sun Microsystems 1993,
+// exp, log, sin, cos and atan2 of packs are polynomials of our own (after fdlibm, Sun Microsystems 1993,
 // and Cephes): a compiler vectorises calls of the library only with -ffast-math, which we must not
 // use, because it removes the checks for numbers that are not finite.
 
@@ -95,6 +95,10 @@ template <class P> struct PackTraits {
   BACKMAP_FUNCTION T p_atan2(T y, T x)             \
   {                                                \
     return std::atan2(y, x);                       \
+  }                                                \
+  BACKMAP_FUNCTION T p_hypot(T x, T y)             \
+  {                                                \
+    return std::hypot(x, y);                       \
   }                                                \
   BACKMAP_FUNCTION void p_sincos(T x, T &s, T &c)  \
   {                                                \
@@ -298,11 +302,42 @@ template <class T, int W> BACKMAP_FUNCTION Pack<T, W> p_sqrt(const Pack<T, W> &x
 }
 
 template <class T, int W>
+BACKMAP_FUNCTION Pack<T, W> p_hypot(const Pack<T, W> &x, const Pack<T, W> &y)
+{
+  return p_sqrt(x * x + y * y);
+}
+
+/* ----------------------------------------------------------------------
+   atan2: the smaller by the larger, above 0.66 as pi/4 + atan((y-x)/(y+x)); then the octant
+   one mask chooses both, so that a number that is none gets through; (0, 0) gives 0
+------------------------------------------------------------------------- */
+
+template <class T, int W>
 BACKMAP_FUNCTION Pack<T, W> p_atan2(const Pack<T, W> &y, const Pack<T, W> &x)
 {
-  Pack<T, W> a;
-  for (int i = 0; i < W; i++) a.v[i] = std::atan2(y.v[i], x.v[i]);
-  return a;
+  using P = Pack<T, W>;
+  const P zero(T(0)), ay = p_select<T, W>(y < zero, -y, y), ax = p_select<T, W>(x < zero, -x, x);
+  const auto steep = ay > ax;
+  const P small = p_select<T, W>(steep, ax, ay), large = p_select<T, W>(steep, ay, ax);
+  const auto far = small > large * P(T(0.66));
+  const P below = p_select<T, W>(far, small + large, large);
+  const P t =
+      p_select<T, W>(far, small - large, small) / p_select<T, W>(below <= zero, P(T(1)), below);
+  const P z = t * t;
+  P p = P(T(-8.750608600031904122785e-1)) * z + P(T(-1.615753718733365076637e1));
+  p = p * z + P(T(-7.500855792314704667340e1));
+  p = p * z + P(T(-1.228866684490136173410e2));
+  p = p * z + P(T(-6.485021904942025371773e1));
+  P q = z + P(T(2.485846490142306297962e1));
+  q = q * z + P(T(1.650270098316988542046e2));
+  q = q * z + P(T(4.328810604912902668951e2));
+  q = q * z + P(T(4.853903996359136964868e2));
+  q = q * z + P(T(1.945506571482613964425e2));
+  P a = t * (z * p / q) + t;
+  a = p_select<T, W>(far, a + P(T(BACKMAP_PI / 4)), a);
+  a = p_select<T, W>(steep, P(T(BACKMAP_PI / 2)) - a, a);
+  a = p_select<T, W>(x < zero, P(T(BACKMAP_PI)) - a, a);
+  return p_select<T, W>(y < zero, -a, a);
 }
 
 /// A number that, added and taken away again, rounds to the nearest integer.
@@ -523,6 +558,12 @@ template <class P> BACKMAP_FUNCTION P p_softplus(const P &x)
 template <class P> BACKMAP_FUNCTION P p_tanh_half(const P &x)
 {
   return P(1) - P(2) / (p_exp(x) + P(1));
+}
+
+/// With an absolute error of the last place of 1.
+template <class P> BACKMAP_FUNCTION P p_tanh(const P &x)
+{
+  return p_tanh_half(x + x);
 }
 
 }    // namespace BACKMAP_NS

@@ -345,13 +345,15 @@ void BackmapMolecules::gather(bool same_atoms)
   gather_rows(atom->x, x_.data());
 
   // whole by minimum image along the beads; a position that needs no image keeps all its bits
-  // and so does one that is no number
+  // and so does one that is no number; nearly all are within half the box, and LAMMPS is not asked
 
+  const double half[3] = {domain->xprd_half, domain->yprd_half, domain->zprd_half};
   for (int i = 0; i < nowned(); i++)
     for (int b = 1; b < nbeads_; b++) {
       double *now = &x_[3 * (static_cast<std::size_t>(i) * nbeads_ + b)], *before = now - 3;
       const double d[3] = {now[0] - before[0], now[1] - before[1], now[2] - before[2]};
-      if (!std::isfinite(d[0] + d[1] + d[2])) continue;
+      if (!(std::fabs(d[0]) > half[0] || std::fabs(d[1]) > half[1] || std::fabs(d[2]) > half[2]))
+        continue;
       double e[3] = {d[0], d[1], d[2]};
       minimum_image(domain, e);
       for (int c = 0; c < 3; c++)
@@ -390,33 +392,45 @@ std::vector<double> BackmapMolecules::gather_vectors(const double *values)
 
 /* ---------------------------------------------------------------------- */
 
-const double *BackmapMolecules::scatter(int ncol, const double *values)
+const double *BackmapMolecules::scatter_split(int ncol, const double *values)
 {
-  result_.resize(local_.size() * ncol);
-  for (std::size_t k = 0; k < here_slot_.size(); k++)
-    std::copy_n(values + static_cast<std::size_t>(here_slot_[k]) * ncol, ncol,
-                result_.data() + static_cast<std::size_t>(here_position_[k]) * ncol);
-
   send_buffer_.resize(ncol * send_position_.size());
   recv_buffer_.resize(ncol * recv_slot_.size());
   for (std::size_t k = 0; k < recv_slot_.size(); k++)
     std::copy_n(values + static_cast<std::size_t>(recv_slot_[k]) * ncol, ncol,
                 recv_buffer_.data() + k * ncol);
   exchange(send_, send_buffer_, recv_, recv_buffer_, ncol);
-  for (std::size_t k = 0; k < send_position_.size(); k++)
-    std::copy_n(send_buffer_.data() + k * ncol, ncol,
-                result_.data() + static_cast<std::size_t>(send_position_[k]) * ncol);
-  return result_.data();
+  return send_buffer_.data();
 }
 
 /* ---------------------------------------------------------------------- */
 
+const double *BackmapMolecules::scatter(int ncol, const double *values)
+{
+  result_.resize(local_.size() * ncol);
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    std::copy_n(values + static_cast<std::size_t>(here_slot_[k]) * ncol, ncol,
+                result_.data() + static_cast<std::size_t>(here_position_[k]) * ncol);
+  const double *split = scatter_split(ncol, values);
+  for (std::size_t k = 0; k < send_position_.size(); k++)
+    std::copy_n(split + k * ncol, ncol,
+                result_.data() + static_cast<std::size_t>(send_position_[k]) * ncol);
+  return result_.data();
+}
+
+/* ----------------------------------------------------------------------
+   every step: without the rows in between
+------------------------------------------------------------------------- */
+
 void BackmapMolecules::scatter_add(const double *values)
 {
-  const double *mine = scatter(3, values);
   double **f = atom->f;
-  for (int i : local_)
-    for (int c = 0; c < 3; c++) f[i][c] += *mine++;
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    for (int c = 0; c < 3; c++)
+      f[local_[here_position_[k]]][c] += values[3 * static_cast<std::size_t>(here_slot_[k]) + c];
+  const double *split = scatter_split(3, values);
+  for (std::size_t k = 0; k < send_position_.size(); k++)
+    for (int c = 0; c < 3; c++) f[local_[send_position_[k]]][c] += split[3 * k + c];
 }
 
 }    // namespace BACKMAP_NS

@@ -123,6 +123,8 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   bool find_owners(std::vector<int> &owner);
   std::vector<LAMMPS_NS::tagint> announce(const std::vector<int> &owner, bool any,
                                           std::vector<int> &source);
+  /// rows of the atoms that are beads of molecules of other ranks, in the order of send_position_
+  const double *scatter_split(int ncol, const double *values);
   void exchange(const std::vector<Peer> &from, std::vector<double> &in, const std::vector<Peer> &to,
                 const std::vector<double> &out, int ncol);
 };

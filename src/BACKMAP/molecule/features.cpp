@@ -6,6 +6,8 @@
 
 #include "molecule/features.h"
 
+#include "molecule/slopes.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -19,23 +21,11 @@ using json = nlohmann::json;
 
 namespace {
 
-struct Vec {
-  double x, y, z;
-};
-
-inline Vec between(const double *a, const double *b)
+inline Vec3<double> at(const double *a)
 {
-  return {b[0] - a[0], b[1] - a[1], b[2] - a[2]};
+  return {a[0], a[1], a[2]};
 }
-inline double dot(const Vec &a, const Vec &b)
-{
-  return a.x * b.x + a.y * b.y + a.z * b.z;
-}
-inline Vec cross(const Vec &a, const Vec &b)
-{
-  return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
-}
-inline void add(double s, const Vec &v, double *g)
+inline void add(double s, const Vec3<double> &v, double *g)
 {
   g[0] += s * v.x;
   g[1] += s * v.y;
@@ -95,19 +85,14 @@ void check(const std::vector<std::array<int, N>> &list, int nbeads, const char *
 
 /* ----------------------------------------------------------------------
    cosine and sine of a dihedral without computing the angle
-   at a degenerate torsion the angle counts as zero
 ------------------------------------------------------------------------- */
 
 void dihedral_cos_sin(const double *a, const double *b, const double *c, const double *d,
                       double &cosine, double &sine)
 {
-  const Vec b1 = between(a, b), b2 = between(b, c), b3 = between(c, d);
-  const Vec m = cross(b1, b2), n = cross(b2, b3);
-  const double y = std::sqrt(dot(b2, b2)) * dot(b1, n), x = dot(m, n);
-  const double r = std::hypot(x, y);
-  // a NaN must stay one: only an exact zero is the degenerate case
-  cosine = r == 0.0 ? 1.0 : x / r;
-  sine = r == 0.0 ? 0.0 : y / r;
+  const Vec3<double> b1 = at(b) - at(a), b2 = at(c) - at(b), b3 = at(d) - at(c);
+  const Vec3<double> m = cross(b1, b2), n = cross(b2, b3);
+  sine_cosine(norm(b2) * dot(b1, n), dot(m, n), sine, cosine);
 }
 
 }    // namespace
@@ -250,78 +235,57 @@ double wrap_angle(double x)
 
 double bead_distance(const double *a, const double *b)
 {
-  const Vec u = between(a, b);
-  return std::sqrt(dot(u, u));
+  return distance(at(a), at(b));
 }
 
 /* ---------------------------------------------------------------------- */
 
 double bead_angle(const double *a, const double *b, const double *c)
 {
-  // atan2 keeps full accuracy near 0 and pi, where the arc cosine loses half the digits
-  const Vec u = between(b, a), v = between(b, c), w = cross(u, v);
-  return std::atan2(std::sqrt(dot(w, w)), dot(u, v));
+  return angle(at(a), at(b), at(c));
 }
 
 /* ---------------------------------------------------------------------- */
 
 double bead_dihedral(const double *a, const double *b, const double *c, const double *d)
 {
-  const Vec b1 = between(a, b), b2 = between(b, c), b3 = between(c, d);
-  const Vec m = cross(b1, b2), n = cross(b2, b3);
-  return std::atan2(std::sqrt(dot(b2, b2)) * dot(b1, n), dot(m, n));
+  return dihedral(at(a), at(b), at(c), at(d));
 }
 
 /* ---------------------------------------------------------------------- */
 
 void bead_distance_gradient(const double *a, const double *b, double scale, double *ga, double *gb)
 {
-  const Vec u = between(a, b);
-  const double r = std::sqrt(dot(u, u));
-  if (r == 0.0) return;
-  add(-scale / r, u, ga);
-  add(scale / r, u, gb);
+  Vec3<double> slope;
+  distance_slope(at(a), at(b), slope);
+  add(-scale, slope, ga);
+  add(scale, slope, gb);
 }
 
-/* ----------------------------------------------------------------------
-   the angle grows when an arm turns away from the other one about the
-   normal n of the plane:  d theta / d u = u x n / |u|^2,  d theta / d v = n x v / |v|^2
-------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------- */
 
 void bead_angle_gradient(const double *a, const double *b, const double *c, double scale,
                          double *ga, double *gb, double *gc)
 {
-  const Vec u = between(b, a), v = between(b, c), w = cross(u, v);
-  const double s = std::sqrt(dot(w, w));
-  if (s == 0.0) return;
-  const double su = scale / (s * dot(u, u)), sv = scale / (s * dot(v, v));
-  const Vec du = cross(u, w), dv = cross(w, v);
-  add(su, du, ga);
-  add(sv, dv, gc);
-  add(-su, du, gb);
-  add(-sv, dv, gb);
+  Vec3<double> to_a, to_c;
+  angle_slopes(at(a), at(b), at(c), to_a, to_c);
+  add(scale, to_a, ga);
+  add(scale, to_c, gc);
+  add(-scale, to_a + to_c, gb);
 }
 
-/* ----------------------------------------------------------------------
-   Blondel and Karplus, J. Comput. Chem. 17, 1132 (1996), eq. 27:
-   no division by the sine of the torsion, hence no pole at 0 and pi
-------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------- */
 
 void bead_dihedral_gradient(const double *a, const double *b, const double *c, const double *d,
                             double scale, double *ga, double *gb, double *gc, double *gd)
 {
-  const Vec b1 = between(a, b), b2 = between(b, c), b3 = between(c, d);
-  const Vec m = cross(b1, b2), n = cross(b2, b3);
-  const double m2 = dot(m, m), n2 = dot(n, n), g = std::sqrt(dot(b2, b2));
-  if (m2 == 0.0 || n2 == 0.0 || g == 0.0) return;
-  const double am = scale * g / m2, an = scale * g / n2;
-  const double fm = scale * dot(b1, b2) / (m2 * g), fn = scale * dot(b3, b2) / (n2 * g);
-  add(-am, m, ga);
-  add(am + fm, m, gb);
-  add(fn, n, gb);
-  add(-fm, m, gc);
-  add(-fn - an, n, gc);
-  add(an, n, gd);
+  Vec3<double> to_a, to_b, to_d;
+  double sine, cosine;
+  dihedral_slopes(at(a), at(b), at(c), at(d), sine, cosine, to_a, to_b, to_d);
+  add(scale, to_a, ga);
+  add(scale, to_b, gb);
+  add(-scale, to_a + to_b + to_d, gc);
+  add(scale, to_d, gd);
 }
 
 /* ---------------------------------------------------------------------- */
