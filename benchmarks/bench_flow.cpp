@@ -24,6 +24,8 @@
 #include "libtorch/flow_net.h"
 #include "torch_flow.h"
 #include "training/flow_networks.h"
+
+#include <torch/version.h>
 #endif
 
 #include <benchmark/benchmark.h>
@@ -264,6 +266,7 @@ int main(int argc, char **argv)
                                ": expected the six beads of alanine dipeptide");
     register_all(spec);
 #ifdef BENCH_TORCH
+    benchmark::AddCustomContext("libtorch", TORCH_VERSION);
     at::set_num_threads(1);
     compare(spec);
 #endif

@@ -77,6 +77,9 @@ int main(int argc, char **argv)
   benchmark::RegisterBenchmark("limit/dgemm", [](State &s) { gemm<double>(s, "cblas_dgemm"); });
   benchmark::RegisterBenchmark("limit/triad", triad);
   benchmark::Initialize(&argc, argv);
+  if (openblas())
+    if (auto *config = reinterpret_cast<char *(*) ()>(dlsym(openblas(), "openblas_get_config")))
+      benchmark::AddCustomContext("openblas", config());
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
   return 0;
