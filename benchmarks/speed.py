@@ -15,7 +15,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'python')]
 import speed_independent
-from speed_runs import Trouble, best_run, idle_cores, kernels, lammps, read_log, say
+from speed_runs import Trouble, idle_cores, kernels, lammps, read_log, say
 
 EXAMPLES = os.path.join(HERE, '..', 'examples')
 FLOW = os.path.join(HERE, '..', 'potentials', 'ala2.flow.safetensors')
@@ -56,7 +56,7 @@ def machine(build, lmp, contexts):
                 first_match(r'(?m)^CMAKE_CXX_FLAGS:\w+=(.*)$', cache),
                 first_match(r'(?m)^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$', cache),
                 '-march=native (%s)' % first_match(r'-march=\s+(\S+)', target, 'unknown') if native else None])),
-            'lammps': first_match(r'(?m)^(Large-scale .*)$', output(lmp, '-h'), 'unknown').split(' - ')[-1],
+            'lammps': first_match(r'(?m)^(Large-scale .*)$', output(lmp, '-h'), 'unknown').split(' - ', 1)[-1],
             **{k: v for c in contexts for k, v in c.items() if k in ('libtorch', 'openblas', 'kokkos')}}
 
 
@@ -168,6 +168,10 @@ class Measurements:
     def beads(self):
         self.run('bench_beads')
 
+    def training(self):
+        self.run('bench_train', only='64/1' if self.quick else '')
+        self.row('training of the flow, 45 variables, width 64', 'rows/s', self.get('train/flow/64/1'))
+
     # --- all-atom energies: the rival is `run 0`, the limit the force field as MD pays for it
 
     def energies(self, name, folder, script, frames):
@@ -179,7 +183,7 @@ class Measurements:
         finally:
             os.chdir(here)
         md = self.md_allatom(folder)
-        force_field = md['steps'] / (md['sections']['Pair'] + md['sections']['Bond']) / md['use']
+        force_field = md['steps'] / (md['sections']['Pair'] + md['sections']['Bond'])
         self.row('all-atom energies, %s; run 0; force field alone' % folder, '1/s', self.get('energy/engine/' + name),
                  self.get('energy/run0/' + name), force_field)
 
@@ -192,12 +196,17 @@ class Measurements:
 
     # --- whole runs
 
+    def blocks(self, script, steps, **variables):
+        """The best of some runs of one script, of so many steps altogether, and the output."""
+        n = 3 if self.quick else 30
+        steps = max(4, steps // 30)
+        text = lammps(self.args.lmp, script, {'steps': steps, 'blocks': n, **variables})
+        return read_log(text), text
+
     def md_allatom(self, folder='alanine-dipeptide'):
         if folder not in self.details:
             say('MD of all atoms, ' + folder)
-            run, _ = best_run(self.args.lmp, 'in.allatom', {'folder': os.path.join(EXAMPLES, folder),
-                                                           'steps': 2000 if self.quick else 100000}, 1 if self.quick else 3)
-            self.details[folder] = run
+            self.details[folder] = self.blocks('in.allatom', 100000, folder=os.path.join(EXAMPLES, folder))[0]
         return self.details[folder]
 
     def md_coarse(self):
@@ -207,8 +216,7 @@ class Measurements:
         for grid in ('1 1 1', '16 4 4') if self.quick else ('1 1 1', '4 1 1', '4 4 1', '4 4 4', '16 4 4'):
             n = eval_product(grid)
             say('coarse-grained MD of %d molecule(s)' % n)
-            run, _ = best_run(self.args.lmp, 'in.main', {'grid': grid, 'steps': max(20, (2000 if self.quick else 60000) // n)},
-                              1 if self.quick else 3)
+            run, _ = self.blocks('in.main', 60000 // n, grid=grid)
             self.details['cg_md_%d' % n] = run
             self.found['md/cgnet/%d' % n] = {'rate': n * run['steps'] / run['processor']}
         self.row('CG MD of 1 molecule; all-atom MD', 'steps/s', self.get('md/cgnet/1'), rate)
@@ -226,20 +234,20 @@ class Measurements:
         limit = None
         if parts[0]:
             md = parts[1]
-            limit = 1 / (1 / parts[0] + (md['sections']['Pair'] + md['sections']['Bond']) * md['use'] / md['steps'])
+            limit = 1 / (1 / parts[0] + (md['sections']['Pair'] + md['sections']['Bond']) / md['steps'])
         rival = self.found.get('flow/torch_script/1024', {}).get('rate')
         self.row('weighted samples, batches of 1,024; LibTorch\'s flow without energies; both limits', '1/s', max(rates), rival,
                  limit)
 
     def profile(self):
-        """Where the time of the main job goes, in percent of the processor time of one rank."""
+        """Where the time of the main job goes, in shares of the time of one rank: 64 molecules, 16 samples every 100 steps."""
         say('profile of the main job')
-        run, text = best_run(self.args.lmp, 'in.main', {'grid': '4 4 4', 'every': 100, 'steps': 200 if self.quick else 2000},
-                             1 if self.quick else 3)
-        total, samples = sum(run['sections'].values()), float(first_match(r'samples in ([.0-9]+) core seconds', text, '0'))
-        shares = {k: v / total for k, v in run['sections'].items()}
-        shares['fix backmap'] = samples / run['processor']
-        shares['other Modify'] = max(0.0, shares.pop('Modify') - shares['fix backmap'])
+        run, text = self.blocks('in.main', 6000, grid='4 4 4', every=100)
+        samples, seconds = re.search(r'main job: (\d+) weighted samples in ([.0-9]+) core seconds', text).groups()
+        shares = {k: v / run['wall'] for k, v in run['sections'].items()}
+        frames = 64 * 16 * (run['steps'] // 100)
+        shares['fix backmap'] = min(shares['Modify'], float(seconds) / int(samples) * frames / run['wall'])
+        shares['other Modify'] = shares.pop('Modify') - shares['fix backmap']
         self.details['main_job_shares'] = shares
 
     def mpi(self):
@@ -247,10 +255,10 @@ class Measurements:
         if (os.cpu_count() or 1) < 2 or not idle_cores() > 1.8:
             raise Trouble('fewer than 2 free cores')
         walls = {1: [], 2: []}
-        for _ in range(1 if self.quick else 5):
+        for _ in range(1 if self.quick else 3):
             for ranks, found in walls.items():
-                run = read_log(lammps(self.args.lmp, 'in.main', {'grid': '8 4 4', 'every': 100,
-                                                                 'steps': 400 if self.quick else 4000}, ranks))
+                run = read_log(lammps(self.args.lmp, 'in.main', {'grid': '8 4 4', 'every': 100, 'blocks': 2 if self.quick else 5,
+                                                                 'steps': 200 if self.quick else 1000}, ranks))
                 if run['use'] >= FREE:
                     found.append(run['wall'])
         if not all(walls.values()):
@@ -290,6 +298,7 @@ class Measurements:
         self.attempt([], self.energies_ala3)
         self.attempt(['weighted_samples_per_s'], self.weighted)
         self.attempt([], self.profile)
+        self.attempt([], self.training)
         self.attempt(['mpi_speedup_2'], self.mpi)
         self.attempt(['effective_samples_ratio'], self.independent)
 

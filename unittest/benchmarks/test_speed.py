@@ -50,8 +50,9 @@ EMPTY = 'Loop time of 1e-06 on 1 procs for 0 steps with 6 atoms\n\n50.0% CPU use
 
 class Read(unittest.TestCase):
     def test_log(self):
-        other = LOG.replace('0.5 on', '0.9 on').replace('for 100', 'for 50')
-        run = speed_runs.read_log(other + LOG + EMPTY)
+        short = LOG.replace('0.5 on', '0.1 on').replace('for 100', 'for 50')
+        disturbed = LOG.replace('0.5 on', '0.6 on').replace('0.2 ', '0.3 ')
+        run = speed_runs.read_log(short + disturbed + LOG + disturbed + EMPTY)
         self.assertEqual(run['steps'], 100)
         self.assertAlmostEqual(run['processor'], 0.495)
         self.assertAlmostEqual(run['sections']['Pair'], 0.2)
