@@ -85,7 +85,7 @@ class Measurements:
             say('not known: %s: %s' % (' '.join(keys), e))
             for key in keys:
                 self.figures.setdefault(key, None)
-                self.reasons[key] = str(e)
+                self.reasons.setdefault(key, str(e))
 
     def row(self, what, unit, ours, rival=None, limit=None, key=None, ratio=None):
         if ratio is None and rival:
