@@ -5,7 +5,7 @@
 ------------------------------------------------------------------------- */
 
 // Energies and forces of the coarse-grained network against the number of beads: chains with random networks of the
-// default width, 256 molecules at once.
+// shipped one's width, 256 molecules at once.
 //   bench_beads [options of Google Benchmark]
 //
 // cgnet_beads/native/B      of one piece
@@ -23,7 +23,7 @@ using namespace BACKMAP_NS;
 
 namespace {
 
-constexpr int WIDTH = 96;    // of both hidden layers, as train_cgnet has them
+constexpr int WIDTH = 128;    // of the three hidden layers, as in the network that is shipped
 
 /// A zigzag of bonds of 1.5.
 std::vector<double> chain(int beads, int molecules)
@@ -59,9 +59,9 @@ CgnetSpec random_cgnet(int beads)
   const int nf = s.features.size();
   s.feature_mean.assign(nf, 0.0);
   s.feature_std.assign(nf, 1.0);
-  s.hidden = {WIDTH, WIDTH};
+  s.hidden = {WIDTH, WIDTH, WIDTH};
   int in = nf;
-  for (const int out : {WIDTH, WIDTH, 1}) {
+  for (const int out : {WIDTH, WIDTH, WIDTH, 1}) {
     CgnetSpec::Linear layer;
     layer.in = in;
     layer.out = out;
