@@ -1,5 +1,8 @@
 """Plots of the speed, in the style of backmap_plots: a picture and a text file with the numbers of each."""
+import math
 import os
+
+from matplotlib.ticker import NullLocator
 
 from backmap_plots.figures import BLUE, GREEN, GREY, RED, STYLE, plt
 from backmap_plots.tables import write_numbers
@@ -54,8 +57,10 @@ def draw(found, out):
             ax.set(xscale='log', yscale='log', xlabel=xlabel, ylabel=ylabel)
             ax.set_xticks(sorted(sizes))
             ax.set_xticklabels(['%d' % s for s in sorted(sizes)])
-            ax.minorticks_off()
-            ax.grid(axis='y', color='0.9')
+            ax.xaxis.set_minor_locator(NullLocator())
+            rates = [rate for _, _, rows in blocks for _, rate in rows]
+            ax.set_ylim(10**math.floor(math.log10(min(rates))), 10**math.ceil(math.log10(max(rates))))
+            ax.grid(axis='y', which='both', color='0.92')
             ax.legend(fontsize=8)
             picture = os.path.join(out, 'speed_%s.png' % name)
             fig.savefig(picture, dpi=130)
