@@ -4,35 +4,24 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-// Rows per second of the training of a flow (8 couplings, 45 linear and 4 circular variables, 36
-// features, 8 bins) on random rows: forward, backward, optimizer. Processor time, because wall time
-// on a shared machine means little; the best of several epochs.
-//   bench_train [hidden] [batch] [threads]
+// Rows per second of the training of a flow (8 couplings, 45 linear and 4 circular variables, 36 features, 8 bins) on
+// random rows: forward, backward, optimizer.
+//   bench_train [options of Google Benchmark]
+//
+// train/flow/H/T      networks of width H, T threads: processor time of all
 
 #include "libtorch/flow_trainer.h"
 
-#include <chrono>
-#include <cstdio>
-#include <ctime>
+#include <benchmark/benchmark.h>
+
+#include <cmath>
 #include <random>
-#include <string>
 
 using namespace BACKMAP_NS;
 
-static double wall()
-{
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
+namespace {
 
-static double processor()
-{
-  return (double) std::clock() / CLOCKS_PER_SEC;    // of all threads
-}
-
-/* ---------------------------------------------------------------------- */
-
-static FlowNetShape shape_of(int hidden)
+FlowNetShape shape_of(int hidden)
 {
   FlowNetShape s;
   s.nl = 45;
@@ -49,7 +38,7 @@ static FlowNetShape shape_of(int hidden)
   return s;
 }
 
-static FlowFrames random_rows(const FlowNetShape &s, int n, int seed)
+FlowFrames random_rows(const FlowNetShape &s, int n, int seed)
 {
   std::mt19937 bits(seed);
   std::normal_distribution<float> normal;
@@ -65,31 +54,29 @@ static FlowFrames random_rows(const FlowNetShape &s, int n, int seed)
 
 /* ---------------------------------------------------------------------- */
 
-int main(int argc, char **argv)
+void epoch(benchmark::State &state)
 {
-  const auto number = [&](int i, int otherwise) {
-    return argc > i ? std::stoi(argv[i]) : otherwise;
-  };
-  const FlowNetShape shape = shape_of(number(1, 64));
+  const FlowNetShape shape = shape_of(static_cast<int>(state.range(0)));
   FlowTrainOptions options;
-  options.batch = number(2, 512);
-  options.threads = number(3, 1);
-  options.epochs = 6;
-  const int n = 8192, nvalid = 512;
+  options.threads = static_cast<int>(state.range(1));
+  options.batch = 512;
+  options.epochs = 1000000;    // the benchmark decides
+  const int n = 4096, nvalid = 256;
   FlowTrainer trainer({shape}, options, {random_rows(shape, n, 1)},
                       {random_rows(shape, nvalid, 2)});
-
-  std::printf("# hidden %d, batch %d, threads %d\n", shape.hidden, options.batch, options.threads);
-  std::printf("# epoch   us/row (processor)   us/row (wall)   loss\n");
-  double best = 1.0e30;
-  while (!trainer.finished()) {
-    const double w = wall(), p = processor();
-    const Epoch e = trainer.epoch();
-    const double used = (processor() - p) / n * 1.0e6;
-    best = std::min(best, used);
-    std::printf("%7d %20.2f %15.2f   %.6f\n", e.epoch, used, (wall() - w) / n * 1.0e6, e.train);
-    std::fflush(stdout);
-  }
-  std::printf("best: %.2f us/row, %.0f rows per second and core\n", best, 1.0e6 / best);
-  return 0;
+  for (auto _ : state)
+    if (!std::isfinite(trainer.epoch().train)) state.SkipWithError("the loss is not finite");
+  state.SetItemsProcessed(state.iterations() * n);
 }
+
+BENCHMARK(epoch)
+    ->Name("train/flow")
+    ->Args({64, 1})
+    ->Args({64, 2})
+    ->Args({128, 1})
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime();
+
+}    // namespace
+
+BENCHMARK_MAIN();

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Samples per second of a BACKMAP flow evaluated by PyTorch: the rival of bench_flow.
+"""Samples per second of a BACKMAP flow evaluated by PyTorch on a GPU: the rival of bench_flow there, see
+scripts/check_gpu.sh. On a CPU it is torch_flow.h, the same operations without Python.
 
 usage: flow_pytorch.py [--device cuda] [--way eager|graph] [--double] [--samples N]
                        FLOW.safetensors HELDOUT.dump [batch ...]
 
-Reads the same model file, draws the same distribution (float32, one thread) and prints samples per
-second for every batch size, and the mean log q as a check. Up to N samples (default 1) share a set of
-beads. On the CPU the seconds are the processor's. On a GPU they are of the clock, with the copy of
-samples and log q to the host, and without it; the ways are plain PyTorch and a CUDA graph of it.
+Reads the same model file, draws the same distribution (float32) and prints samples per second for every
+batch size, and the mean log q as a check. Up to N samples (default 1) share a set of beads. The seconds
+are of the clock, with the copy of samples and log q to the host, and without it; the ways are plain
+PyTorch and a CUDA graph of it.
 """
 import argparse
 import json
@@ -211,16 +212,6 @@ class Flow:
         return torch.stack(x, 1), logq
 
 
-def on_cpu(flow, z, samples):
-    """Samples per second of the processor."""
-    flow.sample(z, samples)
-    start, n = time.process_time(), 0
-    while time.process_time() - start < 2.0:
-        flow.sample(z, samples)
-        n += len(z) * samples
-    return ['%9.0f samples/s' % (n / (time.process_time() - start))]
-
-
 def on_gpu(flow, z, samples, way):
     """Samples per second of the clock: with the copy to the host, and without it."""
     def draw():
@@ -258,7 +249,7 @@ def on_gpu(flow, z, samples, way):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cuda')
     parser.add_argument('--way', default='eager', choices=['eager', 'graph'])
     parser.add_argument('--double', action='store_true')
     parser.add_argument('--samples', type=int, default=1)
@@ -267,7 +258,6 @@ def main():
     parser.add_argument('batch', type=int, nargs='*', default=[1, 16, 64, 1024])
     a = parser.parse_args()
     torch.set_default_dtype(torch.float64 if a.double else torch.float32)
-    torch.set_num_threads(1)
     torch.manual_seed(1)
     spec, tensors = load_model(a.model)
     flow = Flow(spec, tensors, a.device)
@@ -276,7 +266,7 @@ def main():
         for batch in a.batch:
             samples = min(batch, a.samples)
             z = beads[torch.arange(batch // samples) % len(beads)].to(a.device)
-            rates = on_cpu(flow, z, samples) if a.device == 'cpu' else on_gpu(flow, z, samples, a.way)
+            rates = on_gpu(flow, z, samples, a.way)
             print('pytorch batch %5d  %s  mean log q %.2f'
                   % (batch, '  '.join(rates), flow.sample(z, samples)[1].mean()), flush=True)
 

@@ -32,8 +32,8 @@ python sphinx_rtd_theme|python3-sphinx-rtd-theme|Sphinx theme (documentation tes
 LIST
 }
 
-# what scripts/check_code.sh needs besides: installed with the tests' packages where that is possible, else that script
-# names what is missing; neither the tests nor a user do without BACKMAP because of them
+# what scripts/check_code.sh and benchmarks/run.sh need besides: installed with the tests' packages where that is possible,
+# else they name what is missing; neither the tests nor a user do without BACKMAP because of them
 check_pieces() {
   cat <<'LIST'
 program clang-format|clang-format
@@ -43,6 +43,7 @@ program cppcheck|cppcheck
 program shellcheck|shellcheck
 program codespell|codespell
 python pyflakes|python3-pyflakes
+header benchmark/benchmark.h|libbenchmark-dev
 LIST
 }
 

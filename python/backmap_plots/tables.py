@@ -237,3 +237,12 @@ def read_density(name):
     """Edges, density and its error (or None) of rows "x density [error]" at the centres of bins."""
     table = read_columns(name, 2, 'rows of x, density (and its error) at the centres of bins')
     return edges_of(table[:, 0], name), table[:, 1], table[:, 2] if table.shape[1] > 2 else None
+
+
+def write_numbers(name, blocks):
+    """Blocks with two blank lines between them, which Gnuplot knows as index 0, 1, ..."""
+    with open(name, 'w') as out:
+        for k, (title, columns, rows) in enumerate(blocks):
+            out.write('\n\n' * (k > 0) + '# %s\n# %s\n' % (title, ' '.join(columns)))
+            for row in rows:
+                out.write(' '.join('%.8g' % v for v in row) + '\n')

@@ -14,6 +14,12 @@ def held_by(log):
     return [row[0] for row in rows], [row[1:].index(0) for row in rows]
 
 
+def holder(steps, held, step):
+    """The replica that had the lowest temperature in the frame of a step, which is written before the swap of that step."""
+    row = bisect.bisect_left(steps, int(step)) - 1
+    return held[row] if row >= 0 else None
+
+
 def cold_rows(start):
     """The observables of a start at the lowest temperature, [frames][observables]."""
     steps, held = held_by('log.sample.' + start)
@@ -24,8 +30,7 @@ def cold_rows(start):
             if line.startswith('#'):
                 continue
             words = line.split()
-            row = bisect.bisect_left(steps, int(words[0])) - 1      # the frame is written before the swap of its step
-            if row >= 0 and held[row] == p:
+            if holder(steps, held, words[0]) == p:
                 found.append([float(w) for w in words[1:]])
     if not found:
         fail('atoms.%s.*.txt: expected frames at the lowest temperature, got none' % start)

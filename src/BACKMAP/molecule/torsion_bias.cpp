@@ -102,7 +102,8 @@ std::string TorsionBias::table(const std::string &name, double keep, double smoo
   char line[64];
   for (int i = 0; i < POINTS; i++) {
     const double depth = top - e[i];
-    const double out = keep > 0.0 ? -smooth * std::log1p(std::exp((depth - keep) / smooth)) : -depth;
+    const double out = keep > 0.0 ? -smooth * std::log1p(std::exp((depth - keep) / smooth))
+                                  : -depth;
     std::snprintf(line, sizeof(line), "%d %d %.10g\n", i + 1, i - 180, out);
     text += line;
   }
