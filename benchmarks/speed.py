@@ -273,15 +273,13 @@ class Measurements:
                  'mpi_speedup_2', min(walls[1]) / min(walls[2]))
 
     def independent(self):
-        cg, allatom = self.details['cg_md_1'], self.md_allatom()
-        found = speed_independent.measure(self.args.lmp, self.args.out, self.quick,
-                                          {'in.coarse': cg['processor'] / cg['steps'],
-                                           'in.allatom': allatom['processor'] / allatom['steps']})
+        allatom = self.md_allatom()
+        found = speed_independent.measure(self.args.lmp, self.args.out, self.quick, allatom['processor'] / allatom['steps'])
         self.details['independent_frames'] = found
-        ours, rival = found['in.coarse'], found['in.allatom']
+        ours, rival = found['in.walkers'], found['in.allatom']
         for script, f in found.items():
             say('%s: %.0f entries into phi > 0, %.1f independent frames in %.1f core seconds (%.1f with start and waiting)'
-                % (script, f['entries'], f['independent_frames'], f['core_seconds'], f['processor_seconds_with_waiting']))
+                % (script, f['entries'], f['independent_frames'], f['core_seconds'], f['processor_seconds']))
         ratio = speed_independent.ratio(found)
         self.row('independent frames of phi > 0; all-atom replica exchange', '1/s', ours['independent_per_core_second'],
                  rival['independent_per_core_second'], key='effective_samples_ratio', ratio=ratio)

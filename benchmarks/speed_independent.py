@@ -1,6 +1,6 @@
-"""Independent frames of phi > 0 of alanine dipeptide: of the coarse-grained and of the all-atom replica exchange.
+"""Independent frames of phi > 0 of alanine dipeptide: of the coarse-grained molecules with a bias, and of the all-atom replica exchange.
 
-Both are those of the example (in.coarse, in.allatom), from both sides of phi = 0, and both are judged by backmap_report: frames at
+Both are those of the example (in.walkers, in.allatom), from both sides of phi = 0, and both are judged by backmap_report: frames at
 300 K, divided by the autocorrelation time of the indicator phi > 0, times the marginal ESS of the weights (1 for atoms).
 """
 import glob
@@ -20,24 +20,25 @@ PHI = (5, 7, 9, 15)  # atom IDs of the torsion, as in in.fine
 ENOUGH = 10  # entries into phi > 0; with fewer backmap_report marks the population
 KT = 0.0019872067 * 300.0
 # keywords of both starts, as in the first lines of the scripts
-STARTS = {'in.coarse': {'minus': {}, 'plus': {'seed': 8222}},
+STARTS = {'in.walkers': {'minus': {}, 'plus': {'seed': 8222}},
           'in.allatom': {'minus': {}, 'plus': {'start': 60, 'seed': 202}}}
 
 
 def temperatures(script):
-    """The ladder of a script of the example."""
+    """The temperatures of a script of the example, one for each partition."""
     with open(os.path.join(EXAMPLE, script)) as file:
-        found = re.search(r'(?m)^variable\s+t\s+world\s+(.*)$', file.read())
+        found = re.search(r'(?m)^variable\s+t\s+(?:world|index)\s+(.*)$', file.read())
     return found[1].split()
 
 
-def exchange(lmp, folder, script, variables):
+def run(lmp, folder, script, variables):
     """Both starts of a script, one after the other; processor seconds of all ranks, waiting included."""
     kind = script[len('in.'):]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for side, own in STARTS[script].items():
         say('%s from phi %s 0' % (script, '<' if side == 'minus' else '>'))
-        lammps(lmp, script, {'side': side, **own, **variables}, partitions=len(temperatures(script)), cwd=folder,
+        partitions = len(temperatures(script))
+        lammps(lmp, script, {'side': side, **own, **variables}, partitions=partitions if partitions > 1 else 0, cwd=folder,
                log='log.%s.%s' % (kind, side))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
@@ -103,32 +104,30 @@ def judge(lmp, folder, tables):
 
 
 def measure(lmp, out, quick, step_seconds):
-    """Figures of both exchanges. step_seconds: core seconds of a step of one replica, {'in.coarse': , 'in.allatom': }."""
+    """Figures of both. step_seconds: core seconds of a step of one replica of the atoms, whose partitions also burn time by waiting."""
     folder = os.path.join(out, 'exchange')
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     for name in glob.glob(os.path.join(EXAMPLE, 'in.*')) + glob.glob(os.path.join(EXAMPLE, 'ala2.*')):
         shutil.copy(name, folder)
-    steps = {'in.coarse': 4000, 'in.allatom': 2400} if quick else {'in.coarse': 1000000, 'in.allatom': 1600000}
-    options = {'in.coarse': {}, 'in.allatom': {'turnsteps': 2000} if quick else {}}
     found = {}
-    for script in ('in.coarse', 'in.allatom'):
-        used = exchange(lmp, folder, script, {'steps': steps[script], **options[script]})
-        if script == 'in.coarse':
-            tables = [t for side in ('minus', 'plus') for t in
-                      sorted(os.path.basename(p) for p in glob.glob(os.path.join(folder, 'samples.%s.*.txt' % side)))]
-            samples = sum(float(line.split()[2]) for t in tables for line in open(os.path.join(folder, t))
-                          if line.startswith('# seconds '))
-        else:
-            tables, samples = ['atoms.minus.txt', 'atoms.plus.txt'], 0.0
-            for side, table in zip(('minus', 'plus'), tables):
-                write_table(os.path.join(folder, table), cold_frames(folder, side))
-        replica_steps = 2 * len(temperatures(script)) * steps[script]
-        work = replica_steps * step_seconds[script] + samples
+
+    def add(script, tables, core_seconds, used):
         figures = judge(lmp, folder, tables)
-        figures.update(replica_steps=replica_steps, core_seconds=work, core_seconds_of_samples=samples,
-                       processor_seconds_with_waiting=used, independent_per_core_second=figures['independent_frames'] / work)
+        figures.update(core_seconds=core_seconds, processor_seconds=used,
+                       independent_per_core_second=figures['independent_frames'] / core_seconds)
         found[script] = figures
+
+    # one rank each, which never waits: all of its time counts, from the first line of the script on
+    used = run(lmp, folder, 'in.walkers', {'steps': 600 if quick else 100000})
+    add('in.walkers', ['samples.%s.walkers.txt' % side for side in ('minus', 'plus')], used, used)
+
+    steps = 2400 if quick else 1600000
+    used = run(lmp, folder, 'in.allatom', {'steps': steps, **({'turnsteps': 2000} if quick else {})})
+    tables = ['atoms.minus.txt', 'atoms.plus.txt']
+    for side, table in zip(('minus', 'plus'), tables):
+        write_table(os.path.join(folder, table), cold_frames(folder, side))
+    add('in.allatom', tables, 2 * len(temperatures('in.allatom')) * steps * step_seconds, used)
     for dump in glob.glob(os.path.join(folder, '*.dump')):
         os.remove(dump)
     return found
@@ -138,5 +137,5 @@ def ratio(found):
     few = ['%s has %.0f' % (s, f['entries']) for s, f in found.items() if f['entries'] < ENOUGH]
     if few:
         raise Trouble('fewer than %d entries into phi > 0: %s' % (ENOUGH, ', '.join(few)))
-    return (found['in.coarse']['independent_per_core_second'] /
+    return (found['in.walkers']['independent_per_core_second'] /
             found['in.allatom']['independent_per_core_second'])

@@ -3,14 +3,14 @@
 #
 #   run_demo.sh LMP OUT      LMP: LAMMPS with BACKMAP, OUT: folder for the results
 #
-# Settings: STEPS (CG steps of each molecule, default 100000), MPIEXEC (default mpirun), PYTHON (default python3)
+# Settings: STEPS (CG steps of each molecule, default 250000), MPIEXEC (default mpirun), PYTHON (default python3)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 lmp=$1
 mkdir -p "$2"
 cd "$2"
-steps=${STEPS:-100000}
+steps=${STEPS:-250000}
 read -ra mpiexec <<<"${MPIEXEC:-mpirun --oversubscribe}"
 export LAMMPS_POTENTIALS=$here/../../potentials OMP_NUM_THREADS=1
 

@@ -123,9 +123,9 @@ class Independent(unittest.TestCase):
         figures = {'entries': 9, 'independent_per_core_second': 1.0}
         enough = {'entries': 40, 'independent_per_core_second': 4.0}
         with self.assertRaises(speed_runs.Trouble):
-            speed_independent.ratio({'in.coarse': enough, 'in.allatom': figures})
+            speed_independent.ratio({'in.walkers': enough, 'in.allatom': figures})
         figures['entries'] = 10
-        self.assertEqual(speed_independent.ratio({'in.coarse': enough, 'in.allatom': figures}), 4.0)
+        self.assertEqual(speed_independent.ratio({'in.walkers': enough, 'in.allatom': figures}), 4.0)
 
     def test_frames_at_the_lowest_temperature(self):
         """Replica 0 is cold for steps 10 and 20, replica 1 for step 30; the frame of step 0 is from before the first swap."""

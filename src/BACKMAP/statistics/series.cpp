@@ -59,13 +59,19 @@ double student_quantile(double p, double dof)
 {
   if (!(p > 0.0 && p < 1.0) || !(dof > 0.0)) return NOT_A_NUMBER;
   if (p < 0.5) return -student_quantile(1.0 - p, dof);
+  // every frame of a run asks for the same one
+  thread_local struct {
+    double p, dof, value;
+  } last{0.0, 0.0, 0.0};
+  if (p == last.p && dof == last.dof) return last.value;
   double low = 0.0, high = 1.0;
   while (student_tail(high, dof) > 1.0 - p && high < 1e300) high *= 2.0;
   for (int i = 0; i < 200 && high - low > 1e-15 * high; i++) {
     const double middle = 0.5 * (low + high);
     (student_tail(middle, dof) > 1.0 - p ? low : high) = middle;
   }
-  return 0.5 * (low + high);
+  last = {p, dof, 0.5 * (low + high)};
+  return last.value;
 }
 
 /* ---------------------------------------------------------------------- */
