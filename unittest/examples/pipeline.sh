@@ -57,6 +57,10 @@ run 1 -in in.retarget -log log.retarget
 written ala2.cgnet.80.safetensors
 run 1 -in in.com -log log.com
 written ala2.com.flow.safetensors
+run 1 -in in.bias -log log.bias -var steps 400 -var copies 8
+grep -q "^phi.whole$" ala2.bias.table
+run 1 -in in.walkers -log log.walkers -var steps 200 -var every 50 -var copies 8 -var samples 2
+written samples.minus.walkers.txt
 
 cd ../tri-alanine
 sed -i -e 's/epochs [0-9]*/epochs 1/' -e 's/minutes [$0-9].*/epochs 3 \&/' -e 's/frames 200/frames 20/' -e 's/samples 500/samples 20/' \
