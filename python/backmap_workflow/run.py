@@ -196,7 +196,7 @@ class Workflow:
 
     def do_report(self, step):
         self.launch(step)
-        print(read('log.report').split('summary.1.json')[-1].strip())
+        print('BACKMAP report' + read('log.report').split('BACKMAP report')[-1].split('Total wall time')[0].rstrip())   # of both starts
 
     def do_plot(self, step):
         """Histograms of all observables and the surface of the first two torsions of the backbone, beside those of the atoms, and how
