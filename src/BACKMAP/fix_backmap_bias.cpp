@@ -194,9 +194,9 @@ void FixBackmapBias::post_force(int)
     for (const auto &t : torsions) {
       double slope;
       energy_mine += t.bias.energy(angle(t, m), slope);
-      const auto &b = t.beads;
-      bead_dihedral_gradient(z + 3 * b[0], z + 3 * b[1], z + 3 * b[2], z + 3 * b[3], -slope,
-                             f + 3 * b[0], f + 3 * b[1], f + 3 * b[2], f + 3 * b[3]);
+      const auto [i, j, k, l] = t.beads;
+      bead_dihedral_gradient(z + 3 * i, z + 3 * j, z + 3 * k, z + 3 * l, -slope, f + 3 * i,
+                             f + 3 * j, f + 3 * k, f + 3 * l);
     }
   }
   molecules->scatter_add(forces.data());
