@@ -37,7 +37,7 @@ walkers() {
   local plus=$!
   while kill -0 $minus 2>/dev/null || kill -0 $plus 2>/dev/null; do
     sleep 10
-    say "step $(tail -qn 1 log.walkers.minus 2>/dev/null | awk '{print $1}') of $3"
+    say "step $(awk '$1 ~ /^[0-9]+$/ { n = $1 } END { print n + 0 }' log.walkers.minus) of $3"
   done
   wait $minus
   wait $plus

@@ -78,7 +78,7 @@ template <std::size_t N> inline torch::Tensor indices(const std::vector<std::arr
   return t;
 }
 
-inline torch::Tensor doubles(const std::vector<double> &v, std::vector<int64_t> shape)
+inline torch::Tensor doubles(const std::vector<double> &v, const std::vector<int64_t> &shape)
 {
   return torch::tensor(v, torch::kFloat64).reshape(shape);
 }

@@ -213,7 +213,7 @@ TEST(Bias, KeepsWells)
                       MPI_COMM_WORLD);
     }
     MPI_Barrier(MPI_COMM_WORLD);
-    const std::string read = read_file("tmp_bias.table");
+    std::string read = read_file("tmp_bias.table");
     MPI_Barrier(MPI_COMM_WORLD);
     return read;
   };
