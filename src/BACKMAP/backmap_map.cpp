@@ -41,6 +41,10 @@ void BackmapMap::command(int narg, char **arg)
   try {
     Mapping mapping = propose_map(topology, rule);
     if (!name.empty()) mapping.molecule = name;
+    // so that beads may have the IDs of their atoms
+    if (order == "ids")
+      std::sort(mapping.beads.begin(), mapping.beads.end(),
+                [](const auto &a, const auto &b) { return a.atoms[0] < b.atoms[0]; });
     nbeads = mapping.nbeads();
     const MapOpenings openings(topology, mapping, x);
     table = openings.table();
@@ -87,6 +91,7 @@ void BackmapMap::read_arguments(int narg, char **arg)
              return 1;
            })
       .text("name", name)
+      .choice("order", order, {"chain", "ids"})
       .yes("fragments", fragments)
       .yes("overwrite", overwrite);
   for (int iarg = 1; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
@@ -94,6 +99,8 @@ void BackmapMap::read_arguments(int narg, char **arg)
   if (keywords.given("every") && keywords.given("centers"))
     backmap_error(lmp, "{}: keywords every and centers, expected one rule", what);
   if (keywords.given("every")) rule.sort = MapRule::Every;
+  if (keywords.given("centers") && order == "ids")
+    backmap_error(lmp, "{}: keyword order ids, expected beads of one atom, got centers", what);
   if (keywords.given("centers") && fragments)
     backmap_error(lmp, "{}: keyword fragments, expected beads of one atom, got centers", what);
 }

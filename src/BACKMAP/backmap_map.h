@@ -30,7 +30,7 @@ class BackmapMap : public Command {
 
  private:
   const std::string what = "Command backmap_map";
-  std::string file, name;
+  std::string file, name, order = "chain";
   BACKMAP_NS::MapRule rule;
   bool fragments = false, overwrite = false;
 

@@ -81,6 +81,22 @@ TEST_F(BackmapMap, Rules)
   EXPECT_EQ(grouped.fragments[1].atoms.size(), 6u);
 }
 
+/* in proline the ring leads back to CA, so that the chain does not ascend with the IDs */
+
+TEST_F(BackmapMap, OrderOfIds)
+{
+  const std::string pro = std::string(BACKMAP_EXAMPLES) + "/../benchmarks/molecules/pro.data";
+  PlainLammps other(ala2_script("", "1.0", pro), MPI_COMM_WORLD);
+  const auto atoms = [&](const std::string &keywords) {
+    other.commands("backmap_map " + map_file() + " overwrite yes " + keywords);
+    MPI_Barrier(MPI_COMM_WORLD);
+    return first_atoms(
+        Mapping::parse(read_file(map_file()), train_test::data_topology(pro), map_file()));
+  };
+  EXPECT_EQ(atoms(""), std::vector<int>({5, 7, 17, 14, 11, 19, 21}));
+  EXPECT_EQ(atoms("order ids"), std::vector<int>({5, 7, 11, 14, 17, 19, 21}));
+}
+
 TEST_F(BackmapMap, SaysWhatIsLeftOpen)
 {
   const std::string log = "tmp_map.log";
@@ -121,6 +137,8 @@ TEST_F(BackmapMap, NamesWhatIsWrong)
   EXPECT_NE(error(f + "centers 0").find("centers"), std::string::npos);
   EXPECT_NE(error(f + "centers 3 fragments yes").find("expected beads of one atom"),
             std::string::npos);
+  EXPECT_NE(error(f + "centers 3 order ids").find("expected beads of one atom"), std::string::npos);
+  EXPECT_NE(error(f + "order names").find("order"), std::string::npos);
   EXPECT_NE(error(f + "every 5").find("expected at least three"), std::string::npos);
   EXPECT_NE(error(f + "backbone yes").find("backbone"), std::string::npos);
   EXPECT_FALSE(exists(map_file())) << "nothing is written before an error";
