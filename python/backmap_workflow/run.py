@@ -124,6 +124,8 @@ class Workflow:
         if process.returncode:
             text = read('out.' + name) + ''.join(read(f) for f in glob.glob(log + '*'))
             errors = dict.fromkeys(line for line in text.splitlines() if 'ERROR' in line)
+            if not errors:      # of mpirun, or of the system
+                errors = [line for line in read('out.' + name).splitlines() if line.strip()][-8:]
             fail('%s: LAMMPS ended with %d; see %s and out.%s%s' % (name, process.returncode, log, name,
                                                                     ''.join('\n  ' + line for line in errors)))
 
