@@ -33,11 +33,10 @@ def temperatures(script):
 
 def run(lmp, folder, script, variables):
     """Both starts of a script, one after the other; processor seconds of all ranks, waiting included."""
-    kind = script[len('in.'):]
+    kind, partitions = script[len('in.'):], len(temperatures(script))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for side, own in STARTS[script].items():
         say('%s from phi %s 0' % (script, '<' if side == 'minus' else '>'))
-        partitions = len(temperatures(script))
         lammps(lmp, script, {'side': side, **own, **variables}, partitions=partitions if partitions > 1 else 0, cwd=folder,
                log='log.%s.%s' % (kind, side))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

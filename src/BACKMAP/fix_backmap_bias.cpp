@@ -16,6 +16,7 @@
 #include "error.h"
 #include "fmt/format.h"
 #include "force.h"
+#include "neighbor.h"
 #include "update.h"
 #include "utils.h"
 
@@ -183,7 +184,7 @@ double FixBackmapBias::angle(const Torsion &t, int molecule) const
 
 void FixBackmapBias::post_force(int)
 {
-  molecules->gather();
+  molecules->gather(neighbor->ago != 0);
   const int nmol = molecules->nowned();
   const std::size_t size = 3 * static_cast<std::size_t>(molecules->nbeads());
   forces.assign(nmol * size, 0.0);
@@ -210,7 +211,7 @@ void FixBackmapBias::post_force(int)
 void FixBackmapBias::end_of_step()
 {
   if (update->whichflag != 1) return;
-  molecules->gather();
+  // positions are those of post_force()
   const double first = height * kT / static_cast<double>(molecules->nmolecules());
   double sum = 0.0;
   for (auto &t : torsions) {

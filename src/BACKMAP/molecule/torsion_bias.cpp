@@ -7,7 +7,6 @@
 #include "molecule/torsion_bias.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
@@ -20,7 +19,6 @@ namespace {
 constexpr double PI = 3.14159265358979323846;
 constexpr double DEGREE = PI / 180.0;
 constexpr double SMALLEST = 1.0e-3;    // harmonics of a hill below this are left out
-constexpr int POINTS = 360;            // of a table
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -79,24 +77,28 @@ double TorsionBias::energy(double phi, double &slope) const
 
 /* ---------------------------------------------------------------------- */
 
+std::array<double, TorsionBias::POINTS> TorsionBias::energies() const
+{
+  std::array<double, POINTS> e{};
+  double slope;
+  for (int i = 0; i < POINTS; i++) e[i] = energy((i - 180) * DEGREE, slope);
+  return e;
+}
+
+/* ---------------------------------------------------------------------- */
+
 double TorsionBias::range() const
 {
-  double low = 0.0, high = 0.0, slope;
-  for (int i = 0; i < POINTS; i++) {
-    const double e = energy((i - 180) * DEGREE, slope);
-    low = i == 0 ? e : std::min(low, e);
-    high = i == 0 ? e : std::max(high, e);
-  }
-  return high - low;
+  const auto e = energies();
+  const auto ends = std::minmax_element(e.begin(), e.end());
+  return *ends.second - *ends.first;
 }
 
 /* ---------------------------------------------------------------------- */
 
 std::string TorsionBias::table(const std::string &name, double keep, double smooth) const
 {
-  std::array<double, POINTS> e;
-  double slope;
-  for (int i = 0; i < POINTS; i++) e[i] = energy((i - 180) * DEGREE, slope);
+  const auto e = energies();
   const double top = *std::max_element(e.begin(), e.end());
   std::string text = name + "\nN " + std::to_string(POINTS) + " NOF DEGREES\n\n";
   char line[64];

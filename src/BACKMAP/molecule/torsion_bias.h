@@ -7,6 +7,7 @@
 #ifndef BACKMAP_MOLECULE_TORSION_BIAS_H
 #define BACKMAP_MOLECULE_TORSION_BIAS_H
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ class TorsionBias {
   void read(const std::string &text, const std::string &name, const std::string &where);
 
  private:
+  static constexpr int POINTS = 360;    // of a table: whole degrees from -180 on
+
+  std::array<double, POINTS> energies() const;
+
   std::vector<double> kernel_;    // [harmonics + 1] of a hill of height 1 at 0
   std::vector<double> series_;    // [1 + 2 harmonics]: constant, cosines, sines
 };
