@@ -6,8 +6,8 @@
 
 #include "compute_backmap_internal.h"
 
-#include "lammps/compat.h"
 #include "lammps/partitions.h"
+#include "lammps/periodic_box.h"
 #include "molecule/geometry.h"
 
 #include "atom.h"
@@ -131,13 +131,14 @@ void ComputeBackmapInternal::gather()
 
 double ComputeBackmapInternal::value(const Entry &e)
 {
+  const PeriodicBox box(domain);
   Vec3<double> x[4];
   for (int k = 0; k < e.natoms; k++) {
     const double *p = &all[4 * (e.first + k)];
     x[k] = {p[0], p[1], p[2]};
     if (!k) continue;
     double d[3] = {x[k].x - x[k - 1].x, x[k].y - x[k - 1].y, x[k].z - x[k - 1].z};
-    minimum_image(domain, d);
+    box.nearest(d);
     x[k] = {x[k - 1].x + d[0], x[k - 1].y + d[1], x[k - 1].z + d[2]};
   }
   if (e.natoms == 2) return distance(x[0], x[1]);

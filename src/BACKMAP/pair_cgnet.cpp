@@ -95,45 +95,62 @@ void PairCgnet::compute(int eflag, int vflag)
   }
   check_finite();
 
-  // columns per bead: force, and for per-atom quantities energy and virial (x - centroid) F
+  if (eflag_global || vflag_global) tally_global();
+  molecules->scatter_add(forces.data());
+  if (eflag_atom || vflag_atom) tally_atoms();
+}
 
-  const bool per_atom = eflag_atom || vflag_atom;
-  const int ncol = per_atom ? 10 : 3;
-  if (per_atom) columns.resize((std::size_t) nmol * nbeads * ncol);
-  for (int i = 0; i < nmol; i++) {
+/* ----------------------------------------------------------------------
+   (x - centroid) F of the beads of a molecule: xx, yy, zz, xy, xz, yz of each
+------------------------------------------------------------------------- */
+
+static void bead_virials(int nbeads, const double *x, const double *f, std::vector<double> &virials)
+{
+  double center[3] = {0.0, 0.0, 0.0};
+  for (int b = 0; b < nbeads; b++)
+    for (int c = 0; c < 3; c++) center[c] += x[3 * b + c] / nbeads;
+  virials.clear();
+  for (int b = 0; b < nbeads; b++, x += 3, f += 3) {
+    const double d[3] = {x[0] - center[0], x[1] - center[1], x[2] - center[2]};
+    virials.insert(virials.end(),
+                   {d[0] * f[0], d[1] * f[1], d[2] * f[2], d[0] * f[1], d[0] * f[2], d[1] * f[2]});
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairCgnet::tally_global()
+{
+  const int nbeads = molecules->nbeads();
+  for (int i = 0; i < molecules->nowned(); i++) {
     if (eflag_global) eng_vdwl += energies[i];
-    if (!vflag_either && !per_atom) continue;
-    const double *x = molecules->x(i), *f = &forces[i * size];
-    double center[3] = {0.0, 0.0, 0.0};
-    for (int b = 0; b < nbeads; b++)
-      for (int c = 0; c < 3; c++) center[c] += x[3 * b + c] / nbeads;
-    for (int b = 0; b < nbeads; b++, x += 3, f += 3) {
-      const double d[3] = {x[0] - center[0], x[1] - center[1], x[2] - center[2]};
-      const double v[6] = {d[0] * f[0], d[1] * f[1], d[2] * f[2],
-                           d[0] * f[1], d[0] * f[2], d[1] * f[2]};
-      if (vflag_global)
-        for (int c = 0; c < 6; c++) virial[c] += v[c];
-      if (per_atom) {
-        double *row = &columns[((std::size_t) i * nbeads + b) * ncol];
-        std::copy(f, f + 3, row);
-        row[3] = energies[i] / nbeads;
-        std::copy(v, v + 6, row + 4);
-      }
+    if (!vflag_global) continue;
+    bead_virials(nbeads, molecules->x(i), &forces[3 * (std::size_t) nbeads * i], virials);
+    for (std::size_t k = 0; k < virials.size(); k++) virial[k % 6] += virials[k];
+  }
+}
+
+/* ----------------------------------------------------------------------
+   the energy in equal parts to the beads, and their virials, to where the atoms are
+------------------------------------------------------------------------- */
+
+void PairCgnet::tally_atoms()
+{
+  const int nmol = molecules->nowned(), nbeads = molecules->nbeads();
+  std::vector<double> rows;
+  for (int i = 0; i < nmol; i++) {
+    bead_virials(nbeads, molecules->x(i), &forces[3 * (std::size_t) nbeads * i], virials);
+    for (int b = 0; b < nbeads; b++) {
+      rows.push_back(energies[i] / nbeads);
+      rows.insert(rows.end(), virials.begin() + 6 * b, virials.begin() + 6 * (b + 1));
     }
   }
-
-  if (!per_atom) {
-    molecules->scatter_add(forces.data());
-    return;
-  }
-  const double *row = molecules->scatter(ncol, columns.data());
-  double **f = atom->f;
+  const double *row = molecules->scatter(7, rows.data());
   for (const int i : molecules->local_atoms()) {
-    for (int c = 0; c < 3; c++) f[i][c] += row[c];
-    if (eflag_atom) eatom[i] += row[3];
+    if (eflag_atom) eatom[i] += row[0];
     if (vflag_atom)
-      for (int c = 0; c < 6; c++) vatom[i][c] += row[4 + c];
-    row += ncol;
+      for (int c = 0; c < 6; c++) vatom[i][c] += row[1 + c];
+    row += 7;
   }
 }
 
@@ -153,11 +170,15 @@ void PairCgnet::check_finite() const
   for (std::size_t i = 0; i < nmol; i++) {
     double sum = energies[i];
     for (std::size_t k = 0; k < size; k++) sum += forces[i * size + k];
-    if (!std::isfinite(sum))
-      backmap_error_one(
-          lmp, "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})", WHAT,
-          molecules->molecule((int) i), update->ntimestep, energies[i]);
+    if (!std::isfinite(sum)) not_finite((int) i, update->ntimestep, energies[i]);
   }
+}
+
+void PairCgnet::not_finite(int i, bigint step, double energy) const
+{
+  backmap_error_one(lmp,
+                    "{}: energy or force of molecule-ID {} is not finite at step {} (energy {})",
+                    WHAT, molecules->molecule(i), step, energy);
 }
 
 /* ----------------------------------------------------------------------
@@ -330,5 +351,5 @@ void *PairCgnet::extract(const char *name, int &dim)
 double PairCgnet::memory_usage()
 {
   return Pair::memory_usage() +
-      sizeof(double) * (double) (energies.size() + forces.size() + columns.size());
+      sizeof(double) * (double) (energies.size() + forces.size() + virials.size());
 }

@@ -50,12 +50,15 @@ class PairCgnet : public Pair {
   std::string model_units, model_sum;      // SHA-256 of the model's file
   double model_temperature = 0.0;
   bool checked = false;    // beads compared with the model since init
-  std::vector<double> energies, forces, columns;
+  std::vector<double> energies, forces, virials;
 
   void allocate();
   void load(const std::string &path);
   void check_beads();
   void check_finite() const;
+  [[noreturn]] void not_finite(int molecule, bigint step, double energy) const;
+  void tally_global();
+  void tally_atoms();
 };
 
 }    // namespace LAMMPS_NS

@@ -6,7 +6,7 @@
 
 // pair_style cgnet inside LAMMPS: molecules over ranks and periodic boundaries, newton, virial,
 // hybrid, NULL types, bad input. The expected numbers come from Cgnet on the unwrapped molecules,
-// on every number of ranks the same.
+// on every number of ranks the same. All of it also for cgnet/kk, as -k on -sf kk gives it.
 // ranks: 1 2 4
 
 #include "cgnet/cgnet.h"
@@ -113,9 +113,12 @@ std::string data_file(const System &s, int extra = 0,
 // one LAMMPS instance over all ranks
 class Lammps {
  public:
+  static bool kokkos;    // whether they start with it
+
   explicit Lammps(const std::string &partition = "")
   {
     std::vector<const char *> args = {"test", "-log", "none", "-screen", "none", "-nocite"};
+    if (kokkos) args.insert(args.end(), {"-k", "on", "t", "1", "-sf", "kk"});
     if (!partition.empty())
       args.insert(args.end(),
                   {"-in", "/dev/null", "-plog", "none", "-pscreen", "none", "-partition",
@@ -160,6 +163,8 @@ class Lammps {
   void *handle;
 };
 
+bool Lammps::kokkos = false;
+
 std::vector<std::string> start(const std::string &data, const std::string &newton = "on",
                                const std::string &style = "cgnet precision double",
                                const std::string &coeff = "")
@@ -187,11 +192,14 @@ class PairCgnetTest : public ::testing::TestWithParam<const char *> {
  protected:
   void SetUp() override
   {
+    Lammps::kokkos = std::string(GetParam()).find("kokkos") != std::string::npos;
+    if (Lammps::kokkos && !lammps_config_has_package("KOKKOS"))
+      GTEST_SKIP() << "this LAMMPS has no package KOKKOS";
     write_file(MODEL, spec.to_model().serialize());
     write_file("test.data", data_file(system));
   }
-  const CgnetSpec spec = std::string(GetParam()) == "windows" ? windows_support::dipeptide()
-                                                              : make_cgnet();
+  const CgnetSpec spec = std::string(GetParam()).find("windows") == 0 ? windows_support::dipeptide()
+                                                                      : make_cgnet();
   const Cgnet net{spec};
   const System system{5, 13.0, net};
 
@@ -576,5 +584,7 @@ TEST_P(PairCgnetTest, BadMolecules)
   expect_error(c, "atoms have no molecule-IDs");
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, PairCgnetTest, ::testing::Values("one_piece", "windows"),
+INSTANTIATE_TEST_SUITE_P(Models, PairCgnetTest,
+                         ::testing::Values("one_piece", "windows", "one_piece_kokkos",
+                                           "windows_kokkos"),
                          [](const auto &one) { return std::string(one.param); });

@@ -7,8 +7,8 @@
 #ifndef BACKMAP_CGNET_KERNEL_H
 #define BACKMAP_CGNET_KERNEL_H
 
-// Energy and forces of a tile of molecules of one piece: one network and its prior. Called by one
-// thread on scratch memory of its own.
+// Energy and forces of a tile of molecules of one piece: one network and its prior. Called by all
+// members of a team (core/team.h) on scratch memory of its own.
 //
 // Coordinates of the beads and the prior are in double; the lanes of a pack are molecules, and every
 // coordinate is computed once, whoever needs it. The network is in numbers S; there the lanes are
@@ -19,6 +19,7 @@
 #include "molecule/slopes.h"
 
 #include <cstddef>
+#include <limits>
 
 namespace BACKMAP_NS {
 
@@ -53,8 +54,9 @@ template <class S, int W, int WD> struct CgnetKernel {
   using D = PackType<double, WD>;
   using P = PackType<S, W>;
   using Layers = CgnetLayers<S, W>;
-  static constexpr int TILE = 24;    // molecules: whole packs, and whole blocks of Layers
-  static_assert(TILE % WD == 0, "tiles are whole packs");
+  static constexpr int TILE = 24;    // molecules at most: whole packs, and whole blocks of rows
+  static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+  static_assert(TILE % WD == 0 && TILE % ROW_BLOCK == 0, "tiles are whole packs and blocks");
 
   /// Of one pack of molecules, between the two halves of the work.
   struct Group {
@@ -72,14 +74,14 @@ template <class S, int W, int WD> struct CgnetKernel {
         3 * v.nbeads;
   }
 
-  /// Packs of scratch for one tile, in doubles and in network numbers.
-  BACKMAP_FUNCTION static std::size_t scratch_doubles(const CgnetView<S> &v)
+  /// Packs of scratch for one tile of so many molecules, in doubles and in network numbers.
+  BACKMAP_FUNCTION static std::size_t scratch_doubles(const CgnetView<S> &v, int tile = TILE)
   {
-    return TILE / WD * group_size(v);
+    return tile / WD * group_size(v);
   }
-  BACKMAP_FUNCTION static std::size_t scratch_numbers(const CgnetView<S> &v)
+  BACKMAP_FUNCTION static std::size_t scratch_numbers(const CgnetView<S> &v, int tile = TILE)
   {
-    return Layers::scratch(v.nlayers, v.layers, TILE);
+    return Layers::scratch(v.nlayers, v.layers, tile);
   }
 
   BACKMAP_FUNCTION static Group group(const CgnetView<S> &v, D *memory, int g)
@@ -97,22 +99,25 @@ template <class S, int W, int WD> struct CgnetKernel {
   BACKMAP_FUNCTION static double &lane(D &x, int i) { return reinterpret_cast<double *>(&x)[i]; }
 
   /* ----------------------------------------------------------------------
-     n <= TILE molecules z [n][nbeads][3]: energy [n], force [n][nbeads][3]
+     n <= tile molecules z [n][nbeads][3]: energy [n], force [n][nbeads][3]
   ------------------------------------------------------------------------- */
 
-  static void evaluate(const CgnetView<S> &v, int n, const double *z, double *energy, double *force,
-                       D *doubles, P *numbers)
+  template <class Member>
+  BACKMAP_FUNCTION static void evaluate(const Member &member, const CgnetView<S> &v, int tile,
+                                        int n, const double *z, double *energy, double *force,
+                                        D *doubles, P *numbers)
   {
     const std::size_t size = 3 * (std::size_t) v.nbeads;
-    const auto rest = [n](int first) { return n - first < WD ? n - first : WD; };
+    const int first = member.rank() * WD, step = member.size() * WD;
     S *row = reinterpret_cast<S *>(numbers);
     const int stride = v.layers[0].in_pad;
-    for (int m = 0; m < n; m += WD)
-      coordinates(v, rest(m), z + m * size, group(v, doubles, m / WD), row + m * stride, stride);
-    const S *slope = Layers::evaluate(v.nlayers, v.layers, TILE, n, numbers, energy);
-    for (int m = 0; m < n; m += WD)
-      forces(v, rest(m), group(v, doubles, m / WD), slope + m * stride, stride, energy + m,
-             force + m * size);
+    for (int m = first; m < n; m += step)
+      coordinates(v, n - m < WD ? n - m : WD, z + m * size, group(v, doubles, m / WD),
+                  row + m * stride, stride);
+    const S *slope = Layers::evaluate(member, v.nlayers, v.layers, tile, n, numbers, energy);
+    for (int m = first; m < n; m += step)
+      forces(v, n - m < WD ? n - m : WD, group(v, doubles, m / WD), slope + m * stride, stride,
+             energy + m, force + m * size);
   }
 
  private:
@@ -225,7 +230,7 @@ template <class S, int W, int WD> struct CgnetKernel {
     for (int k = 0; k < v.nbonds; k++) {
       // our logarithm wants numbers above zero; the others must not become finite
       const D r = s.value[v.prior[k]], factor = D(v.jacobian[k]);
-      energy = energy + factor * p_select(r > D(0.0), p_log(r), r / D(0.0));
+      energy = energy + factor * p_select(r > D(0.0), p_log(r), D(NOT_A_NUMBER));
       s.gradient[v.prior[k]] = s.gradient[v.prior[k]] + factor * inverse_or_zero(r);
     }
     for (int k = 0; k < v.nrepulsion; k++) {

@@ -10,8 +10,10 @@
 // The network of a CG model: value and derivatives by its inputs, for the rows of a tile (a row is a
 // molecule). The lanes of a pack are outputs of a layer. Sums over inputs run in their order, for any
 // number of rows and packs computed at a time: that is why a row cannot depend on its neighbours.
+// The members of a team (core/team.h) share the packs.
 
 #include "core/pack.h"
+#include "core/team.h"
 
 #include <cstddef>
 
@@ -29,9 +31,7 @@ template <class S, int W> struct CgnetLayers {
   using P = PackType<S, W>;
   using Layer = CgnetLayer<S>;
 
-  /// Rows computed together at most, and how many packs of M rows fit into the registers: AVX-512 has
-  /// 32 of them, others 16.
-  static constexpr int ROWS = 6;
+  /// How many packs of M rows fit into the registers: AVX-512 has 32 of them, others 16.
   static constexpr int packs_at_a_time(int M)
   {
     const int room = BACKMAP_VECTOR_BYTES == 64 ? 24 : 12;
@@ -52,17 +52,22 @@ template <class S, int W> struct CgnetLayers {
   /* ----------------------------------------------------------------------
      n rows of inputs begin at memory, which is scratch for up to `most`
      value[n]; returns the derivatives by the inputs, rows of in_pad
+     begins and ends with a barrier
   ------------------------------------------------------------------------- */
 
-  BACKMAP_FUNCTION static const S *evaluate(int nlayers, const Layer *layers, int most, int n,
-                                            P *memory, double *value)
+  template <class Member>
+  BACKMAP_FUNCTION static const S *evaluate(const Member &member, int nlayers, const Layer *layers,
+                                            int most, int n, P *memory, double *value)
   {
+    member.barrier();
     P *x = memory;
     for (int k = 0; k + 1 < nlayers; k++) {
       const Layer &l = layers[k];
       P *y = x + most * (l.in_pad / W);
-      product(n, l.in, pack(l.forward), pack(l.bias), x, l.in_pad / W, y, l.out_pad / W);
-      tanh_run(n * (l.out_pad / W), y);
+      product(member, n, l.in, pack(l.forward), pack(l.bias), x, l.in_pad / W, y, l.out_pad / W);
+      member.barrier();
+      tanh_run(member.rank(), member.size(), n * (l.out_pad / W), y);
+      member.barrier();
       x = y;
     }
 
@@ -71,14 +76,17 @@ template <class S, int W> struct CgnetLayers {
     const Layer &last = layers[nlayers - 1];
     const int packs = last.in_pad / W;
     P *g = x + most * packs, *other = g + most * (widest(nlayers, layers) / W);
-    for (int m = 0; m < n; m++) {
+    for (int m = member.rank(); m < n; m += member.size())
       value[m] = last.bias[0] + dot(last.in, last.backward, number(x + m * packs));
-      for (int i = 0; i < packs; i++) g[m * packs + i] = pack(last.backward)[i];
-    }
+    for (int i = member.rank(); i < packs; i += member.size())
+      for (int m = 0; m < n; m++) g[m * packs + i] = pack(last.backward)[i];
+    member.barrier();
     for (int k = nlayers - 2; k >= 0; k--) {
       const Layer &l = layers[k];
-      through_tanh(n * (l.out_pad / W), x, g);
-      product(n, l.out, pack(l.backward), nullptr, g, l.out_pad / W, other, l.in_pad / W);
+      through_tanh(member.rank(), member.size(), n * (l.out_pad / W), x, g);
+      member.barrier();
+      product(member, n, l.out, pack(l.backward), nullptr, g, l.out_pad / W, other, l.in_pad / W);
+      member.barrier();
       P *const done = g;
       g = other;
       other = done;
@@ -109,6 +117,7 @@ template <class S, int W> struct CgnetLayers {
     P sum[M][N];
     for (int m = 0; m < M; m++)
       for (int i = 0; i < N; i++) sum[m][i] = bias ? bias[i] : P(0);
+    BACKMAP_UNROLL
     for (int k = 0; k < nin; k++, w += packs) {
       P weight[N];
       for (int i = 0; i < N; i++) weight[i] = w[i];
@@ -142,40 +151,52 @@ template <class S, int W> struct CgnetLayers {
   }
 
   /* ----------------------------------------------------------------------
-     and for n rows, in blocks that differ by one row at most
+     and for n rows: a member takes a block of rows, or a block and one pack of many members
   ------------------------------------------------------------------------- */
 
-  BACKMAP_FUNCTION static void product(int n, int nin, const P *w, const P *bias, const P *xpacks,
-                                       int xstride, P *y, int packs)
+  template <class Member>
+  BACKMAP_FUNCTION static void product(const Member &member, int n, int nin, const P *w,
+                                       const P *bias, const P *xpacks, int xstride, P *y, int packs)
   {
-    const S *x = number(xpacks);
     xstride *= W;
-    for (int left = n, blocks = (n + ROWS - 1) / ROWS; blocks > 0; blocks--) {
-      const int m = (left + blocks - 1) / blocks;
-      switch (m) {
-        case 6: rows<6>(nin, w, bias, x, xstride, y, packs); break;
-        case 5: rows<5>(nin, w, bias, x, xstride, y, packs); break;
-        case 4: rows<4>(nin, w, bias, x, xstride, y, packs); break;
-        case 3: rows<3>(nin, w, bias, x, xstride, y, packs); break;
-        case 2: rows<2>(nin, w, bias, x, xstride, y, packs); break;
-        default: rows<1>(nin, w, bias, x, xstride, y, packs); break;
+    const int groups = Member::alone ? 1 : packs;
+    for (int item = member.rank(); item < row_blocks(n) * groups; item += member.size()) {
+      const RowBlock b = row_block(n, item / groups);
+      const S *x = number(xpacks) + b.first * xstride;
+      P *to = y + b.first * packs;
+      if constexpr (Member::alone) switch (b.rows) {
+          case 6: rows<6>(nin, w, bias, x, xstride, to, packs); break;
+          case 5: rows<5>(nin, w, bias, x, xstride, to, packs); break;
+          case 4: rows<4>(nin, w, bias, x, xstride, to, packs); break;
+          case 3: rows<3>(nin, w, bias, x, xstride, to, packs); break;
+          case 2: rows<2>(nin, w, bias, x, xstride, to, packs); break;
+          default: rows<1>(nin, w, bias, x, xstride, to, packs); break;
+        }
+      else {
+        const int p = item % groups;
+        const P *one = bias ? bias + p : bias;
+        switch (b.rows) {
+          case 6: block<6, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          case 5: block<5, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          case 4: block<4, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          case 3: block<3, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          case 2: block<2, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          default: block<1, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+        }
       }
-      left -= m;
-      x += m * xstride;
-      y += m * packs;
     }
   }
 
   /* ---------------------------------------------------------------------- */
 
-  BACKMAP_KERNEL static void tanh_run(int n, P *x)
+  BACKMAP_KERNEL static void tanh_run(int first, int step, int n, P *x)
   {
-    for (int i = 0; i < n; i++) x[i] = p_tanh(x[i]);
+    for (int i = first; i < n; i += step) x[i] = p_tanh(x[i]);
   }
 
-  BACKMAP_KERNEL static void through_tanh(int n, const P *y, P *g)
+  BACKMAP_KERNEL static void through_tanh(int first, int step, int n, const P *y, P *g)
   {
-    for (int i = 0; i < n; i++) g[i] = g[i] * (P(1) - y[i] * y[i]);
+    for (int i = first; i < n; i += step) g[i] = g[i] * (P(1) - y[i] * y[i]);
   }
 
   /* ----------------------------------------------------------------------

@@ -4,7 +4,7 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-// The evaluator of a CG model of one piece. Private to cgnet/*.cpp.
+// The evaluator of a CG model of one piece on the calling thread. Private to cgnet/*.cpp.
 
 #ifndef BACKMAP_CGNET_PIECE_H
 #define BACKMAP_CGNET_PIECE_H

@@ -10,46 +10,23 @@
 // The layers of the flow, forward and inverse, with their log-determinants; host and device alike.
 //
 // A tile is np packs of samples. Arrays of a tile hold np packs per row: entry (row, p) is at
-// row*np + p. A layer is a function of all members of a team; member policies have rank(), size()
-// and barrier(). Work is shared by rank; whoever needs results of others calls barrier() first.
+// row*np + p. A layer is a function of all members of a team (core/team.h). Work is shared by rank;
+// whoever needs results of others calls barrier() first.
 // The order of every sum is fixed and one lane never sees another, so that a sample is bitwise the
 // same in any tile. P is the pack of network numbers (PackTraits<P>::Scalar = float or double).
 
 #include "core/pack.h"
+#include "core/team.h"
 
 #include <cstddef>
 
 namespace BACKMAP_NS {
 
-/// Policy of a team of one.
-struct SerialMember {
-  BACKMAP_FUNCTION int rank() const { return 0; }
-  BACKMAP_FUNCTION int size() const { return 1; }
-  BACKMAP_FUNCTION void barrier() const {}
-};
-
 // ----------------------------------------------------------------------
 // dense layers
 // ----------------------------------------------------------------------
 
-/// Matrices are stored in blocks of up to ROW_BLOCK rows, [column][row of the block], because a
-/// block of results stays in registers while all columns pass. Blocks differ by one row at most.
-constexpr int ROW_BLOCK = 6;
-
-struct RowBlock {
-  int first, rows;
-};
-
-BACKMAP_FUNCTION int row_blocks(int nrows)
-{
-  return (nrows + ROW_BLOCK - 1) / ROW_BLOCK;
-}
-
-BACKMAP_FUNCTION RowBlock row_block(int nrows, int b)
-{
-  const int n = row_blocks(nrows), base = nrows / n, extra = nrows % n;
-  return {b * base + (b < extra ? b : extra), base + (b < extra ? 1 : 0)};
-}
+// Matrices are stored in blocks of up to ROW_BLOCK rows, [column][row of the block].
 
 /* ----------------------------------------------------------------------
    y = start + w x for M rows and N packs; start is a bias, or what y holds

@@ -217,9 +217,9 @@ std::string BackmapCoarse::unknown_forces() const
   for (int i = 0; i < modify->nfix; i++) {
     if (!is_bias(lmp, i)) continue;
     const Fix *fix = modify->fix[i];
-    bool plain = false;
+    bool plain = false;    // one of a device leaves its forces there
     for (const char *style : {"^restrain", "^spring", "^wall/", "^addforce", "^efield", "^indent"})
-      plain = plain || utils::strmatch(fix->style, style);
+      plain = plain || (utils::strmatch(fix->style, style) && !fix->kokkosable);
     if (!plain)
       return fmt::format("the forces of fix {} of style {} cannot be told apart", fix->id,
                          fix->style);

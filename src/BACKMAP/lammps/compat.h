@@ -11,29 +11,12 @@
 #define BACKMAP_LAMMPS_COMPAT_H
 
 #include "comm.h"
-#include "domain.h"
 #include "fix.h"
 #include "pointers.h"
-
-#include <cmath>
 
 namespace BACKMAP_NS {
 
 namespace compat_detail {
-
-// since 2025 minimum_image() says which line asked for an image too far away
-
-template <class Domain>
-auto minimum_image(Domain *domain, double *delta, int)
-    -> decltype(domain->minimum_image(FLERR, delta))
-{
-  return domain->minimum_image(FLERR, delta);
-}
-
-template <class Domain> void minimum_image(Domain *domain, double *delta, long)
-{
-  domain->minimum_image(delta);
-}
 
 // the name for fixes is older than 24Mar2022
 
@@ -54,14 +37,6 @@ template <class Comm, class Fix> void reverse_comm(Comm *comm, Fix *fix, long)
 inline void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Fix *fix)
 {
   compat_detail::reverse_comm(comm, fix, 0);
-}
-
-/** The nearest periodic image of a difference of two positions; what is not finite stays as it is. */
-inline void minimum_image(LAMMPS_NS::Domain *domain, double *delta)
-{
-  // an infinite one would trap LAMMPS in a loop
-  if (!std::isfinite(delta[0] + delta[1] + delta[2])) return;
-  compat_detail::minimum_image(domain, delta, 0);
 }
 
 }    // namespace BACKMAP_NS

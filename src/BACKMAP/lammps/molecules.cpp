@@ -6,9 +6,9 @@
 
 #include "lammps/molecules.h"
 
-#include "lammps/compat.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
+#include "lammps/periodic_box.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -344,21 +344,9 @@ void BackmapMolecules::gather(bool same_atoms)
 
   gather_rows(atom->x, x_.data());
 
-  // whole by minimum image along the beads; a position that needs no image keeps all its bits
-  // and so does one that is no number; nearly all are within half the box, and LAMMPS is not asked
-
-  const double half[3] = {domain->xprd_half, domain->yprd_half, domain->zprd_half};
+  const PeriodicBox box(domain);
   for (int i = 0; i < nowned(); i++)
-    for (int b = 1; b < nbeads_; b++) {
-      double *now = &x_[3 * (static_cast<std::size_t>(i) * nbeads_ + b)], *before = now - 3;
-      const double d[3] = {now[0] - before[0], now[1] - before[1], now[2] - before[2]};
-      if (!(std::fabs(d[0]) > half[0] || std::fabs(d[1]) > half[1] || std::fabs(d[2]) > half[2]))
-        continue;
-      double e[3] = {d[0], d[1], d[2]};
-      minimum_image(domain, e);
-      for (int c = 0; c < 3; c++)
-        if (e[c] != d[c]) now[c] += e[c] - d[c];
-    }
+    box.make_whole(nbeads_, &x_[3 * static_cast<std::size_t>(i) * nbeads_]);
 }
 
 /* ----------------------------------------------------------------------
@@ -416,6 +404,35 @@ const double *BackmapMolecules::scatter(int ncol, const double *values)
     std::copy_n(split + k * ncol, ncol,
                 result_.data() + static_cast<std::size_t>(send_position_[k]) * ncol);
   return result_.data();
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<int> BackmapMolecules::slot_atoms() const
+{
+  std::vector<int> atoms(tag_.size(), -1);
+  for (std::size_t k = 0; k < here_slot_.size(); k++)
+    atoms[here_slot_[k]] = local_[here_position_[k]];
+  return atoms;
+}
+
+std::vector<int> BackmapMolecules::split_atoms() const
+{
+  std::vector<int> atoms;
+  for (int position : send_position_) atoms.push_back(local_[position]);
+  return atoms;
+}
+
+void BackmapMolecules::split_to_owners(const std::vector<double> &atoms, std::vector<double> &slots)
+{
+  slots.resize(3 * recv_slot_.size());
+  exchange(recv_, slots, send_, atoms, 3);
+}
+
+void BackmapMolecules::split_to_atoms(const std::vector<double> &slots, std::vector<double> &atoms)
+{
+  atoms.resize(3 * send_position_.size());
+  exchange(send_, atoms, recv_, slots, 3);
 }
 
 /* ----------------------------------------------------------------------

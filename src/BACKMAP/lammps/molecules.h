@@ -84,6 +84,19 @@ class BackmapMolecules : protected LAMMPS_NS::Pointers {
   /// scatter of three columns, added to atom->f
   void scatter_add(const double *f);
 
+  // After setup(), for positions and forces that are not in atom->x and atom->f (lammps/molecules_kokkos.h).
+  // A slot is a bead of an owned molecule: (owned molecule)*nbeads + bead.
+
+  /// the local index of the atom of each slot, -1 if it is of another rank
+  std::vector<int> slot_atoms() const;
+  /// slots of atoms of other ranks
+  const std::vector<int> &split_slots() const { return recv_slot_; }
+  /// local indices of atoms that are beads of molecules of other ranks
+  std::vector<int> split_atoms() const;
+  /// Collective: three numbers of each of split_atoms() to split_slots(), and back.
+  void split_to_owners(const std::vector<double> &atoms, std::vector<double> &slots);
+  void split_to_atoms(const std::vector<double> &slots, std::vector<double> &atoms);
+
  private:
   struct Peer {
     int rank, count;

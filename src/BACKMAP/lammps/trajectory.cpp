@@ -6,10 +6,10 @@
 
 #include "lammps/trajectory.h"
 
-#include "lammps/compat.h"
 #include "lammps/file_patterns.h"
 #include "lammps/io.h"
 #include "lammps/partitions.h"
+#include "lammps/periodic_box.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -483,6 +483,7 @@ void BackmapTrajectory::make_whole(const std::vector<std::vector<int>> &neighbor
   const int n = (int) neighbors.size();
   std::vector<char> done(n, 0);
   std::vector<int> todo;
+  const BACKMAP_NS::PeriodicBox box(domain);
   for (int start = 0; start < n; start++) {
     if (done[start]) continue;
     todo.push_back(start);
@@ -494,7 +495,7 @@ void BackmapTrajectory::make_whole(const std::vector<std::vector<int>> &neighbor
         if (done[j]) continue;
         double d[3] = {x[3 * j] - x[3 * a], x[3 * j + 1] - x[3 * a + 1],
                        x[3 * j + 2] - x[3 * a + 2]};
-        BACKMAP_NS::minimum_image(domain, d);
+        box.nearest(d);
         for (int k = 0; k < 3; k++) x[3 * j + k] = x[3 * a + k] + d[k];
         done[j] = 1;
         todo.push_back(j);
