@@ -11,13 +11,17 @@
 //
 // cgnet/native_single/N       networks in single precision (the default of the pair style)
 // cgnet/native_double/N       in double
+// cgnet/kokkos_single/N       on Kokkos' default execution space, whose memory has the beads and gets the
+//                             forces, as in pair cgnet/kk; there wall-clock time counts
 // cgnet/torchscript/N         all in double, as export_cgnet.py writes it
 // cgnet/torchscript_single/N  its network in single
 //
 // ratio: time of a call over that of native_single. macs: multiply-adds of the network in one call,
 // forward and back.
 
+#include "cgnet/cgnet_device.h"
 #include "cgnet_support.h"
+#include "device/arrays.h"
 #ifdef BENCH_TORCH
 #include "libtorch/torch_script.h"
 #include "torch_script_support.h"
@@ -25,6 +29,7 @@
 #include <ATen/Parallel.h>
 #endif
 
+#include <Kokkos_Core.hpp>
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -66,6 +71,20 @@ void evaluate(benchmark::State &state, const std::string &name, const CgPotentia
   if (native.count(n) && name != "native_single") state.counters["ratio"] = seconds / native[n];
 }
 
+void evaluate_on_device(benchmark::State &state, CgnetDevice &net, double macs)
+{
+  const int n = (int) state.range(0);
+  const auto z = cgnet_support::configurations(n, 7, 0.05);
+  DeviceArray<double> x("bench:z"), e("bench:energy"), f("bench:force");
+  x.filled(z);
+  for (auto _ : state) {
+    net.evaluate(n, x.data(), e.sized(n), f.sized(z.size()));
+    Kokkos::fence();
+  }
+  state.SetItemsProcessed(state.iterations() * n);
+  state.counters["macs"] = macs * n;
+}
+
 }    // namespace
 
 int main(int argc, char **argv)
@@ -91,6 +110,14 @@ int main(int argc, char **argv)
         ->Arg(64)
         ->Arg(256)
         ->Arg(1024);
+  const Kokkos::ScopeGuard kokkos;
+  const std::shared_ptr<CgnetDevice> device = CgnetDevice::create(spec, Cgnet::Precision::Single);
+  benchmark::RegisterBenchmark(
+      "cgnet/kokkos_single",
+      [device, macs](benchmark::State &state) { evaluate_on_device(state, *device, macs); })
+      ->RangeMultiplier(4)
+      ->Range(1, device_is_host ? 1024 : 262144)
+      ->UseRealTime();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -17,7 +17,9 @@ foreach(path IN LISTS headers)
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/backmap_style_headers.h CONTENT "${text}" @ONLY)
 
-backmap_host_only(${BACKMAP_SRC}/backmapplugin.cpp)
+if(NOT backmap_lammps_kokkos)    # the headers of the styles *_kokkos include Kokkos
+  backmap_host_only(${BACKMAP_SRC}/backmapplugin.cpp)
+endif()
 add_library(backmapplugin MODULE ${BACKMAP_SRC}/backmapplugin.cpp)
 target_include_directories(backmapplugin PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated ${LAMMPS_DIR}/src/PLUGIN)
 target_link_libraries(backmapplugin PRIVATE backmap_options backmap_styles)

@@ -30,6 +30,7 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <limits>
 
 using namespace LAMMPS_NS;
@@ -449,8 +450,9 @@ void FixBackmap::evaluate()
       std::max<std::size_t>(1, 16384 * comm->nprocs / given.sampler.samples);
   std::string trouble;
   for (std::size_t at = 0; at < pending.size(); at += portion) {
-    const std::vector<CoarseFrame> frames(pending.begin() + at,
-                                          pending.begin() + std::min(at + portion, pending.size()));
+    const auto end = pending.begin() + std::min(at + portion, pending.size());
+    const std::vector<CoarseFrame> frames(std::make_move_iterator(pending.begin() + at),
+                                          std::make_move_iterator(end));
     SampleBatch result;
     sampler->evaluate(frames, structures->wanted(), result);
     if (comm->me == 0) {

@@ -120,7 +120,6 @@ template <class S, int W, int WD> struct CgnetKernel {
              energy + m, force + m * size);
   }
 
- private:
   /* ----------------------------------------------------------------------
      beads of n molecules -> coordinates with their slopes, features
      lanes beyond the end repeat the last molecule, so that they compute something harmless

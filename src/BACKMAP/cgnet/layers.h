@@ -117,7 +117,6 @@ template <class S, int W> struct CgnetLayers {
     P sum[M][N];
     for (int m = 0; m < M; m++)
       for (int i = 0; i < N; i++) sum[m][i] = bias ? bias[i] : P(0);
-    BACKMAP_UNROLL
     for (int k = 0; k < nin; k++, w += packs) {
       P weight[N];
       for (int i = 0; i < N; i++) weight[i] = w[i];
@@ -128,6 +127,31 @@ template <class S, int W> struct CgnetLayers {
     }
     for (int m = 0; m < M; m++)
       for (int i = 0; i < N; i++) y[m * packs + i] = sum[m][i];
+  }
+
+  /* ----------------------------------------------------------------------
+     the same for one pack of outputs, with packs of inputs: where many members read the same inputs, loads
+     cost more than arithmetic
+  ------------------------------------------------------------------------- */
+
+  template <int M>
+  BACKMAP_FUNCTION static void block_of_one(int nin, const P *w, const P *bias, const P *x,
+                                            int xpacks, P *y, int packs)
+  {
+    P sum[M];
+    for (int m = 0; m < M; m++) sum[m] = bias ? *bias : P(0);
+    const int whole = nin / W;
+    BACKMAP_UNROLL
+    for (int k = 0; k < whole; k++, w += W * packs) {
+      P weight[W], input[M];
+      for (int j = 0; j < W; j++) weight[j] = w[j * packs];
+      for (int m = 0; m < M; m++) input[m] = x[m * xpacks + k];
+      for (int j = 0; j < W; j++)
+        for (int m = 0; m < M; m++) sum[m] = sum[m] + P(p_lane(input[m], j)) * weight[j];
+    }
+    for (int k = whole * W; k < nin; k++, w += packs)
+      for (int m = 0; m < M; m++) sum[m] = sum[m] + P(number(x)[m * xpacks * W + k]) * *w;
+    for (int m = 0; m < M; m++) y[m * packs] = sum[m];
   }
 
   /* ----------------------------------------------------------------------
@@ -158,30 +182,31 @@ template <class S, int W> struct CgnetLayers {
   BACKMAP_FUNCTION static void product(const Member &member, int n, int nin, const P *w,
                                        const P *bias, const P *xpacks, int xstride, P *y, int packs)
   {
-    xstride *= W;
     const int groups = Member::alone ? 1 : packs;
     for (int item = member.rank(); item < row_blocks(n) * groups; item += member.size()) {
       const RowBlock b = row_block(n, item / groups);
-      const S *x = number(xpacks) + b.first * xstride;
+      const P *from = xpacks + b.first * xstride;
       P *to = y + b.first * packs;
-      if constexpr (Member::alone) switch (b.rows) {
-          case 6: rows<6>(nin, w, bias, x, xstride, to, packs); break;
-          case 5: rows<5>(nin, w, bias, x, xstride, to, packs); break;
-          case 4: rows<4>(nin, w, bias, x, xstride, to, packs); break;
-          case 3: rows<3>(nin, w, bias, x, xstride, to, packs); break;
-          case 2: rows<2>(nin, w, bias, x, xstride, to, packs); break;
-          default: rows<1>(nin, w, bias, x, xstride, to, packs); break;
+      if constexpr (Member::alone) {
+        const S *x = number(from);
+        switch (b.rows) {
+          case 6: rows<6>(nin, w, bias, x, xstride * W, to, packs); break;
+          case 5: rows<5>(nin, w, bias, x, xstride * W, to, packs); break;
+          case 4: rows<4>(nin, w, bias, x, xstride * W, to, packs); break;
+          case 3: rows<3>(nin, w, bias, x, xstride * W, to, packs); break;
+          case 2: rows<2>(nin, w, bias, x, xstride * W, to, packs); break;
+          default: rows<1>(nin, w, bias, x, xstride * W, to, packs); break;
         }
-      else {
+      } else {
         const int p = item % groups;
         const P *one = bias ? bias + p : bias;
         switch (b.rows) {
-          case 6: block<6, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
-          case 5: block<5, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
-          case 4: block<4, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
-          case 3: block<3, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
-          case 2: block<2, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
-          default: block<1, 1>(nin, w + p, one, x, xstride, to + p, packs); break;
+          case 6: block_of_one<6>(nin, w + p, one, from, xstride, to + p, packs); break;
+          case 5: block_of_one<5>(nin, w + p, one, from, xstride, to + p, packs); break;
+          case 4: block_of_one<4>(nin, w + p, one, from, xstride, to + p, packs); break;
+          case 3: block_of_one<3>(nin, w + p, one, from, xstride, to + p, packs); break;
+          case 2: block_of_one<2>(nin, w + p, one, from, xstride, to + p, packs); break;
+          default: block_of_one<1>(nin, w + p, one, from, xstride, to + p, packs); break;
         }
       }
     }

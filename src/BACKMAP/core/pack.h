@@ -532,6 +532,18 @@ template <class T> constexpr int host_pack_width()
 #endif
 }
 
+/// Number of one lane.
+template <class T, int W> BACKMAP_FUNCTION T p_lane(const Lanes<T, W> &a, int i)
+{
+  return a.v[i];
+}
+#ifdef BACKMAP_HAVE_VECTORS
+template <class T, int W> BACKMAP_FUNCTION T p_lane(const Pack<T, W> &a, int i)
+{
+  return a.v[i];
+}
+#endif
+
 template <class P> BACKMAP_FUNCTION P p_max(const P &a, const P &b)
 {
   return p_select(a < b, b, a);

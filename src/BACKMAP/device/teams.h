@@ -37,10 +37,11 @@ KOKKOS_INLINE_FUNCTION std::size_t with_alignment(std::size_t bytes)
   return bytes + BACKMAP_VECTOR_BYTES;
 }
 
-/// The scratch memory of a team, of a size by with_alignment().
-KOKKOS_INLINE_FUNCTION unsigned char *team_memory(const DeviceTeam &team, std::size_t size)
+/// The scratch memory of a team, of a size by with_alignment(). Level 0 is small and fast, 1 is neither.
+KOKKOS_INLINE_FUNCTION unsigned char *team_memory(const DeviceTeam &team, std::size_t size,
+                                                  int level = 1)
 {
-  auto *memory = static_cast<unsigned char *>(team.team_scratch(1).get_shmem(size));
+  auto *memory = static_cast<unsigned char *>(team.team_scratch(level).get_shmem(size));
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
   return memory + (BACKMAP_VECTOR_BYTES - address % BACKMAP_VECTOR_BYTES);
 }

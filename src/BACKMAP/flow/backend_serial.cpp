@@ -48,9 +48,9 @@ template <class S> class FlowSerial : public FlowBackend<S> {
   std::vector<S> frame;
   std::vector<double> logscale;
 
-  template <int N> void tile(const FlowBatch<S> &b, long first, Task task)
+  template <int N, int LANES = W> void tile(const FlowBatch<S> &b, long first, Task task)
   {
-    using Kernel = FlowKernel<S, W, N>;
+    using Kernel = FlowKernel<S, LANES, N>;
     const SerialMember member;
     if (task == FRAME)
       Kernel::frame_tile(member, view, b, first, N, scratch);
@@ -72,8 +72,12 @@ template <class S> class FlowSerial : public FlowBackend<S> {
       } else if (left > W) {
         tile<2>(b, first, task);
         first += 2 * W;
-      } else {
+      } else if (left > W / 2 || W == 1) {
         tile<1>(b, first, task);
+        first += W;
+      } else {
+        // many processors do two instructions of half the width in the time of a whole one
+        tile<1, (W > 1 ? W / 2 : 1)>(b, first, task);
         first += W;
       }
     }

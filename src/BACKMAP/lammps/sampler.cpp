@@ -240,24 +240,29 @@ void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_
   const Portion mine{frames, options_.samples, options_.stream, total * comm->me / comm->nprocs,
                      total * (comm->me + 1) / comm->nprocs};
   const auto n = static_cast<std::size_t>(mine.size());
-  std::vector<double> x(n * 3 * spec_.natoms), logq(n), u(n), obs(n * observables_.size()),
-      start(options_.annealed() ? n : 0);
+  SampleBatch &own = own_;
+  own.x.resize(n * 3 * spec_.natoms);
+  own.logq.resize(n);
+  own.u.resize(n);
+  own.obs.resize(n * observables_.size());
+  own.start.resize(options_.annealed() ? n : 0);
 
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   const double before = processor_seconds() - seconds_energy_;
                   if (options_.annealed())
-                    anneal(mine, x.data(), logq.data(), u.data(), start.data(), obs.data());
+                    anneal(mine, own.x.data(), own.logq.data(), own.u.data(), own.start.data(),
+                           own.obs.data());
                   else {
-                    draw(mine, nullptr, nullptr, x.data(), logq.data());
-                    energies(mine, x.data(), logq.data(), u.data(), obs.data());
+                    draw(mine, nullptr, nullptr, own.x.data(), own.logq.data());
+                    energies(mine, own.x.data(), own.logq.data(), own.u.data(), own.obs.data());
                   }
                   seconds_flow_ += processor_seconds() - seconds_energy_ - before;
                 }));
-  if (options_.annealed()) batch.start = backmap_gather(world, start);
-  batch.u = backmap_gather(world, u);
-  batch.logq = backmap_gather(world, logq);
-  batch.obs = backmap_gather(world, obs);
-  if (want_x) batch.x = backmap_gather(world, x);
+  if (options_.annealed()) batch.start = backmap_gather(world, own.start);
+  batch.u = backmap_gather(world, own.u);
+  batch.logq = backmap_gather(world, own.logq);
+  batch.obs = backmap_gather(world, own.obs);
+  if (want_x) batch.x = backmap_gather(world, own.x);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -113,6 +113,7 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   std::unique_ptr<FineEngine> engine_, writer_;
   std::vector<std::string> observables_;
   AnnealingSchedule schedule_;
+  SampleBatch own_;    // of this rank; kept, because it takes as long to allocate as to use
   bool rotors_checked_ = false;
   double seconds_flow_ = 0.0, seconds_energy_ = 0.0;
 

@@ -220,7 +220,7 @@ void WeightSet::add_frame(const FrameKey &key, int m, const double *logw, const 
       throw std::runtime_error("weights: log-weight +inf at step " + std::to_string(key.step) +
                                ", molecule " + std::to_string(key.molecule) + ", sample " +
                                std::to_string(j));
-  Frame f{key, logw_.size(), m, 0, -INF, 0.0, 0.0};
+  Frame f{key, data_.logw.size(), m, 0, -INF, 0.0, 0.0};
   for (int j = 0; j < m; j++) {
     double l = logw[j];
     if (std::isnan(l)) {
@@ -232,28 +232,27 @@ void WeightSet::add_frame(const FrameKey &key, int m, const double *logw, const 
       f.nvalid++;
     }
     f.top = std::max(f.top, l);
-    logw_.push_back(l);
+    data_.logw.push_back(l);
   }
-  const std::size_t at = wobs_.size();
-  wobs_.resize(at + nobs_, 0.0);
-  wobs2_.resize(at + nobs_, 0.0);
-  uobs_.resize(at + nobs_, 0.0);
+  const std::size_t at = data_.wobs.size();
+  data_.wobs.resize(at + nobs_, 0.0);
+  data_.wobs2.resize(at + nobs_, 0.0);
+  data_.uobs.resize(at + nobs_, 0.0);
   for (int j = 0; j < m; j++) {
-    const double l = logw_[f.first + j];
+    const double l = data_.logw[f.first + j];
     if (l == -INF) continue;
     const double w = std::exp(l - f.top);
     f.sum += w;
     f.sum2 += w * w;
     for (int k = 0; k < nobs_; k++) {
       const double o = obs[static_cast<std::size_t>(j) * nobs_ + k];
-      wobs_[at + k] += w * o;
-      wobs2_[at + k] += w * (o * o);
-      uobs_[at + k] += o;
+      data_.wobs[at + k] += w * o;
+      data_.wobs2[at + k] += w * (o * o);
+      data_.uobs[at + k] += o;
     }
   }
-  const bool late = !frames_.empty() && key < frames_.back().key;
-  frames_.push_back(f);
-  if (late) sort();
+  late_ = late_ || (!data_.frames.empty() && key < data_.frames.back().key);
+  data_.frames.push_back(f);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -263,59 +262,56 @@ void WeightSet::merge(const WeightSet &other)
   if (other.nobs_ != nobs_)
     throw std::runtime_error("weights: merging sets of " + std::to_string(nobs_) + " and " +
                              std::to_string(other.nobs_) + " observables");
-  for (Frame f : other.frames_) {
-    f.first += logw_.size();
-    frames_.push_back(f);
+  for (Frame f : other.data().frames) {
+    f.first += data_.logw.size();
+    data_.frames.push_back(f);
   }
-  logw_.insert(logw_.end(), other.logw_.begin(), other.logw_.end());
-  wobs_.insert(wobs_.end(), other.wobs_.begin(), other.wobs_.end());
-  wobs2_.insert(wobs2_.end(), other.wobs2_.begin(), other.wobs2_.end());
-  uobs_.insert(uobs_.end(), other.uobs_.begin(), other.uobs_.end());
+  data_.logw.insert(data_.logw.end(), other.data().logw.begin(), other.data().logw.end());
+  data_.wobs.insert(data_.wobs.end(), other.data().wobs.begin(), other.data().wobs.end());
+  data_.wobs2.insert(data_.wobs2.end(), other.data().wobs2.begin(), other.data().wobs2.end());
+  data_.uobs.insert(data_.uobs.end(), other.data().uobs.begin(), other.data().uobs.end());
   nzero_ += other.nzero_;
   nnan_ += other.nnan_;
-  sort();
+  late_ = true;
 }
 
 /* ----------------------------------------------------------------------
    bring frames, samples and sums into the order of the series
 ------------------------------------------------------------------------- */
 
-void WeightSet::sort()
+void WeightSet::sort() const
 {
-  std::vector<std::size_t> order(frames_.size());
+  std::vector<std::size_t> order(data_.frames.size());
   std::iota(order.begin(), order.end(), std::size_t(0));
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return frames_[a].key < frames_[b].key; });
-  std::vector<Frame> frames;
-  std::vector<double> logw, wobs, wobs2, uobs;
-  logw.reserve(logw_.size());
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return data_.frames[a].key < data_.frames[b].key;
+  });
+  Data sorted;
+  sorted.logw.reserve(data_.logw.size());
   for (std::size_t i : order) {
-    Frame f = frames_[i];
-    const auto from = logw_.begin() + static_cast<std::ptrdiff_t>(f.first);
-    f.first = logw.size();
-    logw.insert(logw.end(), from, from + f.m);
+    Frame f = data_.frames[i];
+    const auto from = data_.logw.begin() + static_cast<std::ptrdiff_t>(f.first);
+    f.first = sorted.logw.size();
+    sorted.logw.insert(sorted.logw.end(), from, from + f.m);
     for (int k = 0; k < nobs_; k++) {
-      wobs.push_back(wobs_[i * nobs_ + k]);
-      wobs2.push_back(wobs2_[i * nobs_ + k]);
-      uobs.push_back(uobs_[i * nobs_ + k]);
+      sorted.wobs.push_back(data_.wobs[i * nobs_ + k]);
+      sorted.wobs2.push_back(data_.wobs2[i * nobs_ + k]);
+      sorted.uobs.push_back(data_.uobs[i * nobs_ + k]);
     }
-    frames.push_back(f);
+    sorted.frames.push_back(f);
   }
-  frames_.swap(frames);
-  logw_.swap(logw);
-  wobs_.swap(wobs);
-  wobs2_.swap(wobs2);
-  uobs_.swap(uobs);
+  data_ = std::move(sorted);
+  late_ = false;
 }
 
 /* ---------------------------------------------------------------------- */
 
 int WeightSet::samples_per_frame() const
 {
-  if (frames_.empty()) return 0;
-  for (const Frame &f : frames_)
-    if (f.m != frames_[0].m) return 0;
-  return frames_[0].m;
+  if (data().frames.empty()) return 0;
+  for (const Frame &f : data().frames)
+    if (f.m != data().frames[0].m) return 0;
+  return data().frames[0].m;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -323,7 +319,7 @@ int WeightSet::samples_per_frame() const
 double WeightSet::top() const
 {
   double t = -INF;
-  for (const Frame &f : frames_) t = std::max(t, f.top);
+  for (const Frame &f : data().frames) t = std::max(t, f.top);
   return t;
 }
 
@@ -332,8 +328,9 @@ double WeightSet::top() const
 std::vector<double> WeightSet::log_marginal() const
 {
   std::vector<double> l;
-  l.reserve(frames_.size());
-  for (const Frame &f : frames_) l.push_back(f.top == -INF ? -INF : f.top + std::log(f.sum / f.m));
+  l.reserve(data().frames.size());
+  for (const Frame &f : data().frames)
+    l.push_back(f.top == -INF ? -INF : f.top + std::log(f.sum / f.m));
   return l;
 }
 
@@ -341,18 +338,19 @@ std::vector<double> WeightSet::log_marginal() const
 
 double WeightSet::log_mean_weight() const
 {
-  if (logw_.empty()) return NOT_A_NUMBER;
-  return log_sum_exp(logw_.data(), logw_.size()) - std::log(static_cast<double>(logw_.size()));
+  if (data().logw.empty()) return NOT_A_NUMBER;
+  return log_sum_exp(data().logw.data(), data().logw.size()) -
+      std::log(static_cast<double>(data().logw.size()));
 }
 
 double WeightSet::joint_ess() const
 {
-  return kish_ess(logw_.data(), logw_.size());
+  return kish_ess(data().logw.data(), data().logw.size());
 }
 
 double WeightSet::entropy() const
 {
-  return entropy_ess(logw_.data(), logw_.size());
+  return entropy_ess(data().logw.data(), data().logw.size());
 }
 
 double WeightSet::marginal_ess() const
@@ -367,11 +365,11 @@ double WeightSet::marginal_ess() const
 
 double WeightSet::marginal_ess_corrected() const
 {
-  if (frames_.empty()) return NOT_A_NUMBER;
+  if (data().frames.empty()) return NOT_A_NUMBER;
   const double t = top();
   if (t == -INF) return 0.0;
   double s1 = 0.0, s2 = 0.0;
-  for (const Frame &f : frames_) {
+  for (const Frame &f : data().frames) {
     if (f.m < 2) return NOT_A_NUMBER;
     const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t);
     const double w = scale * f.sum / f.m;
@@ -379,7 +377,7 @@ double WeightSet::marginal_ess_corrected() const
     s1 += w;
     s2 += w * w - var / f.m;
   }
-  return s1 * s1 / (frames_.size() * s2);
+  return s1 * s1 / (data().frames.size() * s2);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -387,8 +385,8 @@ double WeightSet::marginal_ess_corrected() const
 std::size_t WeightSet::uncertain_frames(double limit) const
 {
   std::size_t n = 0;
-  for (const auto &f : frames_)
-    if (!(free_energy(&logw_[f.first], f.m).error <= limit)) n++;
+  for (const auto &f : data().frames)
+    if (!(free_energy(&data().logw[f.first], f.m).error <= limit)) n++;
   return n;
 }
 
@@ -397,8 +395,8 @@ std::size_t WeightSet::uncertain_frames(double limit) const
 double WeightSet::conditional_ess(double q) const
 {
   std::vector<double> ess;
-  ess.reserve(frames_.size());
-  for (const Frame &f : frames_)
+  ess.reserve(data().frames.size());
+  for (const Frame &f : data().frames)
     ess.push_back(f.top == -INF ? 0.0 : f.sum * f.sum / (f.m * f.sum2));
   return quantile(ess, q);
 }
@@ -407,7 +405,7 @@ double WeightSet::conditional_ess(double q) const
 
 ParetoTail WeightSet::khat() const
 {
-  return pareto_khat(logw_, weight_estimate().r_eff_samples);
+  return pareto_khat(data().logw, weight_estimate().r_eff_samples);
 }
 
 ParetoTail WeightSet::khat_marginal() const
@@ -418,10 +416,10 @@ ParetoTail WeightSet::khat_marginal() const
 ParetoTail WeightSet::khat_conditional() const
 {
   const std::vector<double> marginal = log_marginal();
-  std::vector<double> l(logw_);
-  for (std::size_t i = 0; i < frames_.size(); i++)
+  std::vector<double> l(data().logw);
+  for (std::size_t i = 0; i < data().frames.size(); i++)
     if (marginal[i] > -INF)
-      for (int j = 0; j < frames_[i].m; j++) l[frames_[i].first + j] -= marginal[i];
+      for (int j = 0; j < data().frames[i].m; j++) l[data().frames[i].first + j] -= marginal[i];
   return pareto_khat(l);
 }
 
@@ -431,14 +429,14 @@ ParetoTail WeightSet::khat_conditional() const
 
 std::map<std::int64_t, std::int64_t> WeightSet::find_runs() const
 {
-  if (!runs_.empty() || frames_.empty()) return runs_;
-  const std::int64_t first = frames_[0].key.series;
-  if (std::all_of(frames_.begin(), frames_.end(),
+  if (!runs_.empty() || data().frames.empty()) return runs_;
+  const std::int64_t first = data().frames[0].key.series;
+  if (std::all_of(data().frames.begin(), data().frames.end(),
                   [&](const Frame &f) { return f.key.series == first; }))
     return {{first, 0}};
   std::map<std::int64_t, std::int64_t> whole_of, run_of;
   std::map<std::int64_t, std::vector<std::int64_t>> steps;
-  for (const Frame &f : frames_) {
+  for (const Frame &f : data().frames) {
     const auto part = parts_.find(f.key.series);
     const std::int64_t whole = part == parts_.end() ? f.key.series : part->second;
     whole_of[f.key.series] = whole;
@@ -467,9 +465,9 @@ WeightSet::frames_of(const std::map<std::int64_t, std::int64_t> &run_of) const
 {
   std::map<std::tuple<std::int64_t, std::int64_t, std::size_t>, std::vector<std::size_t>> walkers;
   std::size_t again = 0;
-  for (std::size_t i = 0; i < frames_.size(); i++) {
-    const FrameKey &key = frames_[i].key;
-    again = i > 0 && !(frames_[i - 1].key < key) ? again + 1 : 0;
+  for (std::size_t i = 0; i < data().frames.size(); i++) {
+    const FrameKey &key = data().frames[i].key;
+    again = i > 0 && !(data().frames[i - 1].key < key) ? again + 1 : 0;
     const auto run = run_of.find(key.series);
     walkers[{run == run_of.end() ? -1 : run->second, key.molecule, again}].push_back(i);
   }
@@ -487,7 +485,7 @@ std::vector<std::vector<std::size_t>> WeightSet::walker_frames() const
 std::vector<std::vector<std::size_t>> WeightSet::series_frames() const
 {
   std::map<std::int64_t, std::int64_t> itself;
-  for (const Frame &f : frames_) itself.emplace(f.key.series, f.key.series);
+  for (const Frame &f : data().frames) itself.emplace(f.key.series, f.key.series);
   return frames_of(itself);
 }
 
@@ -514,7 +512,7 @@ std::vector<std::vector<RatioTerm>> WeightSet::weight_terms() const
   for (const auto &walker : walker_frames()) {
     terms.emplace_back();
     for (std::size_t i : walker) {
-      const Frame &f = frames_[i];
+      const Frame &f = data().frames[i];
       terms.back().push_back(
           {f.top == -INF ? 0.0 : std::exp(f.top - t) * f.sum, static_cast<double>(f.m)});
     }
@@ -528,17 +526,18 @@ WeightEstimate WeightSet::weight_estimate(const BlockRule &rule) const
 {
   const double t = top();
   WeightEstimate w{ratio_estimate({}, RatioOf::Log), NOT_A_NUMBER, 1.0, 1.0};
-  if (frames_.empty() || t == -INF) return w;
+  if (data().frames.empty() || t == -INF) return w;
   const auto terms = weight_terms();
   w.log_mean = ratio_estimate(terms, RatioOf::Log, rule);
   for (double *v : {&w.log_mean.value, &w.log_mean.plain, &w.log_mean.lower, &w.log_mean.upper})
     *v += t;
 
   // variances of w_ij and of W_i about the mean weight, in units of its square
-  const double n = static_cast<double>(frames_.size()), s = static_cast<double>(logw_.size());
+  const double n = static_cast<double>(data().frames.size()),
+               s = static_cast<double>(data().logw.size());
   const double mean = std::exp(log_mean_weight() - t);
   double of_samples = 0.0, of_frames = 0.0;
-  for (const Frame &f : frames_) {
+  for (const Frame &f : data().frames) {
     const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t);
     of_samples += scale * scale * f.sum2 / (s * mean * mean);
     of_frames += std::pow(scale * f.sum / (f.m * mean) - 1.0, 2) / n;
@@ -561,7 +560,7 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
       nobs_,
       {none, NOT_A_NUMBER, NOT_A_NUMBER, NOT_A_NUMBER, false, false, none, {}, StateMark::None});
   const double t = top();
-  if (frames_.empty() || t == -INF || nobs_ == 0) return result;
+  if (data().frames.empty() || t == -INF || nobs_ == 0) return result;
 
   const auto walkers = walker_frames(), series = series_frames();
   for (int k = 0; k < nobs_; k++) {
@@ -573,14 +572,15 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
     for (const auto &walker : walkers) {
       terms.emplace_back();
       for (std::size_t i : walker) {
-        const Frame &f = frames_[i];
-        const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t), o = wobs_[i * nobs_ + k];
+        const Frame &f = data().frames[i];
+        const double scale = f.top == -INF ? 0.0 : std::exp(f.top - t),
+                     o = data().wobs[i * nobs_ + k];
         terms.back().push_back({scale * o, scale * f.sum});
         // the sums of w O and w O^2 are the same numbers only where O is 0 or 1
-        if (wobs2_[i * nobs_ + k] != o) r.indicator = false;
+        if (data().wobs2[i * nobs_ + k] != o) r.indicator = false;
         sum += scale * f.sum;
-        square += scale * wobs2_[i * nobs_ + k];
-        plain += uobs_[i * nobs_ + k];
+        square += scale * data().wobs2[i * nobs_ + k];
+        plain += data().uobs[i * nobs_ + k];
         nvalid += f.nvalid;
         if (f.nvalid == 0) continue;
         least = std::min(least, o / f.sum);
@@ -590,7 +590,8 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
     r.unweighted = plain / nvalid;
     if (r.indicator) {
       for (const auto &s : series) {
-        for (std::size_t i : s) r.visits.add_frame(uobs_[i * nobs_ + k], frames_[i].nvalid);
+        for (std::size_t i : s)
+          r.visits.add_frame(data().uobs[i * nobs_ + k], data().frames[i].nvalid);
         r.visits.end_series();
       }
       const Population state = population(terms, r.visits, rule);
@@ -601,7 +602,7 @@ std::vector<ObservableEstimate> WeightSet::estimates(const BlockRule &rule) cons
       r.mean = ratio_estimate(terms, RatioOf::Mean, rule);
     r.variance = std::max(0.0, square / sum - r.mean.value * r.mean.value);
     // what is left of the spread of a constant is rounding
-    r.constant = !r.indicator && frames_.size() > 1 &&
+    r.constant = !r.indicator && data().frames.size() > 1 &&
         most - least <= CONSTANT * std::max(std::fabs(least), std::fabs(most));
     if (r.constant) {
       r.variance = 0.0;
@@ -649,18 +650,18 @@ std::vector<ReweightedMean> WeightSet::means(int nblocks) const
 
 std::vector<double> WeightSet::pack() const
 {
-  std::vector<double> s{static_cast<double>(nobs_), static_cast<double>(frames_.size()),
-                        static_cast<double>(logw_.size()), static_cast<double>(nzero_),
+  std::vector<double> s{static_cast<double>(nobs_), static_cast<double>(data().frames.size()),
+                        static_cast<double>(data().logw.size()), static_cast<double>(nzero_),
                         static_cast<double>(nnan_)};
-  for (const Frame &f : frames_)
+  for (const Frame &f : data().frames)
     for (double v : {static_cast<double>(f.key.step), static_cast<double>(f.key.series),
                      static_cast<double>(f.key.molecule), static_cast<double>(f.m),
                      static_cast<double>(f.nvalid), f.top, f.sum, f.sum2})
       s.push_back(v);
-  s.insert(s.end(), logw_.begin(), logw_.end());
-  s.insert(s.end(), wobs_.begin(), wobs_.end());
-  s.insert(s.end(), wobs2_.begin(), wobs2_.end());
-  s.insert(s.end(), uobs_.begin(), uobs_.end());
+  s.insert(s.end(), data().logw.begin(), data().logw.end());
+  s.insert(s.end(), data().wobs.begin(), data().wobs.end());
+  s.insert(s.end(), data().wobs2.begin(), data().wobs2.end());
+  s.insert(s.end(), data().uobs.begin(), data().uobs.end());
   return s;
 }
 
@@ -686,24 +687,24 @@ void WeightSet::unpack(const std::vector<double> &s)
   const double *p = s.data() + 5;
   std::size_t first = 0;
   for (std::size_t i = 0; i < nf; i++, p += 8) {
-    w.frames_.push_back({{static_cast<std::int64_t>(p[0]), static_cast<std::int64_t>(p[1]),
-                          static_cast<std::int64_t>(p[2])},
-                         first,
-                         static_cast<int>(p[3]),
-                         static_cast<int>(p[4]),
-                         p[5],
-                         p[6],
-                         p[7]});
+    w.data_.frames.push_back({{static_cast<std::int64_t>(p[0]), static_cast<std::int64_t>(p[1]),
+                               static_cast<std::int64_t>(p[2])},
+                              first,
+                              static_cast<int>(p[3]),
+                              static_cast<int>(p[4]),
+                              p[5],
+                              p[6],
+                              p[7]});
     first += static_cast<std::size_t>(p[3]);
   }
   if (first != ns) bad();
-  w.logw_.assign(p, p + ns);
+  w.data_.logw.assign(p, p + ns);
   p += ns;
-  w.wobs_.assign(p, p + nf * w.nobs_);
+  w.data_.wobs.assign(p, p + nf * w.nobs_);
   p += nf * w.nobs_;
-  w.wobs2_.assign(p, p + nf * w.nobs_);
+  w.data_.wobs2.assign(p, p + nf * w.nobs_);
   p += nf * w.nobs_;
-  w.uobs_.assign(p, p + nf * w.nobs_);
+  w.data_.uobs.assign(p, p + nf * w.nobs_);
   *this = w;
 }
 

@@ -138,15 +138,15 @@ class WeightSet {
   void merge(const WeightSet &other);
 
   int nobs() const { return nobs_; }
-  std::size_t frames() const { return frames_.size(); }
-  std::size_t samples() const { return logw_.size(); }
+  std::size_t frames() const { return data_.frames.size(); }
+  std::size_t samples() const { return data_.logw.size(); }
   std::size_t zero_weights() const
   {
     return nzero_;
   }                                                     ///< weight zero, energy +inf or no geometry
   std::size_t nan_energies() const { return nnan_; }    ///< weight zero because the energy was NaN
   int samples_per_frame() const;                        ///< 0 if the frames differ
-  const std::vector<double> &log_weights() const { return logw_; }
+  const std::vector<double> &log_weights() const { return data().logw; }
 
   double log_mean_weight() const;    ///< log of the mean of all w
   double joint_ess() const;          ///< Kish over all samples
@@ -198,10 +198,20 @@ class WeightSet {
   };
   int nobs_;
   std::size_t nzero_ = 0, nnan_ = 0;
-  std::vector<Frame> frames_;
-  std::vector<double> logw_;
-  // [frame][nobs]: sums of exp(log w - top) O and exp(log w - top) O^2, and of O over valid samples
-  std::vector<double> wobs_, wobs2_, uobs_;
+  struct Data {
+    std::vector<Frame> frames;
+    std::vector<double> logw;
+    // [frame][nobs]: sums of exp(log w - top) O and exp(log w - top) O^2, and of O over valid samples
+    std::vector<double> wobs, wobs2, uobs;
+  };
+  // frames may come in any order, as from several reruns: they are sorted when somebody looks
+  mutable Data data_;
+  mutable bool late_ = false;
+  const Data &data() const
+  {
+    if (late_) sort();
+    return data_;
+  }
   std::map<std::int64_t, std::int64_t> runs_, parts_;    // of series
   double top() const;
   std::vector<double> log_marginal() const;
@@ -210,7 +220,7 @@ class WeightSet {
   std::vector<std::vector<std::size_t>>
   frames_of(const std::map<std::int64_t, std::int64_t> &run_of_series) const;
   std::vector<std::vector<RatioTerm>> weight_terms() const;
-  void sort();
+  void sort() const;
 };
 
 }    // namespace BACKMAP_NS
