@@ -141,7 +141,8 @@ struct SprungToy {
           double x[3];
           for (int d = 0; d < 3; d++)
             x[d] = z[6 + d] +
-                r * (std::cos(t) * e[d] +
+                r *
+                    (std::cos(t) * e[d] +
                      std::sin(t) * (std::cos(p) * n[d] + std::sin(p) * out[d]));
           f(x, r * r * std::sin(t));
         }
@@ -150,9 +151,8 @@ struct SprungToy {
   double free_energy(const std::vector<double> &z) const
   {
     double sum = 0.0;
-    grid(z, [&](const double *x, double volume) {
-      sum += volume * std::exp(-energy(z, x) / toy.kt);
-    });
+    grid(z,
+         [&](const double *x, double volume) { sum += volume * std::exp(-energy(z, x) / toy.kt); });
     return -toy.kt * std::log(sum);
   }
 
@@ -230,10 +230,10 @@ TEST(FixBackmap, MeanForceOfAToyIsTheSlopeOfF)
     EXPECT_LT(error[k], 0.1);
     EXPECT_GT(error[k], 1e-4);
     seen += std::fabs(f[k] - wrong[k]) > 9.0 * error[k];
-    const double bond = k < 3 ? -2.0 * toy.toy.fine_k *
-            (SprungToy::distance(&z[0], &z[3]) - toy.toy.b0) * (z[k] - z[k + 3]) /
-            SprungToy::distance(&z[0], &z[3])
-                              : NAN;
+    const double bond = k < 3
+        ? -2.0 * toy.toy.fine_k * (SprungToy::distance(&z[0], &z[3]) - toy.toy.b0) *
+            (z[k] - z[k + 3]) / SprungToy::distance(&z[0], &z[3])
+        : NAN;
     spring += k < 3 && std::fabs(f[k] - bond) > 9.0 * error[k];
   }
   EXPECT_GE(seen, 3);

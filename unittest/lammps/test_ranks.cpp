@@ -70,11 +70,11 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
       if (comm != MPI_COMM_NULL) {
         {
           PlainLammps lmp("", comm);
-          lmp.commands(
-              "processors * 1 1\n" + ala2_coarse_script(molecules) + "fix bm all backmap 10 " +
-              flow + " " + fine + " samples 5 temp 300 batch 4 observables v_phi c_rg anneal " +
-              std::to_string(steps) + " table " + table + " forces " + forces + "\nrerun " + dump +
-              " dump x y z box no");
+          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) +
+                       "fix bm all backmap 10 " + flow + " " + fine +
+                       " samples 5 temp 300 batch 4 observables v_phi c_rg anneal " +
+                       std::to_string(steps) + " table " + table + " forces " + forces +
+                       "\nrerun " + dump + " dump x y z box no");
         }
         if (world_rank() == 0) text = read_file(forces) + read_file(table);
       }

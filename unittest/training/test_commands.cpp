@@ -919,13 +919,14 @@ TEST(TrainCgnet, forces_and_correction)
       out << line
           << (line.find("ATOMS id") != std::string::npos
                   ? " mean_fx mean_fy mean_fz error_fx error_fy error_fz"
-                  : bead ? " 1 2 3 0.1 0.1 0.1" : "")
+                  : bead ? " 1 2 3 0.1 0.1 0.1"
+                         : "")
           << "\n";
     }
   }
   MPI_Barrier(MPI_COMM_WORLD);
-  const std::string alone = " temperature 300 init " + a + " epochs 2 batch 64 threads 1 correct " +
-      table_file + " ";
+  const std::string alone =
+      " temperature 300 init " + a + " epochs 2 batch 64 threads 1 correct " + table_file + " ";
   const std::string e1 = scratch("cg5.safetensors"), e2 = scratch("cg6.safetensors"),
                     e3 = scratch("cg7.safetensors");
   s.commands("log " + said + "\ntrain_cgnet " + map_file() + " " + e1 + alone + with_forces +
@@ -1077,10 +1078,10 @@ TEST(Correction, mean_forces_as_targets)
   const Mapping map = make_map({4, 6, 8, 10, 14, 16});
   const auto x = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", 44), 10, 0.05, 7);
   const int n = (int) x.size() / 66;
-  const CgnetSpec spec = prior_only(prepare_cgnet(topology, map, "real", 300.0, {8}, n, x.data(),
-                                                  std::vector<double>(x.size()).data(),
-                                                  std::vector<char>(n, 0))
-                                        .spec);
+  const CgnetSpec spec =
+      prior_only(prepare_cgnet(topology, map, "real", 300.0, {8}, n, x.data(),
+                               std::vector<double>(x.size()).data(), std::vector<char>(n, 0))
+                     .spec);
   FreeEnergies f;
   f.n = n;
   f.z.resize(18 * n);

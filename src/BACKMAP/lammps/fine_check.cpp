@@ -96,8 +96,7 @@ void BACKMAP_NS::check_forces(FineEngine &engine, const double *x)
   double chance = 0.0;
   for (std::size_t k = 0; k < n; k++) chance += f[k] * f[k] * d[k] * d[k];
   const double rounding = 1e-13 * (std::fabs(up) + std::fabs(down)) / h;
-  if (std::isfinite(slope) &&
-      !(std::fabs(slope - along) <= 1e-3 * std::sqrt(chance) + rounding))
+  if (std::isfinite(slope) && !(std::fabs(slope - along) <= 1e-3 * std::sqrt(chance) + rounding))
     throw std::runtime_error(
         "forces of the fine script: along a direction they add up to " + std::to_string(along) +
         ", expected " + std::to_string(slope) +

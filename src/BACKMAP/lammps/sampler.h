@@ -58,8 +58,8 @@ void anneal_keyword(LAMMPS_NS::BackmapKeywords &keywords, SamplerOptions &option
 struct SampleBatch {
   std::vector<double> u,
       logq;    ///< [n]; u NaN without a fine script, +inf where there is no geometry; the weight is exp(-u/kT - logq)
-  std::vector<double> obs;    ///< [n][nobs], NaN where the energy is not finite
-  std::vector<double> x;      ///< [n][natoms][3] if asked for
+  std::vector<double> obs;      ///< [n][nobs], NaN where the energy is not finite
+  std::vector<double> x;        ///< [n][natoms][3] if asked for
   std::vector<double> force;    ///< [n][nbeads][3] if asked for; NaN where the energy is not finite
   std::vector<double>
       start;    ///< [n] log-weight of the sample of the flow that was annealed; empty if none was

@@ -19,8 +19,9 @@ namespace BACKMAP_NS {
 struct BeadFrames {
   using Vectors = std::map<std::pair<int64_t, int64_t>, std::vector<double>>;    // [nbeads*3] each
   int nbeads = 0;
-  Vectors z;               // whole
-  Vectors force, error;    // columns mean_fx ... and error_fx ... of fix backmap; empty without them
+  Vectors z;    // whole
+  Vectors force,
+      error;    // columns mean_fx ... and error_fx ... of fix backmap; empty without them
 
   /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
       atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by
