@@ -234,7 +234,7 @@ TEST(Weights, FrameMeanOfFewSamples)
   EXPECT_NEAR(m.value, 4.0, 1e-14);
   EXPECT_NEAR(m.error, std::sqrt((9.0 + 4.0 + 0.0 + 25.0) / 3.0 / 4.0), 1e-14);
   // every second number of a list; what a sample without weight has does not count
-  const double l[] = {std::log(1.0), -INF, std::log(3.0)},
+  const double l[] = {std::log(1.0), nan, std::log(3.0)},
                strided[] = {2.0, 0.0, nan, 0.0, 6.0, 0.0};
   m = frame_mean(l, 3, strided, 2);
   // 5 of all, 6 and 2 without one, 5 without that of weight zero
@@ -248,7 +248,7 @@ TEST(Weights, FrameMeanOfFewSamples)
     EXPECT_TRUE(std::isnan(alone.value));
     EXPECT_TRUE(std::isnan(alone.error));
   }
-  const double dead[] = {-INF, -INF};
+  const double dead[] = {-INF, nan};
   EXPECT_TRUE(std::isnan(frame_mean(dead, 2, p).value));
 }
 

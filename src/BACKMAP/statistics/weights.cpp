@@ -191,13 +191,11 @@ FreeEnergy free_energy(const double *logf, std::size_t n)
 
 FrameMean frame_mean(const double *logw, std::size_t n, const double *o, std::size_t stride)
 {
-  const double lse = log_sum_exp(logw, n);
-  std::vector<double> p(n);
+  const std::vector<double> p = normalized_weights({logw, logw + n});
   std::size_t nonzero = 0;
   double raw = 0.0;
   for (std::size_t i = 0; i < n; i++) {
-    p[i] = std::exp(logw[i] - lse);
-    if (!(p[i] > 0.0)) continue;
+    if (p[i] == 0.0) continue;
     nonzero++;
     raw += p[i] * o[i * stride];
   }
@@ -206,7 +204,7 @@ FrameMean frame_mean(const double *logw, std::size_t n, const double *o, std::si
   std::vector<double> shift(n, 0.0);
   double mean = 0.0;
   for (std::size_t i = 0; i < n; i++) {
-    if (!(p[i] > 0.0)) continue;
+    if (p[i] == 0.0) continue;
     const double own = o[i * stride];
     shift[i] = p[i] * (raw - own) / (1.0 - p[i]);
     if (p[i] > 0.5) {
