@@ -17,6 +17,7 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "domain.h"
 #include "error.h"
 #include "fmt/format.h"
 #include "force.h"
@@ -489,6 +490,10 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
     if (i > 0 && frames[i].step != frames[i - 1].step) frame_values.clear();
     weigh(frames[i], result, i, logw);
     write(frames[i], result, i, logw);
+    if (mean_forces.opened())
+      mean_forces.add(frames[i], logw, &result.force[i * logw.size() * frames[i].z.size()],
+                      {domain->boxlo[0], domain->boxhi[0], domain->boxlo[1], domain->boxhi[1],
+                       domain->boxlo[2], domain->boxhi[2]});
   }
 
   // the newest frame is what f_ID gives as local and global arrays
@@ -497,6 +502,7 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
   while (first > 0 && frames[first - 1].step == frames.back().step) first--;
   store_local(frames, first, result);
   if (fp_table) fflush(fp_table);
+  mean_forces.flush();
   write_record(false);
 }
 
@@ -618,6 +624,7 @@ void FixBackmap::open_files()
     fputs(table.header().c_str(), fp_table);
     fflush(fp_table);
   }
+  if (!given.forces.empty()) mean_forces.open(given.forces, given.append);
   structures->open(given.append);
 }
 

@@ -18,6 +18,7 @@ FixStyle(backmap,FixBackmap);
 #include "lammps/coarse.h"
 #include "lammps/dynamics.h"
 #include "lammps/fix_backmap_options.h"
+#include "lammps/mean_forces.h"
 #include "lammps/sampler.h"
 #include "lammps/structure_output.h"
 #include "molecule/bond_virial.h"
@@ -90,6 +91,7 @@ class FixBackmap : public Fix {
   BACKMAP_NS::WeightSet weights, starts;    // starts: of this run before they were annealed
   BACKMAP_NS::SampleTable table;            // its header; the rows go to the file at once
   FILE *fp_table = nullptr;
+  BACKMAP_NS::MeanForces mean_forces;
   std::int64_t row = 0;
   std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings
   double seconds = 0.0, seconds_written = 0.0;       // processor time of all ranks spent on samples

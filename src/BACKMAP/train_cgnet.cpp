@@ -44,6 +44,7 @@ void TrainCgnet::read_arguments(int narg, char **arg)
   shared_keywords(options);
   keywords.real("forces", options.force_weight, 0.0, 1.0e6)
       .real("energies", options.energy_weight, 0.0, 1.0e6)
+      .real("mean_forces", mean_forces, 0.0, 1.0e6)
       .real("guard", options.guard, 0.0, 1.0e6)
       .yes("local", local)
       .integer("reach", reach, 2)
@@ -190,6 +191,9 @@ FreeEnergies TrainCgnet::take_free_energies(const Mapping &mapping, const CgnetS
   line(fmt::format(
       "  {} free energies from {} tables ({} frames left out: fewer than two samples with weight)",
       free.n, tables.size(), free.without));
+  if (free.forces.size() && mean_forces > 0.0)
+    line(fmt::format("  {} mean forces, median error {:.3f} (energy/length)", free.forces.size(),
+                     quantile(free.forces.error, 0.5)));
   int64_t uncertain = free.without;
   for (double e : free.error) uncertain += e > DiagnosisLimits::F_ERROR;
   for (const auto &d : diagnose_free_energies(uncertain, free.n + free.without, 0)) warn(d.text);
@@ -223,6 +227,8 @@ void TrainCgnet::fit(CgnetData &data, const FreeEnergies &free)
 {
   CgnetEnergies train_energies, valid_energies;
   if (free.n) energy_targets(data.spec, free, options.kT, train_energies, valid_energies);
+  if (free.forces.size() && mean_forces > 0.0)
+    mean_force_targets(data.spec, free, mean_forces, data.train, data.valid);
   // a typical distance of neighboring beads sets the displacements of the guard
   std::vector<double> lengths;
   for (int k = 0; k < data.spec.npieces(); k++) {

@@ -46,6 +46,7 @@ class TrainCgnet : public TrainCommand {
 
   BACKMAP_NS::CgnetTrainOptions options;
   std::vector<int> hidden = {128, 128, 128};
+  double mean_forces = 10.0;    // weight of a mean force beside a frame of the all-atom run
   bool local = false;
   int reach = BACKMAP_NS::BeadWindows::REACH;
   struct Backmapped {

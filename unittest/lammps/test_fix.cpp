@@ -12,6 +12,7 @@
 #include "lammps.h"
 #include "modify.h"
 #include "statistics/sample_table.h"
+#include "training/bead_frames.h"
 
 #include <cstdio>
 
@@ -85,6 +86,198 @@ TEST(FixBackmap, FreeEnergyOfAToyIsExact)
   // the weights are r^2 sin t: their Kish ESS is nearly 1
   EXPECT_GT(fix->compute_vector(2), 0.97);
   EXPECT_EQ(fix->compute_vector(9), 0.0);
+}
+
+namespace {
+
+/* the toy with a spring between bead 1 and the drawn atom: means at fixed beads by a sum over r, theta and the torsion */
+
+struct SprungToy {
+  Toy toy;
+  const double spring = 1.5, length = 2.2;
+
+  std::string fine_script() const
+  {
+    return toy.fine_script("fix spring all restrain bond 1 4 " + std::to_string(spring) + " " +
+                           std::to_string(spring) + " " + std::to_string(length) +
+                           "\nfix_modify spring energy yes\n");
+  }
+
+  static double distance(const double *a, const double *b)
+  {
+    return std::sqrt(std::pow(a[0] - b[0], 2) + std::pow(a[1] - b[1], 2) +
+                     std::pow(a[2] - b[2], 2));
+  }
+
+  double energy(const std::vector<double> &z, const double *x) const
+  {
+    const double r = distance(&z[6], x), c = distance(&z[3], &z[6]), d = distance(&z[3], x),
+                 angle = std::acos((r * r + c * c - d * d) / (2.0 * r * c));
+    return toy.fine_k * std::pow(distance(&z[0], &z[3]) - toy.b0, 2) +
+        toy.other_k * std::pow(c - toy.other_b, 2) +
+        0.5 * toy.kt * std::pow((r - toy.r0) / toy.sr, 2) +
+        0.5 * toy.kt * std::pow((angle - toy.t0) / toy.st, 2) +
+        spring * std::pow(distance(&z[0], x) - length, 2);
+  }
+
+  /* f(x, volume element): sum over a grid of atoms about the beads */
+  template <class F> void grid(const std::vector<double> &z, F &&f) const
+  {
+    double e[3], n[3], out[3], size = 0.0;    // along the bond 3-2, and two directions across
+    const double c = distance(&z[3], &z[6]);
+    for (int d = 0; d < 3; d++) e[d] = (z[3 + d] - z[6 + d]) / c;
+    n[0] = e[1];
+    n[1] = -e[0];
+    n[2] = 0.0;
+    for (double v : n) size += v * v;
+    for (double &v : n) v /= std::sqrt(size);
+    for (int d = 0; d < 3; d++)
+      out[d] = e[(d + 1) % 3] * n[(d + 2) % 3] - e[(d + 2) % 3] * n[(d + 1) % 3];
+    for (int i = -20; i <= 20; i++)
+      for (int j = -20; j <= 20; j++)
+        for (int k = 0; k < 48; k++) {
+          const double r = toy.r0 + 0.3 * toy.sr * i, t = toy.t0 + 0.3 * toy.st * j,
+                       p = 2.0 * M_PI * k / 48;
+          double x[3];
+          for (int d = 0; d < 3; d++)
+            x[d] = z[6 + d] +
+                r *
+                    (std::cos(t) * e[d] +
+                     std::sin(t) * (std::cos(p) * n[d] + std::sin(p) * out[d]));
+          f(x, r * r * std::sin(t));
+        }
+  }
+
+  double free_energy(const std::vector<double> &z) const
+  {
+    double sum = 0.0;
+    grid(z,
+         [&](const double *x, double volume) { sum += volume * std::exp(-energy(z, x) / toy.kt); });
+    return -toy.kt * std::log(sum);
+  }
+
+  /* -grad F by differences */
+  std::vector<double> slope(std::vector<double> z) const
+  {
+    std::vector<double> f;
+    for (double &at : z) {
+      const double h = 1e-4, old = at;
+      at = old + h;
+      const double up = free_energy(z);
+      at = old - h;
+      f.push_back((free_energy(z) - up) / (2.0 * h));
+      at = old;
+    }
+    return f;
+  }
+
+  /* mean of the force on the beads, bead 3 with its atom: with the weights, or over the samples of the flow */
+  std::vector<double> mean(const std::vector<double> &z, bool weighted) const
+  {
+    std::vector<double> f(9);
+    double norm = 0.0;
+    grid(z, [&](const double *x, double volume) {
+      // the flow is Gaussian in r and theta, without the volume element
+      const double r = SprungToy::distance(&z[6], x), d = SprungToy::distance(&z[3], x),
+                   c = SprungToy::distance(&z[3], &z[6]),
+                   angle = std::acos((r * r + c * c - d * d) / (2.0 * r * c));
+      const double w = weighted ? volume * std::exp(-energy(z, x) / toy.kt)
+                                : std::exp(-0.5 * std::pow((r - toy.r0) / toy.sr, 2) -
+                                           0.5 * std::pow((angle - toy.t0) / toy.st, 2));
+      norm += w;
+      for (int k = 0; k < 9; k++) {
+        double u[2];
+        for (int side : {0, 1}) {
+          const double h = side ? -1e-4 : 1e-4;
+          auto y = z;
+          double a[3] = {x[0], x[1], x[2]};
+          y[k] += h;
+          if (k >= 6) a[k - 6] += h;
+          u[side] = energy(y, a);
+        }
+        f[k] += w * (u[1] - u[0]) / 2e-4;
+      }
+    });
+    for (double &v : f) v /= norm;
+    return f;
+  }
+};
+
+}    // namespace
+
+// -grad F of one configuration, known from a sum over all positions of the drawn atom; 200,000 samples. Nine forces at 4.5
+// standard errors, false alarm 6e-5. Controls: the mean without weights is seen, and so is F of the toy without spring.
+TEST(FixBackmap, MeanForceOfAToyIsTheSlopeOfF)
+{
+  const SprungToy toy;
+  const auto flow = write_model("toy.flow", toy.toy.flow());
+  const auto fine = write_file("sprung.in", toy.fine_script());
+  const auto file = scratch_file("mean.dump");
+  const std::vector<double> z = {0.1, 0.2, -0.1, 1.5, 0.5, 0.3, 2.1, 1.6, 0.9};
+  {
+    PlainLammps lmp(toy.toy.coarse_script() +
+                    fix_line(flow, fine, "samples 200000 temp 300 seed 5 forces " + file));
+    lmp.commands("rerun " + write_file("one.dump", dump_frame(7, z)) + " dump x y z box no");
+  }
+  const BeadFrames beads = BeadFrames::parse(read_file(file), 3, file);
+  const auto &f = beads.force.at({7, 1}), &error = beads.error.at({7, 1});
+  EXPECT_EQ(beads.z.at({7, 1}), z);
+  const auto slope = toy.slope(z), mean = toy.mean(z, true), wrong = toy.mean(z, false);
+  int seen = 0, spring = 0;
+  for (int k = 0; k < 9; k++) {
+    EXPECT_NEAR(mean[k], slope[k], 1e-4 * (1.0 + std::fabs(slope[k]))) << k;
+    EXPECT_NEAR(f[k], slope[k], 4.5 * error[k]) << k;
+    EXPECT_LT(error[k], 0.1);
+    EXPECT_GT(error[k], 1e-4);
+    seen += std::fabs(f[k] - wrong[k]) > 9.0 * error[k];
+    const double bond = k < 3
+        ? -2.0 * toy.toy.fine_k * (SprungToy::distance(&z[0], &z[3]) - toy.toy.b0) *
+            (z[k] - z[k + 3]) / SprungToy::distance(&z[0], &z[3])
+        : NAN;
+    spring += k < 3 && std::fabs(f[k] - bond) > 9.0 * error[k];
+  }
+  EXPECT_GE(seen, 3);
+  EXPECT_GE(spring, 2);
+}
+
+// The file is the same with any batch, and its forces come from the engine that gives the energies: a thermostat in the
+// fine script adds forces that no energy has.
+TEST(FixBackmap, MeanForcesInAFile)
+{
+  const auto flow = write_model("ala2.flow", ala2_flow());
+  const auto fine = write_file("fine.in", ala2_script());
+  const auto dump = write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 7, 3));
+  std::string text[2];
+  for (const int batch : {1, 5}) {
+    const auto file = scratch_file("forces.dump");
+    PlainLammps lmp(
+        ala2_coarse_script(3) +
+        fix_line(flow, fine,
+                 "samples 3 temp 300 batch " + std::to_string(batch) + " forces " + file, 10));
+    lmp.commands("rerun " + dump + " dump x y z box no");
+    lmp.commands("unfix bm");
+    text[batch == 5] = read_file(file);
+  }
+  EXPECT_EQ(text[0], text[1]);
+  const BeadFrames beads = BeadFrames::parse(text[0], 6, "forces.dump");
+  EXPECT_EQ(beads.z.size(), 21u);
+  EXPECT_EQ(beads.force.size(), 21u);
+  // LAMMPS reads it too
+  PlainLammps again(ala2_coarse_script(3));
+  again.commands("read_dump " + write_file("again.dump", text[0]) + " 70 x y z box no");
+
+  const Toy toy;
+  const auto hot = write_file("hot.in", toy.fine_script("fix 1 all langevin 300 300 100 99\n"));
+  PlainLammps lmp(toy.coarse_script() +
+                  fix_line(write_model("toy.flow", toy.flow()), hot,
+                           "samples 3 temp 300 forces " + scratch_file("hot.dump")));
+  refused(lmp,
+          "rerun " + write_file("one.dump", toy_dump(toy, toy.coarse_k, 1, 1, 3)) +
+              " dump x y z box no",
+          "forces of the fine script");
+  PlainLammps other(ala2_coarse_script(1));
+  refused(other, fix_line(flow, "NONE", "forces f.dump"), "forces needs a fine script");
+  refused(other, fix_line(flow, fine, "temp 300 forces f.dump"), "samples of at least 2, got 1");
 }
 
 // The CG model is a bonded one with another constant: reweighted means are those of the all-atom model, unweighted

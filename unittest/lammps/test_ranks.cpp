@@ -11,6 +11,7 @@
 
 #include "lammps.h"
 #include "statistics/sample_table.h"
+#include "training/bead_frames.h"
 
 #include <algorithm>
 
@@ -63,17 +64,19 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
       const int molecules = cases[i].molecules, steps = cases[i].steps;
       const auto dump =
           shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
-      const auto table = shared_name(scratch_file("table"));
+      const auto table = shared_name(scratch_file("table")),
+                 forces = shared_name(scratch_file("forces"));
       std::string text;
       if (comm != MPI_COMM_NULL) {
         {
           PlainLammps lmp("", comm);
-          lmp.commands(
-              "processors * 1 1\n" + ala2_coarse_script(molecules) + "fix bm all backmap 10 " +
-              flow + " " + fine + " samples 5 temp 300 batch 4 observables v_phi c_rg anneal " +
-              std::to_string(steps) + " table " + table + "\nrerun " + dump + " dump x y z box no");
+          lmp.commands("processors * 1 1\n" + ala2_coarse_script(molecules) +
+                       "fix bm all backmap 10 " + flow + " " + fine +
+                       " samples 5 temp 300 batch 4 observables v_phi c_rg anneal " +
+                       std::to_string(steps) + " table " + table + " forces " + forces +
+                       "\nrerun " + dump + " dump x y z box no");
         }
-        if (world_rank() == 0) text = read_file(table);
+        if (world_rank() == 0) text = read_file(forces) + read_file(table);
       }
       if (world_rank() == 0) {
         text.resize(std::min(text.size(), text.find("# seconds")));
@@ -81,7 +84,10 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
         if (n == 1) expected = text;
         EXPECT_EQ(text, expected) << n << " ranks, " << molecules << " molecules, " << steps;
         EXPECT_EQ(text.find("# anneal 3 ") != std::string::npos, steps == 3);
-        EXPECT_EQ(SampleTable::parse(text, table).rows.size(), 45u * molecules);
+        EXPECT_EQ(BeadFrames::parse(text.substr(0, text.find('#')), 6, forces).force.size(),
+                  9u * molecules);
+        EXPECT_EQ(SampleTable::parse(text.substr(text.find('#')), table).rows.size(),
+                  45u * molecules);
       }
       MPI_Barrier(MPI_COMM_WORLD);
     }

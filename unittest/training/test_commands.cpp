@@ -909,11 +909,45 @@ TEST(TrainCgnet, forces_and_correction)
              files);
   if (rank() == 0) { EXPECT_EQ(read_file(d), read_file(b)); }
 
+  // mean forces in the dump: with the free energies alone, and without them by their weight
+  const std::string with_forces = scratch("forces.dump"), said = scratch("forces.log");
+  if (rank() == 0) {
+    std::istringstream in(read_file(dump_file));
+    std::ofstream out(with_forces);
+    for (std::string line; std::getline(in, line);) {
+      const bool bead = std::count(line.begin(), line.end(), ' ') == 4 && line[0] != 'I';
+      out << line
+          << (line.find("ATOMS id") != std::string::npos
+                  ? " mean_fx mean_fy mean_fz error_fx error_fy error_fz"
+                  : bead ? " 1 2 3 0.1 0.1 0.1"
+                         : "")
+          << "\n";
+    }
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  const std::string alone =
+      " temperature 300 init " + a + " epochs 2 batch 64 threads 1 correct " + table_file + " ";
+  const std::string e1 = scratch("cg5.safetensors"), e2 = scratch("cg6.safetensors"),
+                    e3 = scratch("cg7.safetensors");
+  s.commands("log " + said + "\ntrain_cgnet " + map_file() + " " + e1 + alone + with_forces +
+             "\nlog none");
+  s.commands("train_cgnet " + map_file() + " " + e2 + alone + with_forces + " mean_forces 0");
+  s.commands("train_cgnet " + map_file() + " " + e3 + alone + dump_file);
+  if (rank() == 0) {
+    EXPECT_NE(read_file(said).find("176 mean forces, median error 0.100"), std::string::npos);
+    const auto layer = [](const std::string &file) {
+      return CgnetSpec::from_model(ModelFile::parse(read_file(file), file)).layers[0].weight;
+    };
+    EXPECT_NE(layer(e1), layer(e3));
+    EXPECT_EQ(layer(e2), layer(e3));
+  }
+
   auto expect = [&](const std::string &command, const std::string &part) {
     const std::string e = s.error_of(command);
     EXPECT_NE(e.find(part), std::string::npos) << command << "\n  gave: " << e;
   };
   const std::string start = "train_cgnet " + map_file() + " " + scratch("none.safetensors");
+  expect(start + " temperature 300 mean_forces -1", "keyword mean_forces");
   expect(start + " temperature 300 correct " + scratch("sample?.txt") + " " + scratch("bead*.d?mp"),
          "train_cgnet: keyword correct: expected two names with the same number");
   expect(start + " temperature 300 correct " + scratch("*amples.txt") + " " + scratch("*eads.dump"),
@@ -1018,4 +1052,60 @@ TEST(Correction, free_energy_of_frames)
   auto other = beads;
   other.z.clear();
   EXPECT_THROW(free_energies(t, other, 0, "t.txt"), std::runtime_error);
+  EXPECT_EQ(f.forces.size(), 0);
+
+  // mean forces beside the beads, in their order
+  auto with = dump;
+  with.replace(with.rfind("x y z\n"), std::string::npos,
+               "mean_fx x y z mean_fy mean_fz error_fx error_fy error_fz\n"
+               "9 2 4 0.5 1 1 5 6 0.4 0.5 0.6\n4 2 1 9.5 1 1 2 3 0.1 0.2 0.3\n");
+  FreeEnergies sum = f;
+  sum.append(free_energies(t, BeadFrames::parse(with, 2, "b.dump"), 4, "t.txt"));
+  EXPECT_EQ(sum.forces.frame, std::vector<int64_t>({1}));
+  EXPECT_EQ(sum.forces.force, std::vector<double>({1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(sum.forces.error, std::vector<double>({0.1, 0.2, 0.3, 0.4, 0.5, 0.6}));
+  with.replace(with.find("error_fy"), 8, "error_fw");
+  EXPECT_THROW(BeadFrames::parse(with, 2, "b.dump"), std::runtime_error);
+}
+
+/* ----------------------------------------------------------------------
+   mean forces as targets: those of the model itself leave the network nothing to do; a noisy region weighs less
+------------------------------------------------------------------------- */
+
+TEST(Correction, mean_forces_as_targets)
+{
+  const Topology topology = data_topology(data + "/ala2/ala2.data");
+  const Mapping map = make_map({4, 6, 8, 10, 14, 16});
+  const auto x = noisy(oracle_frames(data + "/ala2/oracle_vacuum.xyz", 44), 10, 0.05, 7);
+  const int n = (int) x.size() / 66;
+  const CgnetSpec spec =
+      prior_only(prepare_cgnet(topology, map, "real", 300.0, {8}, n, x.data(),
+                               std::vector<double>(x.size()).data(), std::vector<char>(n, 0))
+                     .spec);
+  FreeEnergies f;
+  f.n = n;
+  f.z.resize(18 * n);
+  f.series.assign(n, 0);
+  for (int i = 0; i < n; i++) map.apply(&x[66 * i], &f.z[18 * i]);
+  std::vector<double> e(n), force(18 * n);
+  Cgnet(spec).evaluate(n, f.z.data(), e.data(), force.data());
+  // every second frame has forces, some of them with larger errors
+  for (int i = 0; i < n; i += 2) {
+    f.forces.frame.push_back(i);
+    f.forces.force.insert(f.forces.force.end(), &force[18 * i], &force[18 * i] + 18);
+    f.forces.error.insert(f.forces.error.end(), 18, i % 4 ? 1.0 : 5.0);
+  }
+  CgnetForces train, valid;
+  train.n = 1;    // a frame of an all-atom run
+  train.z.assign(18, 1.0);
+  train.force.assign(18, 1.0f);
+  mean_force_targets(spec, f, 7.0, train, valid);
+  EXPECT_EQ(train.n + valid.n, 1 + n / 2);
+  EXPECT_NEAR((double) valid.n, 0.05 * n, 1.0);
+  EXPECT_EQ(train.weight[0], 1.0f);
+  double sum = 0.0;
+  for (int64_t i = 1; i < train.n; i++) sum += train.weight[i];
+  for (float w : valid.weight) sum += w;
+  EXPECT_NEAR(sum, 7.0 * n / 2, 0.01 * n);
+  for (int64_t k = 18; k < 18 * train.n; k++) EXPECT_NEAR(train.force[k], 0.0, 1e-3) << k;
 }

@@ -245,6 +245,35 @@ TEST(CgnetTrainer, learns_reproduces_and_resumes)
   expect_equal(a.best(), c.best());
 }
 
+// Wrong forces with little weight do no harm; with the weight of the others they do.
+TEST(CgnetTrainer, forces_count_by_their_weights)
+{
+  const CgFixture fx;
+  double error[2];
+  for (int heavy : {0, 1}) {
+    CgnetForces train = fx.train;
+    train.weight.assign(train.n, 1.0f);
+    std::mt19937 gen(3);
+    std::normal_distribution<float> g(0.0f, 30.0f);
+    for (int64_t i = 0; i < train.n; i += 2) {
+      if (!heavy) train.weight[i] = 1e-6f;
+      for (int k = 0; k < 18; k++) train.force[18 * i + k] += g(gen);
+    }
+    CgnetTrainOptions o = cg_options();
+    o.epochs = 12;
+    o.rate = 1e-2;
+    CgnetTrainer t(cgnet_shape(fx.data.spec), o, train, fx.valid, {}, {}, {});
+    while (!t.finished()) t.epoch();
+    error[heavy] = t.errors().valid_force;
+  }
+  EXPECT_LT(error[0], 0.7 * error[1]);
+
+  CgnetForces wrong = fx.train;
+  wrong.weight.assign(wrong.n - 1, 1.0f);
+  EXPECT_THROW(CgnetTrainer(cgnet_shape(fx.data.spec), cg_options(), wrong, fx.valid, {}, {}, {}),
+               std::runtime_error);
+}
+
 TEST(CgnetTrainer, fits_free_energies_up_to_a_constant)
 {
   const CgFixture fx;

@@ -69,3 +69,37 @@ void BACKMAP_NS::check_equivalent_atoms(FineEngine &engine,
           std::to_string(energy) + " to " + std::to_string(other));
   }
 }
+
+/* ----------------------------------------------------------------------
+   along one direction that no symmetry knows, by central differences; compared with what forces of that size give along
+   a direction by chance
+------------------------------------------------------------------------- */
+
+void BACKMAP_NS::check_forces(FineEngine &engine, const double *x)
+{
+  const std::size_t n = 3 * static_cast<std::size_t>(engine.natoms());
+  std::vector<double> f(n), d(n), y(x, x + n);
+  double size = 0.0, along = 0.0;
+  for (std::size_t k = 3; k < n; k++) size = std::max(size, std::fabs(x[k] - x[k % 3]));
+  const double h = 1e-5 * size;
+  engine.evaluate(x, nullptr);
+  engine.forces(f.data());
+  for (std::size_t k = 0; k < n; k++) {
+    d[k] = std::sin(1.0 + 7.0 * static_cast<double>(k));
+    along += f[k] * d[k];
+  }
+  const auto at = [&](double shift) {
+    for (std::size_t k = 0; k < n; k++) y[k] = x[k] + shift * d[k];
+    return engine.evaluate(y.data(), nullptr);
+  };
+  const double up = at(h), down = at(-h), slope = (down - up) / (2.0 * h);
+  double chance = 0.0;
+  for (std::size_t k = 0; k < n; k++) chance += f[k] * f[k] * d[k] * d[k];
+  const double rounding = 1e-13 * (std::fabs(up) + std::fabs(down)) / h;
+  if (std::isfinite(slope) && !(std::fabs(slope - along) <= 1e-3 * std::sqrt(chance) + rounding))
+    throw std::runtime_error(
+        "forces of the fine script: along a direction they add up to " + std::to_string(along) +
+        ", expected " + std::to_string(slope) +
+        " from the change of its energy; is there a fix that acts on the atoms without an energy "
+        "(a thermostat)?");
+}

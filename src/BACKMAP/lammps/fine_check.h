@@ -24,6 +24,10 @@ void check_fine_engine(const FineEngine &engine, const std::string &script,
 void check_equivalent_atoms(FineEngine &engine, const std::vector<std::vector<int>> &groups,
                             const double *x, double energy);
 
+/// The forces of the script at x [natoms][3] must be minus the gradient of its energy: they are not if a fix acts on the
+/// atoms without an energy, as a thermostat does. Throws std::runtime_error.
+void check_forces(FineEngine &engine, const double *x);
+
 }    // namespace BACKMAP_NS
 
 #endif

@@ -28,6 +28,11 @@ static void check(LAMMPS *lmp, const std::string &what, const BackmapOptions &o)
 {
   if (o.sampler.script.empty() && !o.observables.empty())
     backmap_error(lmp, "{}: observables need a fine script, got NONE", what);
+  if (o.sampler.script.empty() && !o.forces.empty())
+    backmap_error(lmp, "{}: forces needs a fine script, got NONE", what);
+  if (!o.forces.empty() && o.sampler.samples < 2)
+    backmap_error(lmp, "{}: forces needs an error, expected samples of at least 2, got {}", what,
+                  o.sampler.samples);
   if (o.sampler.script.empty() && o.sampler.annealed())
     backmap_error(lmp, "{}: anneal needs energies, expected a fine script, got NONE", what);
   if (o.sampler.anneal > 0 && lmp->universe->nworlds > 1)
@@ -69,6 +74,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
   keywords.text("thermostat", o.thermostat)
       .real("temp", o.temperature, 0.0, 1.0e6)
       .text("table", o.table)
+      .text("forces", o.forces)
       .yes("append", o.append)
       .choice("ensemble", ensemble, {"boltzmann", "none"})
       .integer("batch", o.batch, 1)
@@ -92,6 +98,7 @@ BackmapOptions BackmapOptions::parse(LAMMPS *lmp, const std::string &what, int n
       });
   for (int iarg = 6; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
   o.boltzmann = ensemble == "boltzmann";
+  o.sampler.forces = !o.forces.empty();
   check(lmp, what, o);
   return o;
 }

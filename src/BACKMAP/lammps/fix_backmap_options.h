@@ -25,6 +25,7 @@ struct BackmapOptions {
   std::string thermostat;      // ID of a fix, or empty
   double temperature = 0.0;    // stated with temp, or 0
   std::string table;           // file, or empty
+  std::string forces;          // file of mean forces, or empty
   StructureOptions structures;
   bool append = false;
   bool boltzmann = true;    // frames have the Boltzmann distribution of U_CG, and that is checked

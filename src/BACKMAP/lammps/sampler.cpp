@@ -8,6 +8,7 @@
 
 #include "lammps/fine_check.h"
 #include "lammps/io.h"
+#include "molecule/mapping.h"
 
 #include "comm.h"
 #include "force.h"
@@ -66,6 +67,7 @@ BackmapSampler::BackmapSampler(LAMMPS *lmp, const FlowSpec &spec, const SamplerO
                   engine_ = std::make_unique<FineEngine>(options_.script, FineEngine::Role::Silent,
                                                          options_.variables, this->lmp);
                   check_fine_engine(*engine_, options_.script, spec_, spec_.units);
+                  if (options_.forces) groups_ = force_groups(spec_);
                 }));
   // one rank writes what the script wants written; every rank has its silent instance, so that all compute alike
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
@@ -141,13 +143,16 @@ void BackmapSampler::draw(const Portion &p, const double *latent, double *drawn,
 ------------------------------------------------------------------------- */
 
 void BackmapSampler::energies(const Portion &p, const double *x, const double *logq, double *u,
-                              double *obs)
+                              double *obs, double *force)
 {
   const double t0 = processor_seconds();
   const std::size_t stride = 3 * static_cast<std::size_t>(spec_.natoms),
-                    nobs = obs ? observables_.size() : 0;
+                    nobs = obs ? observables_.size() : 0,
+                    nforce = force ? 3 * static_cast<std::size_t>(spec_.nbeads()) : 0;
+  std::vector<double> of_atoms(force ? stride : 0);
   for (int i = 0; i < p.size(); i++) {
     std::fill(obs + i * nobs, obs + (i + 1) * nobs, NOT_A_NUMBER);
+    std::fill(force + i * nforce, force + (i + 1) * nforce, NOT_A_NUMBER);
     u[i] = logq[i] == INF ? INF : NOT_A_NUMBER;
     if (!engine_ || logq[i] == INF) continue;
     const auto where = [&] {
@@ -165,7 +170,12 @@ void BackmapSampler::energies(const Portion &p, const double *x, const double *l
       throw std::runtime_error(
           "all-atom energy at " + where() +
           ": expected a finite value or +inf, got -inf (an atom without a repulsive core?)");
-    if (std::isfinite(u[i])) check_rotors(x + i * stride, u[i]);
+    if (!std::isfinite(u[i])) continue;
+    if (force) {
+      engine_->forces(of_atoms.data());
+      Mapping::apply_forces(groups_, spec_.nbeads(), of_atoms.data(), force + i * nforce);
+    }
+    check_first(x + i * stride, u[i]);
   }
   seconds_energy_ += processor_seconds() - t0;
 }
@@ -179,11 +189,12 @@ double BackmapSampler::log_weight(double u, double logq) const
 
 /* ---------------------------------------------------------------------- */
 
-void BackmapSampler::check_rotors(const double *x, double energy)
+void BackmapSampler::check_first(const double *x, double energy)
 {
-  if (rotors_checked_) return;
-  rotors_checked_ = true;
+  if (checked_) return;
+  checked_ = true;
   check_equivalent_atoms(*engine_, spec_.equivalent_atoms(), x, energy);
+  if (options_.forces) check_forces(*engine_, x);
 }
 
 /* ----------------------------------------------------------------------
@@ -246,15 +257,17 @@ void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_
   own.u.resize(n);
   own.obs.resize(n * observables_.size());
   own.start.resize(options_.annealed() ? n : 0);
+  own.force.resize(options_.forces ? n * 3 * spec_.nbeads() : 0);
+  double *const f = options_.forces ? own.force.data() : nullptr;
 
   backmap_agree(lmp, backmap_attempt(options_.what, [&] {
                   const double before = processor_seconds() - seconds_energy_;
                   if (options_.annealed())
                     anneal(mine, own.x.data(), own.logq.data(), own.u.data(), own.start.data(),
-                           own.obs.data());
+                           own.obs.data(), f);
                   else {
                     draw(mine, nullptr, nullptr, own.x.data(), own.logq.data());
-                    energies(mine, own.x.data(), own.logq.data(), own.u.data(), own.obs.data());
+                    energies(mine, own.x.data(), own.logq.data(), own.u.data(), own.obs.data(), f);
                   }
                   seconds_flow_ += processor_seconds() - seconds_energy_ - before;
                 }));
@@ -262,6 +275,7 @@ void BackmapSampler::evaluate(const std::vector<CoarseFrame> &frames, bool want_
   batch.u = backmap_gather(world, own.u);
   batch.logq = backmap_gather(world, own.logq);
   batch.obs = backmap_gather(world, own.obs);
+  if (options_.forces) batch.force = backmap_gather(world, own.force);
   if (want_x) batch.x = backmap_gather(world, own.x);
 }
 

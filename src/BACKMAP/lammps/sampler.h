@@ -42,6 +42,7 @@ struct SamplerOptions {
   std::uint64_t stream = 0;
   int anneal = 0;             ///< steps from the flow to the Boltzmann weight, 0: none
   std::string anneal_file;    ///< or the file that has their schedule
+  bool forces = false;        ///< all-atom forces on the beads are wanted
 
   bool annealed() const { return anneal > 0 || !anneal_file.empty(); }
 };
@@ -57,8 +58,9 @@ void anneal_keyword(LAMMPS_NS::BackmapKeywords &keywords, SamplerOptions &option
 struct SampleBatch {
   std::vector<double> u,
       logq;    ///< [n]; u NaN without a fine script, +inf where there is no geometry; the weight is exp(-u/kT - logq)
-  std::vector<double> obs;    ///< [n][nobs], NaN where the energy is not finite
-  std::vector<double> x;      ///< [n][natoms][3] if asked for
+  std::vector<double> obs;      ///< [n][nobs], NaN where the energy is not finite
+  std::vector<double> x;        ///< [n][natoms][3] if asked for
+  std::vector<double> force;    ///< [n][nbeads][3] if asked for; NaN where the energy is not finite
   std::vector<double>
       start;    ///< [n] log-weight of the sample of the flow that was annealed; empty if none was
 };
@@ -111,13 +113,14 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   const SamplerOptions options_;
   std::unique_ptr<Flow> flow_;
   std::unique_ptr<FineEngine> engine_, writer_;
+  std::vector<int> groups_;    // bead whose force that of each atom is added to
   std::vector<std::string> observables_;
   AnnealingSchedule schedule_;
   SampleBatch own_;    // of this rank; kept, because it takes as long to allocate as to use
-  bool rotors_checked_ = false;
+  bool checked_ = false;
   double seconds_flow_ = 0.0, seconds_energy_ = 0.0;
 
-  void check_rotors(const double *x, double energy);
+  void check_first(const double *x, double energy);
 
   /// Samples first..last-1 of frames with so many samples each, and with random numbers of a stream.
   struct Portion {
@@ -129,9 +132,9 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   };
   /// latent, drawn: see FlowRequest
   void draw(const Portion &portion, const double *latent, double *drawn, double *x, double *logq);
-  /// obs may be null
-  void energies(const Portion &portion, const double *x, const double *logq, double *u,
-                double *obs);
+  /// obs and force may be null
+  void energies(const Portion &portion, const double *x, const double *logq, double *u, double *obs,
+                double *force);
   double log_weight(double u, double logq) const;
 
   // sampler_annealing.cpp
@@ -139,7 +142,7 @@ class BackmapSampler : protected LAMMPS_NS::Pointers {
   class Structures;
   void read_schedule();
   void anneal(const Portion &portion, double *x, double *logq, double *u, double *start,
-              double *obs);
+              double *obs, double *force);
 };
 
 }    // namespace BACKMAP_NS

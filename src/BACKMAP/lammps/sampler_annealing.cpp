@@ -163,7 +163,7 @@ bool BackmapSampler::adopt_schedule(const AnnealingSchedule &restored, bool samp
 int BackmapSampler::energies_per_sample() const
 {
   if (!options_.annealed()) return 1;
-  return 1 + schedule_.steps() + (observables_.empty() ? 0 : 1);
+  return 1 + schedule_.steps() + (observables_.empty() && !options_.forces ? 0 : 1);
 }
 
 /* ----------------------------------------------------------------------
@@ -190,7 +190,7 @@ class BackmapSampler::Structures : public AnnealingTarget {
     }
     chains.latent.resize(static_cast<std::size_t>(n) * sampler_.flow_->nlatent());
     sampler_.draw(portion_, nullptr, chains.latent.data(), x_, logq_);
-    sampler_.energies(portion_, x_, logq_, u_, nullptr);
+    sampler_.energies(portion_, x_, logq_, u_, nullptr, nullptr);
     for (int i = 0; i < n; i++) chains.logw.push_back(sampler_.log_weight(u_[i], logq_[i]));
     return chains;
   }
@@ -201,7 +201,7 @@ class BackmapSampler::Structures : public AnnealingTarget {
     sampler_.draw(portion_, latent.data(), nullptr, new_x_.data(), new_logq_.data());
     for (std::size_t i = 0; i < wanted.size(); i++)
       if (!wanted[i]) new_logq_[i] = INF;
-    sampler_.energies(portion_, new_x_.data(), new_logq_.data(), new_u_.data(), nullptr);
+    sampler_.energies(portion_, new_x_.data(), new_logq_.data(), new_u_.data(), nullptr, nullptr);
     for (std::size_t i = 0; i < wanted.size(); i++)
       logw[i] = sampler_.log_weight(new_u_[i], new_logq_[i]);
   }
@@ -226,7 +226,7 @@ class BackmapSampler::Structures : public AnnealingTarget {
 ------------------------------------------------------------------------- */
 
 void BackmapSampler::anneal(const Portion &all, double *x, double *logq, double *u, double *start,
-                            double *obs)
+                            double *obs, double *force)
 {
   const Annealing annealing(flow_->circular(), static_cast<std::uint64_t>(options_.seed),
                             stream_of("annealing", options_.stream), flow_->parts());
@@ -239,8 +239,9 @@ void BackmapSampler::anneal(const Portion &all, double *x, double *logq, double 
     AnnealingChains chains = structures.start();
     std::copy(chains.logw.begin(), chains.logw.end(), start + at);
     annealing.run(schedule_, chains, structures);
-    if (!observables_.empty())
-      energies(part, x + at * stride, logq + at, u + at, obs + at * observables_.size());
+    if (!observables_.empty() || force)
+      energies(part, x + at * stride, logq + at, u + at, obs + at * observables_.size(),
+               force ? force + at * 3 * spec_.nbeads() : nullptr);
     for (int i = 0; i < part.size(); i++)
       if (std::isfinite(chains.logweight[i]))
         logq[at + i] = log_weight(u[at + i], chains.logweight[i]);

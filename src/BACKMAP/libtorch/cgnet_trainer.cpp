@@ -227,16 +227,14 @@ struct CgnetTrainer::Networks : Trainer::Engine {
   {
     const size_t m = 3 * net.shape.nbeads;
     for (const auto *d : {&tf, &vf})
-      if (d->z.size() != d->n * m || d->force.size() != d->n * m)
+      if (d->z.size() != d->n * m || d->force.size() != d->n * m ||
+          (!d->weight.empty() && (int64_t) d->weight.size() != d->n))
         throw std::runtime_error("CG training: sizes of the force data");
     for (const auto *d : {&te, &ve})
       if (d->z.size() != d->n * m || (int64_t) d->energy.size() != d->n ||
           (int64_t) d->weight.size() != d->n)
         throw std::runtime_error("CG training: sizes of the energy data");
     if (tf.n == 0 && te.n == 0) throw std::runtime_error("CG training: no data");
-    if (tf.n && tf.n < options.batch)
-      throw std::runtime_error("CG training: fewer frames (" + std::to_string(tf.n) +
-                               ") than a batch has (" + std::to_string(options.batch) + ")");
     if ((tf.n && vf.n == 0) || (te.n && ve.n == 0))
       throw std::runtime_error("CG training: no frames for validation");
   }
@@ -268,7 +266,11 @@ struct CgnetTrainer::Networks : Trainer::Engine {
     for (int64_t i = 0; i < n; i++) std::copy_n(&d.force[which[i] * m], m, p + i * m);
     Tensor force;
     net.energy(d.z, which, n, &force);
-    return (force - target).square().mean();
+    const Tensor square = (force - target).square();
+    if (d.weight.empty()) return square.mean();
+    Tensor weight = torch::empty({n, 1});
+    for (int64_t i = 0; i < n; i++) weight.data_ptr<float>()[i] = d.weight[which[i]];
+    return (weight * square).mean();
   }
 
   // energies in kT; their constant is in the last biases, which forces do not see
@@ -323,7 +325,8 @@ struct CgnetTrainer::Networks : Trainer::Engine {
 
   // one pass over the forces or over the energies, whichever is longer; the other starts again and again
   int64_t energy_batch() const { return std::min<int64_t>(options.batch, te.n); }
-  int64_t force_batches() const { return tf.n / options.batch; }
+  int64_t force_batch() const { return std::min<int64_t>(options.batch, tf.n); }
+  int64_t force_batches() const { return tf.n ? tf.n / force_batch() : 0; }
   int64_t energy_batches() const { return te.n ? te.n / energy_batch() : 0; }
 
   int64_t begin(int epoch) override
@@ -336,7 +339,7 @@ struct CgnetTrainer::Networks : Trainer::Engine {
 
   bool gradients(int64_t b) override
   {
-    const int64_t B = options.batch, Be = energy_batch();
+    const int64_t B = force_batch(), Be = energy_batch();
     const int64_t *f = tf.n ? &forces[b % force_batches() * B] : nullptr;
     const int64_t *e = te.n ? &energies[b % energy_batches() * Be] : nullptr;
     Tensor loss = torch::zeros({}), lf, le;

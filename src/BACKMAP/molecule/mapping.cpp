@@ -200,6 +200,22 @@ std::vector<std::array<int, 2>> Mapping::bead_bonds(const Topology &topology) co
 
 /* ---------------------------------------------------------------------- */
 
+std::vector<int> force_groups(const MoleculeSpec &m)
+{
+  Topology t;
+  t.natoms = m.natoms;
+  t.masses = m.masses;
+  t.types = m.types;
+  t.charges = m.charges;
+  t.bonds = m.bonds;
+  t.bond_types.assign(m.bonds.size(), 1);
+  Mapping map;
+  map.beads = m.beads;
+  return map.force_groups(t);
+}
+
+/* ---------------------------------------------------------------------- */
+
 MoleculeSpec describe_molecule(const Topology &topology, const Mapping &mapping)
 {
   MoleculeSpec m;

@@ -79,6 +79,9 @@ struct Mapping {
   std::vector<std::array<int, 2>> bead_bonds(const Topology &topology) const;
 };
 
+/** The groups of Mapping::force_groups for the molecule of a model. */
+std::vector<int> force_groups(const MoleculeSpec &molecule);
+
 /** The fields that every model states, without units and temperature. */
 MoleculeSpec describe_molecule(const Topology &topology, const Mapping &mapping);
 

@@ -184,6 +184,45 @@ FreeEnergy free_energy(const double *logf, std::size_t n)
   return {raw, value, error, value - half, value + half};
 }
 
+/* ----------------------------------------------------------------------
+   without sample i the mean moves by p (others - o), where others is the mean of what is left; that follows from the
+   whole, but for the one sample that may hold nearly all of it
+------------------------------------------------------------------------- */
+
+FrameMean frame_mean(const double *logw, std::size_t n, const double *o, std::size_t stride)
+{
+  const std::vector<double> p = normalized_weights({logw, logw + n});
+  std::size_t nonzero = 0;
+  double raw = 0.0;
+  for (std::size_t i = 0; i < n; i++) {
+    if (p[i] == 0.0) continue;
+    nonzero++;
+    raw += p[i] * o[i * stride];
+  }
+  if (nonzero < 2) return {NOT_A_NUMBER, NOT_A_NUMBER};
+
+  std::vector<double> shift(n, 0.0);
+  double mean = 0.0;
+  for (std::size_t i = 0; i < n; i++) {
+    if (p[i] == 0.0) continue;
+    const double own = o[i * stride];
+    shift[i] = p[i] * (raw - own) / (1.0 - p[i]);
+    if (p[i] > 0.5) {
+      double rest = 0.0, sum = 0.0;
+      for (std::size_t j = 0; j < n; j++)
+        if (j != i && p[j] > 0.0) {
+          rest += p[j];
+          sum += p[j] * (o[j * stride] - own);
+        }
+      shift[i] = p[i] * sum / rest;
+    }
+    mean += shift[i] / n;
+  }
+  double spread = 0.0;
+  for (double s : shift) spread += (s - mean) * (s - mean);
+  return {raw - (n - 1.0) * mean, std::sqrt((n - 1.0) / n * spread)};
+}
+
 /* ---------------------------------------------------------------------- */
 
 double forward_ess(const double *logv, std::size_t n)

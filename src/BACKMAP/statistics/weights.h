@@ -66,6 +66,13 @@ struct FreeEnergy {
 };
 FreeEnergy free_energy(const double *logf, std::size_t n);
 
+/// Mean of a quantity over the samples of one frame, sum w o / sum w, without its bias of first order, and its error.
+struct FrameMean {
+  double value, error;    ///< jackknife over samples; NaN where fewer than two weights are not zero
+};
+/// o[j * stride] is that of sample j; ignored where the weight is zero.
+FrameMean frame_mean(const double *logw, std::size_t n, const double *o, std::size_t stride = 1);
+
 /// Forward ESS 1 / (mean v  mean 1/v) from log v of samples of the target; unclipped. 0 if one of them has no
 /// density (log v +inf) or no number: the flow misses it.
 double forward_ess(const double *logv, std::size_t n);

@@ -26,7 +26,7 @@ class DumpText {
 
   struct Bead {
     int64_t mol, id;
-    double x[3];
+    double x[3], force[3], error[3];
     bool operator<(const Bead &o) const { return mol != o.mol ? mol < o.mol : id < o.id; }
   };
   struct Frame {
@@ -34,7 +34,7 @@ class DumpText {
     double box[3] = {0.0, 0.0, 0.0};
     bool periodic[3] = {false, false, false};
     std::vector<Bead> beads;    // by molecule and ID
-    bool unwrapped = false;
+    bool unwrapped = false, forces = false;
   };
 
   bool next_frame(Frame &frame);
@@ -48,7 +48,8 @@ class DumpText {
   const std::string origin;
   std::string line;
   int64_t number = 0;
-  int ncol = 0, id = -1, mol = -1, col[3] = {-1, -1, -1};
+  int ncol = 0, id = -1, mol = -1, col[3] = {-1, -1, -1}, force[3] = {-1, -1, -1},
+      error[3] = {-1, -1, -1};
 
   bool next()
   {
@@ -126,7 +127,8 @@ void DumpText::read_columns(Frame &frame)
   std::istringstream words(line.substr(11));
   std::string word;
   ncol = 0;
-  id = mol = col[0] = col[1] = col[2] = -1;
+  id = mol = -1;
+  for (int k = 0; k < 3; k++) col[k] = force[k] = error[k] = -1;
   for (; words >> word; ncol++) {
     if (word == "id") id = ncol;
     if (word == "mol") mol = ncol;
@@ -134,8 +136,15 @@ void DumpText::read_columns(Frame &frame)
       const std::string axis(1, "xyz"[k]);
       if (word == axis || word == axis + "u") col[k] = ncol;
       if (word == axis + "u") frame.unwrapped = true;
+      if (word == "mean_f" + axis) force[k] = ncol;
+      if (word == "error_f" + axis) error[k] = ncol;
     }
   }
+  int found = 0;
+  for (int k = 0; k < 3; k++) found += (force[k] >= 0) + (error[k] >= 0);
+  if (found != 0 && found != 6)
+    fail("expected all of mean_fx mean_fy mean_fz error_fx error_fy error_fz, or none of them");
+  frame.forces = found == 6;
   if (id < 0 || col[0] < 0 || col[1] < 0 || col[2] < 0)
     fail("expected the columns id x y z (or xu yu zu), and mol with several molecules");
 }
@@ -144,7 +153,7 @@ DumpText::Bead DumpText::read_bead()
 {
   if (!next()) fail("the file ends too early");
   const char *p = line.c_str();
-  Bead b{1, 0, {0.0, 0.0, 0.0}};
+  Bead b{1, 0, {0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}};
   for (int c = 0; c < ncol; c++) {
     char *end;
     const double v = std::strtod(p, &end);
@@ -152,8 +161,11 @@ DumpText::Bead DumpText::read_bead()
     p = end;
     if (c == id) b.id = (int64_t) v;
     if (c == mol) b.mol = (int64_t) v;
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 3; k++) {
       if (c == col[k]) b.x[k] = v;
+      if (c == force[k]) b.force[k] = v;
+      if (c == error[k]) b.error[k] = v;
+    }
   }
   return b;
 }
@@ -185,6 +197,13 @@ BeadFrames BeadFrames::parse(const std::string &text, int nbeads, const std::str
           if (!std::isfinite(v)) dump.fail("a coordinate is not a finite number");
           z.push_back(v);
         }
+      for (int b = 0; b < nbeads && frame.forces; b++) {
+        const auto &bead = beads[i + b];
+        auto &f = out.force[{frame.step, bead.mol}], &e = out.error[{frame.step, bead.mol}];
+        if (b == 0) f = e = {};
+        f.insert(f.end(), bead.force, bead.force + 3);
+        e.insert(e.end(), bead.error, bead.error + 3);
+      }
       const auto placed = out.z.insert({{frame.step, beads[i].mol}, z});
       if (!placed.second && placed.first->second != z)
         dump.fail("step " + std::to_string(frame.step) + ", molecule " +

@@ -15,10 +15,13 @@
 
 namespace BACKMAP_NS {
 
-/** Bead positions of a dump custom file, by (step, molecule). */
+/** Bead positions of a dump custom file, by (step, molecule), and the mean forces on them where it has these. */
 struct BeadFrames {
+  using Vectors = std::map<std::pair<int64_t, int64_t>, std::vector<double>>;    // [nbeads*3] each
   int nbeads = 0;
-  std::map<std::pair<int64_t, int64_t>, std::vector<double>> z;    // [nbeads*3], whole
+  Vectors z;    // whole
+  Vectors force,
+      error;    // columns mean_fx ... and error_fx ... of fix backmap; empty without them
 
   /** Text of a dump custom with the columns id, x y z (or xu yu zu) and, with several molecules, mol;
       atoms in the order of their IDs are the beads in bead order. Wrapped molecules are made whole by

@@ -38,11 +38,11 @@ struct CgnetShape {
 };
 
 /** Configurations z [n][nbeads*3] with the force that the network should give: mapped force minus
-    the force of the prior [n][nbeads*3]; energies per length. */
+    the force of the prior [n][nbeads*3]; energies per length. weight: of each in the loss; none are 1. */
 struct CgnetForces {
   int64_t n = 0;
   std::vector<double> z;
-  std::vector<float> force;
+  std::vector<float> force, weight;
 };
 
 /** Configurations z with the energy that the network should give up to one constant, F(z) minus

@@ -20,6 +20,9 @@ namespace BACKMAP_NS {
 
 void FreeEnergies::append(const FreeEnergies &o)
 {
+  for (int64_t i : o.forces.frame) forces.frame.push_back(n + i);
+  forces.force.insert(forces.force.end(), o.forces.force.begin(), o.forces.force.end());
+  forces.error.insert(forces.error.end(), o.forces.error.begin(), o.forces.error.end());
   n += o.n;
   without += o.without;
   z.insert(z.end(), o.z.begin(), o.z.end());
@@ -62,6 +65,13 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
       throw std::runtime_error(origin + ": step " + std::to_string(s.first.first) + ", molecule " +
                                std::to_string(s.first.second) +
                                " is in the table, but not in the dump of the beads");
+    const auto force = beads.force.find(s.first);
+    if (force != beads.force.end()) {
+      const auto &error = beads.error.at(s.first);
+      out.forces.frame.push_back(out.n);
+      out.forces.force.insert(out.forces.force.end(), force->second.begin(), force->second.end());
+      out.forces.error.insert(out.forces.error.end(), error.begin(), error.end());
+    }
     out.n++;
     out.z.insert(out.z.end(), z->second.begin(), z->second.end());
     out.value.push_back(f.value);
@@ -74,12 +84,12 @@ FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, in
 
 /* ---------------------------------------------------------------------- */
 
-std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<float> &x, int dim,
-                                     int neighbors, double floor)
+std::vector<double> smoothed_weights(const std::vector<double> &error, const std::vector<float> &x,
+                                     int dim, double floor, int neighbors)
 {
-  const int64_t n = f.n, reference = std::min<int64_t>(n, 4000);
+  const auto n = (int64_t) error.size(), reference = std::min<int64_t>(n, 4000);
   if ((int64_t) x.size() != n * dim)
-    throw std::runtime_error("weights of free energies: size of the coordinates");
+    throw std::runtime_error("weights of frames: size of the coordinates");
   // coordinate by coordinate, so that the distances to all reference frames are loops of vectors
   std::vector<float> to(reference * dim), distance(reference);
   for (int64_t r = 0; r < reference; r++)
@@ -95,7 +105,7 @@ std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<fl
       for (int64_t r = 0; r < reference; r++) d[r] += (here - there[r]) * (here - there[r]);
     }
     for (int64_t r = 0; r < reference; r++) {
-      const double e = f.error[r * n / reference];
+      const double e = error[r * n / reference];
       near[r] = {distance[r], e * e};
     }
     const int64_t m = std::min<int64_t>(neighbors, reference);
@@ -118,19 +128,20 @@ namespace {
    model has none of its own, they are normalised by these frames
 ------------------------------------------------------------------------- */
 
-std::vector<float> nearness(const CgnetSpec &spec, const FreeEnergies &f, int &dim)
+std::vector<float> nearness(const CgnetSpec &spec, const std::vector<double> &z, int &dim)
 {
+  const auto n = (int64_t) z.size() / (3 * spec.nbeads());
   FeatureSpec of = spec.features;
   std::vector<double> mean = spec.feature_mean, deviation = spec.feature_std;
   if (spec.composed()) {
     of = derive_features(spec.nbeads(), spec.bead_bonds);
-    feature_statistics(of, f.z, mean, deviation);
+    feature_statistics(of, z, mean, deviation);
   }
   dim = of.size();
   std::vector<double> feat(dim);
-  std::vector<float> x((size_t) f.n * dim);
-  for (int64_t i = 0; i < f.n; i++) {
-    features(of, &f.z[i * 3 * spec.nbeads()], feat.data());
+  std::vector<float> x((size_t) n * dim);
+  for (int64_t i = 0; i < n; i++) {
+    features(of, &z[i * 3 * spec.nbeads()], feat.data());
     for (int k = 0; k < dim; k++) x[i * dim + k] = (feat[k] - mean[k]) / deviation[k];
   }
   return x;
@@ -159,14 +170,45 @@ void energy_targets(const CgnetSpec &spec, const FreeEnergies &f, double kT, Cgn
   std::vector<double> prior(f.n), unused((size_t) f.n * m);
   Cgnet(prior_only(spec)).evaluate((int) f.n, f.z.data(), prior.data(), unused.data());
   int nf = 0;
-  const auto x = nearness(spec, f, nf);
-  const auto weight = smoothed_weights(f, x, nf);
+  const auto x = nearness(spec, f.z, nf);
+  const auto weight = smoothed_weights(f.error, x, nf, 0.1);
   const auto held = held_back(f);
   for (int64_t i = 0; i < f.n; i++) {
     CgnetEnergies &to = held[i] ? valid : train;
     to.z.insert(to.z.end(), f.z.begin() + i * m, f.z.begin() + (i + 1) * m);
     to.energy.push_back(f.value[i] - prior[i] / kT);
     to.weight.push_back(weight[i]);
+    to.n++;
+  }
+}
+
+/* ----------------------------------------------------------------------
+   a frame has one error, the root mean square of those of its forces; half of the frames have one below the floor
+------------------------------------------------------------------------- */
+
+void mean_force_targets(const CgnetSpec &spec, const FreeEnergies &f, double scale,
+                        CgnetForces &train, CgnetForces &valid)
+{
+  const int m = 3 * spec.nbeads();
+  const int64_t n = f.forces.size();
+  std::vector<double> z, error(n), unused(n), prior((size_t) n * m);
+  for (int64_t i = 0; i < n; i++) {
+    const auto from = f.z.begin() + f.forces.frame[i] * m;
+    z.insert(z.end(), from, from + m);
+    for (int k = 0; k < m; k++) error[i] += std::pow(f.forces.error[i * m + k], 2) / m;
+    error[i] = std::sqrt(error[i]);
+  }
+  Cgnet(prior_only(spec)).evaluate((int) n, z.data(), unused.data(), prior.data());
+  int dim = 0;
+  const auto x = nearness(spec, z, dim);
+  const auto weight = smoothed_weights(error, x, dim, quantile(error, 0.5));
+  const auto held = held_back(f);
+  for (int64_t i = 0; i < n; i++) {
+    CgnetForces &to = held[f.forces.frame[i]] ? valid : train;
+    to.weight.resize(to.n, 1.0f);
+    to.weight.push_back((float) (scale * weight[i]));
+    to.z.insert(to.z.end(), z.begin() + i * m, z.begin() + (i + 1) * m);
+    for (int k = 0; k < m; k++) to.force.push_back(f.forces.force[i * m + k] - prior[i * m + k]);
     to.n++;
   }
 }

@@ -20,6 +20,13 @@
 
 namespace BACKMAP_NS {
 
+/** Mean forces -grad F(z) of some of the frames. */
+struct MeanForceData {
+  std::vector<int64_t> frame;          // which of the frames
+  std::vector<double> force, error;    // [size()][nbeads*3], energy/length
+  int64_t size() const { return (int64_t) frame.size(); }
+};
+
 /** F(z)/kT of frames and its error. */
 struct FreeEnergies {
   int64_t n = 0;
@@ -28,6 +35,7 @@ struct FreeEnergies {
                                             // error, U_CG/kT of the run that gave the frame
   std::vector<int> series;                  // [n] number of the table
   int64_t without = 0;                      // frames left out: fewer than two samples with weight
+  MeanForceData forces;                     // where the dump has them
 
   void append(const FreeEnergies &other);
 };
@@ -37,16 +45,22 @@ struct FreeEnergies {
 FreeEnergies free_energies(const SampleTable &table, const BeadFrames &beads, int series,
                            const std::string &origin);
 
-/** Weights of the frames, mean 1: 1/(floor^2 + variance), the variance averaged over the `neighbors`
+/** Weights of frames with errors [n], mean 1: 1/(floor^2 + variance), the variance averaged over the `neighbors`
     frames nearest in the given coordinates [n][dim]. Own errors are not used: a low F and its
-    error come from the same few samples. floor in kT. */
-std::vector<double> smoothed_weights(const FreeEnergies &f, const std::vector<float> &coordinates,
-                                     int dim, int neighbors = 16, double floor = 0.1);
+    error come from the same few samples. floor in units of the errors. */
+std::vector<double> smoothed_weights(const std::vector<double> &error,
+                                     const std::vector<float> &coordinates, int dim, double floor,
+                                     int neighbors = 16);
 
 /** Free energies of the frames as targets of the network, F/kT - prior/kT, with their smoothed weights; the last
     tenth of every table is for validation. */
 void energy_targets(const CgnetSpec &spec, const FreeEnergies &free, double kT,
                     CgnetEnergies &train, CgnetEnergies &valid);
+
+/** Mean forces as targets of the network beside those that are there, prior subtracted, with smoothed weights whose
+    mean is `weight` (a frame of an all-atom run has weight 1); the frames held back are those of energy_targets(). */
+void mean_force_targets(const CgnetSpec &spec, const FreeEnergies &free, double weight,
+                        CgnetForces &train, CgnetForces &valid);
 
 /** A spread in kT: standard deviation, and interquartile range / 1.349, which a few frames do not change. */
 struct Spread {

@@ -1,0 +1,48 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   BACKMAP: all-atom structures and observables from coarse-grained runs
+
+   This software is distributed under the GNU General Public License.
+------------------------------------------------------------------------- */
+
+// The file of the keyword forces: mean forces on the beads, -grad F(z), of every frame, in the form of a dump custom.
+
+#ifndef BACKMAP_LAMMPS_MEAN_FORCES_H
+#define BACKMAP_LAMMPS_MEAN_FORCES_H
+
+#include "lammps/sampler.h"
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace BACKMAP_NS {
+
+/// For rank 0. Columns: see BeadFrames, which reads the file.
+class MeanForces {
+ public:
+  using Box = std::array<double, 6>;    // lo and hi of x, y, z
+
+  ~MeanForces();
+  /// Throws std::runtime_error.
+  void open(const std::string &file, bool append);
+  bool opened() const { return fp_ != nullptr; }
+
+  /// logw [m]: log-weights of the samples of the frame; force [m][nbeads][3]: all-atom forces on the beads.
+  void add(const CoarseFrame &frame, const std::vector<double> &logw, const double *force,
+           const Box &box);
+  /// Writes what is left, so that a run that is killed keeps it.
+  void flush();
+
+ private:
+  FILE *fp_ = nullptr;
+  std::int64_t step_ = 0;
+  int beads_ = 0;
+  Box box_{};
+  std::string rows_;    // of the molecules of one step
+
+  void write_step();
+};
+
+}    // namespace BACKMAP_NS
+#endif
