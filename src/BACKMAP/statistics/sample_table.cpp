@@ -152,6 +152,7 @@ struct Reader {
   int number_of_line = 0;
   bool titled = false, columns = false;    // headers so far, whole ones
   bool first = true;                       // header sets the table, others must agree with it
+  bool cut_off = false;                    // the last line has no end
 
   std::string where() const
   {
@@ -173,7 +174,8 @@ struct Reader {
   void read_record(const std::string &key, const std::string &value);
   std::vector<double> read_numbers(const std::string &value, std::size_t expected) const;
   void read_row(const char *at);
-  void finish() const;
+  void drop_part_of_frame();
+  void finish();
 };
 
 /* ---------------------------------------------------------------------- */
@@ -326,7 +328,29 @@ void Reader::read_row(const char *at)
 
 /* ---------------------------------------------------------------------- */
 
-void Reader::finish() const
+/* ----------------------------------------------------------------------
+   a run that was killed may have written a part of its last frame
+------------------------------------------------------------------------- */
+
+void Reader::drop_part_of_frame()
+{
+  auto &rows = table.rows;
+  std::size_t part = 0;
+  while (part < rows.size() && rows[rows.size() - 1 - part].step == rows.back().step &&
+         rows[rows.size() - 1 - part].molecule == rows.back().molecule)
+    part++;
+  part %= static_cast<std::size_t>(table.samples);
+  if (part == 0 && !cut_off) return;
+  rows.resize(rows.size() - part);
+  table.values.resize(rows.size() * table.observables.size());
+  table.records.back().warnings.push_back(
+      "the table ends inside a frame, because the run was cut off; " +
+      std::to_string(part + (cut_off ? 1 : 0)) + " lines at its end are left out");
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::finish()
 {
   if (!titled || !columns)
     throw std::runtime_error("sample table " + origin + ": expected a header that starts with \"" +
@@ -338,6 +362,7 @@ void Reader::finish() const
     if (const std::string difference = r.provenance.difference(table.records[0].provenance);
         !difference.empty())
       throw std::runtime_error("sample table " + origin + ": " + difference);
+  drop_part_of_frame();
 }
 }    // namespace
 
@@ -350,6 +375,10 @@ SampleTable SampleTable::parse(const std::string &text, const std::string &origi
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) {
     reader.number_of_line++;
+    if (in.eof()) {    // without its end: it was being written, numbers may lack digits
+      reader.cut_off = true;
+      break;
+    }
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (!line.empty()) reader.line(line);
   }
