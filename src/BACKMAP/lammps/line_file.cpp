@@ -93,27 +93,45 @@ std::string LineFile::open(const std::string &name, bool append, const LineMark 
 {
   name_ = name;
   fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (fd_ < 0) fd_ = ::open(name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);    // no right to read
+  if (fd_ < 0 && errno == EACCES) {    // no right to read it, perhaps: a pipe, a device
+    fd_ = ::open(name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    errno = EACCES;
+  }
   if (fd_ < 0) fail("cannot open");
+  try {
+    return prepare(append, mark);
+  } catch (const std::exception &) {
+    close(fd_);
+    fd_ = -1;
+    throw;
+  }
+}
+
+/* ----------------------------------------------------------------------
+   one writer only, empty or whole lines, and no more than a restart file knows of
+------------------------------------------------------------------------- */
+
+std::string LineFile::prepare(bool append, const LineMark &mark)
+{
   const std::int64_t length = length_of(fd_);
   if (length < 0) return "";
   if (flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    throw std::runtime_error("file " + name +
+    throw std::runtime_error("file " + name_ +
                              " is being written by another run, fix or partition; expected a name "
                              "of its own for each");
   if (length == 0) return "";
   const auto kept = static_cast<std::int64_t>(mark.size);
-  const bool ours = kept > 0 && mark.name == checksum(name);
+  const bool ours = kept > 0 && mark.name == checksum(name_);
   if (!append) {
     if (ours)
-      throw std::runtime_error("file " + name +
+      throw std::runtime_error("file " + name_ +
                                " is there and the run continues it from a restart file, expected "
                                "append yes or another name, got append no");
     if (ftruncate(fd_, 0) != 0) fail("cannot empty");
     return "";
   }
   if (ours && kept > length)
-    throw std::runtime_error("file " + name + ", expected at least the " + std::to_string(kept) +
+    throw std::runtime_error("file " + name_ + ", expected at least the " + std::to_string(kept) +
                              " bytes that it had for the restart file, got " +
                              std::to_string(length));
   if (ours && read_from(fd_, kept - 1, kept) == "\n")

@@ -49,6 +49,7 @@ class LineFile {
   int fd_ = -1;
 
   [[noreturn]] void fail(const std::string &what) const;
+  std::string prepare(bool append, const LineMark &mark);
   void put(const std::string &text);
   std::string take_back(std::int64_t size, const char *why);
 };
