@@ -105,7 +105,7 @@ TEST_F(Models, FlowThatOverflows)
   }
 }
 
-// beads that fly apart or are no numbers: LAMMPS or the fix ends the run, or the samples have no weight
+// beads that fly apart, farther than LAMMPS can count boxes
 TEST_F(Models, CoarseRunThatBlowsUp)
 {
   for (const char *step : {"1e4", "1e200", "1e308"}) {
@@ -113,10 +113,8 @@ TEST_F(Models, CoarseRunThatBlowsUp)
     const std::string text = lmp.error_of(
         start + fix(flow, fine) +
         "velocity all create 300 4711 loop geom\nfix 1 all nve\ntimestep " + step + "\nrun 20");
-    printf("time step %s: %s\n", step, text.c_str());
-    if (text.empty()) {
-      EXPECT_EQ(lmp.value("f_bm[1]"), 60.0);
-      EXPECT_FALSE(lmp.value("f_bm[13]") > 1e10);
-    }
+    expect_in(text,
+              std::string(step) == "1e4" ? "Lost atoms"
+                                         : "CG energy of molecule 1 at step 1, expected a finite");
   }
 }

@@ -56,11 +56,12 @@ inline void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Fix *fix)
   compat_detail::reverse_comm(comm, fix, 0);
 }
 
-/** The nearest periodic image of a difference of two positions; what is not finite stays as it is. */
+/** The nearest periodic image of a difference of two positions; what is not finite, or a thousand boxes away, stays as it is. */
 inline void minimum_image(LAMMPS_NS::Domain *domain, double *delta)
 {
-  // an infinite one would trap LAMMPS in a loop
-  if (!std::isfinite(delta[0] + delta[1] + delta[2])) return;
+  // LAMMPS takes away one box after the other: for ever if beads have flown apart
+  const double limit = 1000.0 * (domain->xprd + domain->yprd + domain->zprd);
+  if (!(std::fabs(delta[0]) + std::fabs(delta[1]) + std::fabs(delta[2]) < limit)) return;
   compat_detail::minimum_image(domain, delta, 0);
 }
 
