@@ -523,9 +523,14 @@ TEST_P(PairCgnetTest, BadModels)
   expect_error(start("test.data", "on", "cgnet", std::string("net.pt ") + NAMES + " NULL"),
                "built without LibTorch");
 #else
+  // not even read unless the user says so
+  const std::string program = std::string("net.pt ") + NAMES + " NULL";
+  for (const char *style : {"cgnet", "cgnet run_code no", "cgnet precision double"})
+    expect_error(start("test.data", "on", style, program), "net.pt is a program");
   write_file("net.pt", "no archive");
-  expect_error(start("test.data", "on", "cgnet", std::string("net.pt ") + NAMES + " NULL"),
+  expect_error(start("test.data", "on", "cgnet run_code yes", program),
                "TorchScript model net.pt: cannot be loaded");
+  expect_error(start("test.data", "on", "cgnet run_code maybe", program), "run_code");
 #endif
 }
 
