@@ -350,6 +350,44 @@ TEST_P(PairCgnetTest, EnergyConservation)
   }
 }
 
+// atoms change their ranks while they move, in boxes of all kinds; the energy is that of one rank for these positions
+TEST_P(PairCgnetTest, LoadBalancingAndBoxes)
+{
+  write_file("wide.data", data_file(System(5, 100.0, net)));
+  const std::vector<std::string> tilt = {
+      "change_box all triclinic", "change_box all xy final 3 xz final -2 yz final 1 units box"};
+  const struct {
+    std::string data, boundary;
+    std::vector<std::string> change;
+  } boxes[] = {
+      {"test.data", "p p p", {}}, {"test.data", "p p p", tilt}, {"wide.data", "s s s", {}}};
+  for (const auto &box : boxes)
+    for (const std::string balance : {"shift xyz 5 1.01", "rcb"}) {
+      SCOPED_TRACE(balance + ", " + box.boundary + (box.change.empty() ? "" : ", triclinic"));
+      const auto begin = [&](const std::string &data) {
+        auto commands = start(data);
+        commands[3] = "boundary " + box.boundary;
+        return commands;
+      };
+      Lammps lmp, again;
+      auto commands = begin(box.data);
+      commands.insert(commands.end(), box.change.begin(), box.change.end());
+      if (balance == "rcb") commands.emplace_back("comm_style tiled");
+      commands.insert(commands.end(),
+                      {"minimize 0 1e-3 50 200", "velocity all create 300 4711 loop geom",
+                       "timestep 0.5", "neighbor 0.5 bin", "fix 1 all nve",
+                       "fix bal all balance 10 1.0 " + balance, "run 300"});
+      ASSERT_EQ(lmp.run(commands), "");
+      const double moved = lmp.thermo("pe");
+      ASSERT_EQ(lmp.run({"write_data moved.data nocoeff"}), "");
+      commands = begin("moved.data");
+      commands.emplace_back("run 0");
+      ASSERT_EQ(again.run(commands), "");
+      EXPECT_GT(std::fabs(moved), 0.1);
+      EXPECT_NEAR(again.thermo("pe"), moved, 1e-9 * (1 + std::fabs(moved)));
+    }
+}
+
 TEST_P(PairCgnetTest, OneMoleculeFourRanksMostWithoutAtoms)
 {
   const System one(1, 200.0, net);

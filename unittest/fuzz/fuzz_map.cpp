@@ -4,10 +4,8 @@
    This software is distributed under the GNU General Public License.
 ------------------------------------------------------------------------- */
 
-// Maps (JSON): whatever the text, parse() throws std::runtime_error or gives a map that can be used. The same bytes are also
-// tried as a schedule of annealing.
+// Maps (JSON): whatever the text, parse() throws std::runtime_error or gives a map that can be used.
 
-#include "flow/annealing.h"
 #include "molecule/fragments.h"
 #include "molecule/mapping.h"
 
@@ -54,10 +52,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
     const auto groups = map.force_groups(topology);
     Mapping::apply_forces(groups, map.nbeads(), x.data(), f.data());
     map.bead_bonds(topology);
-  } catch (const std::runtime_error &) {
-  }
-  try {
-    AnnealingSchedule::parse(text, "fuzz");
   } catch (const std::runtime_error &) {
   }
   return 0;

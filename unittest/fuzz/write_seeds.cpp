@@ -7,7 +7,6 @@
 // write_seeds FOLDER: small files of each kind, in the folders model, map and table of FOLDER.
 
 #include "cgnet/cgnet_support.h"
-#include "cgnet/windows_support.h"
 #include "flow/flow_test_support.h"
 
 #include "statistics/sample_table.h"
@@ -37,7 +36,6 @@ void models()
   shape.free_torsion = true;
   write("model/flow_torsion", test::random_flow(2, shape).to_model().serialize());
   write("model/cgnet", cgnet_support::make_cgnet({4}).to_model().serialize());
-  write("model/windows", windows_support::dipeptide().to_model().serialize());
 }
 
 void maps()

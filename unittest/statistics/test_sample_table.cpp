@@ -111,6 +111,10 @@ TEST(SampleTable, EmptyIsAllowedBrokenIsNot)
   refused(good + "300 1 0 1.0\n", "expected another number");
   refused(good + "300 1 0 1.0 1 1 1 1 1 1\n", "too many columns");
   refused(good + "300 1 zero 1.0 1 1 1 1 1\n", "expected another number");
+  for (const char *step : {"1e80", "nan", "-inf", "1.5"})
+    refused(good + step + " 1 0 1.0 1 1 1 1 1\n", "expected a whole number");
+  refused(good + "300 1 3e9 1.0 1 1 1 1 1\n", "expected a whole number, got 3000000000");
+  refused(good + "# outside 1e99 2\n", "expected a whole number");
   refused(good + "300 1 0 1.0 1 1 1 1 1\n400 1 0 1.0 1 1 1 1 1\n400 1 1 1.0 1 1 1 1 1\n",
           "step 300");    // one of two samples
   refused("# backmap sample table 1\n# units real\n1 2 3\n", "before the line of column names");
