@@ -3,7 +3,8 @@
 
     python3 export_cgnet.py ala2.cgnet.safetensors ala2.cgnet.pt
 
-Shows what a network of your own must fulfil to be used in `pair_coeff * * FILE.pt ...`:
+Shows what a network of your own must fulfil to be used with `pair_style cgnet run_code yes` and
+`pair_coeff * * FILE.pt ...`:
 
   forward(z)     z: float64 [molecules, beads, 3], whole molecules; returns the energies [molecules], float64,
                  differentiable by z (forces come from automatic differentiation)

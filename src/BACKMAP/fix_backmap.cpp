@@ -33,6 +33,7 @@
 #include <ctime>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 using namespace LAMMPS_NS;
 using namespace FixConst;
@@ -40,6 +41,28 @@ using namespace BACKMAP_NS;
 
 static constexpr double INF = std::numeric_limits<double>::infinity();
 static constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+
+// what a restart file has before the weights; FORMAT: earlier ones began with a whole number
+
+static constexpr double THIS_FORMAT = 1.5;
+namespace {
+enum RestartHead {
+  FORMAT,
+  SCHEDULE,    // twice the number of steps, and 1 if the constant is set
+  CONSTANT,
+  ROWS,
+  SECONDS,
+  OBSERVABLES,
+  TABLE_NAME,
+  TABLE_SIZE,
+  XYZ_NAME,
+  XYZ_SIZE,
+  FORCES_NAME,
+  FORCES_SIZE,
+  SELECTED,
+  RESTART_HEAD
+};
+}
 
 /* ----------------------------------------------------------------------
    lengths about those of the training; where the flow does not know a bond there is nothing to compare with
@@ -146,7 +169,6 @@ void FixBackmap::post_constructor()
 
 FixBackmap::~FixBackmap()
 {
-  if (fp_table) fclose(fp_table);
   if (!id_pe.empty() && modify && modify->find_compute(id_pe) >= 0) {
     modify->delete_compute(id_pe);
     modify->delete_compute(id_peatom);
@@ -323,9 +345,15 @@ void FixBackmap::end_of_step()
 void FixBackmap::post_run()
 {
   evaluate();
-  backmap_agree(lmp, comm->me == 0 ? backmap_attempt(what, [&] { structures->finish(); }) : "");
+  std::string trouble;
+  if (comm->me == 0)
+    trouble = backmap_attempt(what, [&] {
+      structures->finish();
+      write_record(true);
+      table_file.write(std::exchange(lines, ""));
+    });
+  backmap_agree(lmp, trouble);
   if (comm->me == 0) {
-    write_record(true);
     warn();
     outside = looked = 0;
   }
@@ -365,10 +393,7 @@ void FixBackmap::write_record(bool end)
     record.fluctuation = ensemble.fluctuation();
     next_figure = std::max<std::size_t>(200, 2 * ensemble.frames());
   }
-  if (fp_table) {
-    fputs(table.trailer(record, end ? seconds - seconds_written : 0.0).c_str(), fp_table);
-    fflush(fp_table);
-  }
+  lines += table.trailer(record, end ? seconds - seconds_written : 0.0);
   if (end) seconds_written = seconds;
   outside += record.outside;
   looked += record.looked;
@@ -481,9 +506,9 @@ void FixBackmap::evaluate()
 void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch &result)
 {
   frame_values.clear();
-  if (fp_table && table.provenance.anneal != sampler->schedule_text()) {
+  if (table.provenance.anneal != sampler->schedule_text()) {
     table.provenance.anneal = sampler->schedule_text();    // found just now
-    fputs(table.anneal_line().c_str(), fp_table);
+    lines += table.anneal_line();
   }
   std::vector<double> logw(given.sampler.samples);
   for (std::size_t i = 0; i < frames.size(); i++) {
@@ -501,9 +526,9 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
   std::size_t first = frames.size() - 1;
   while (first > 0 && frames[first - 1].step == frames.back().step) first--;
   store_local(frames, first, result);
-  if (fp_table) fflush(fp_table);
   mean_forces.flush();
   write_record(false);
+  table_file.write(std::exchange(lines, ""));
 }
 
 /* ----------------------------------------------------------------------
@@ -548,19 +573,16 @@ void FixBackmap::write(const CoarseFrame &frame, const SampleBatch &result, std:
                        const std::vector<double> &logw)
 {
   const std::size_t m = logw.size(), nobs = sampler->observables().size();
-  if (fp_table && !constant_written && constant_set) {
-    fmt::print(fp_table, "# constant {:.15g}\n", constant);
+  if (!constant_written && constant_set) {
+    lines += fmt::format("# constant {:.15g}\n", constant);
     constant_written = true;
   }
   for (std::size_t j = 0; j < m; j++, row++) {
     const std::size_t s = i * m + j;
-    if (fp_table)
-      fputs(table
-                .line({frame.step, frame.molecule, static_cast<int>(j), logw[j], result.u[s],
-                       frame.ucg, result.logq[s]},
-                      &result.obs[s * nobs])
-                .c_str(),
-            fp_table);
+    if (table_file.is_open())
+      lines += table.line({frame.step, frame.molecule, static_cast<int>(j), logw[j], result.u[s],
+                           frame.ucg, result.logq[s]},
+                          &result.obs[s * nobs]);
     if (result.x.empty() || result.logq[s] == INF) continue;
     const double *x = &result.x[s * 3 * spec.natoms];
     const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frame.step, frame.molecule,
@@ -601,12 +623,10 @@ void FixBackmap::store_local(const std::vector<CoarseFrame> &frames, std::size_t
 
 void FixBackmap::open_files()
 {
-  const auto open = [&](const std::string &name) {
-    FILE *fp = fopen(name.c_str(), given.append ? "a" : "w");
-    if (!fp) throw std::runtime_error("cannot open file " + name + ": " + utils::getsyserror());
-    return fp;
+  const auto tell = [&](const std::string &text) {
+    if (!text.empty()) error->warning(FLERR, "{}: {}", what, text);
   };
-  if (!given.table.empty() && !fp_table) {
+  if (!given.table.empty() && !table_file.is_open()) {
     table.provenance.coarse = coarse->potential();
     table.provenance.script = given.sampler.script;
     table.provenance.anneal = sampler->schedule_text();
@@ -620,12 +640,12 @@ void FixBackmap::open_files()
     table.samples = given.sampler.samples;
     table.name = spec.molecule;
     table.observables = sampler->observables();
-    fp_table = open(given.table);
-    fputs(table.header().c_str(), fp_table);
-    fflush(fp_table);
+    tell(table_file.open(given.table, given.append, table_mark));
+    table_file.write(table.header());
   }
-  if (!given.forces.empty()) mean_forces.open(given.forces, given.append);
-  structures->open(given.append);
+  if (!given.forces.empty() && !mean_forces.opened())
+    tell(mean_forces.open(given.forces, given.append, forces_mark));
+  tell(structures->open(given.append, xyz_mark));
 }
 
 /* ---------------------------------------------------------------------- */
@@ -743,12 +763,31 @@ double FixBackmap::observables_hash() const
 void FixBackmap::write_restart(FILE *fp)
 {
   evaluate();
+  LineMark of_table, of_xyz, of_forces;
+  std::string trouble;
+  if (comm->me == 0)
+    trouble = backmap_attempt(what, [&] {
+      of_table = table_file.mark();
+      of_xyz = structures->mark();
+      of_forces = mean_forces.mark();
+    });
+  backmap_agree(lmp, trouble);
   if (comm->me != 0) return;
   const auto &schedule = sampler->schedule();
-  std::vector<double> list{(constant_set ? 1.0 : 0.0) + 2.0 * schedule.steps(), constant,
-                           static_cast<double>(row), seconds, observables_hash()};
   const auto state = weights.pack(), selected = structures->pack();
-  list.push_back(static_cast<double>(selected.size()));
+  std::vector<double> list{THIS_FORMAT,
+                           (constant_set ? 1.0 : 0.0) + 2.0 * schedule.steps(),
+                           constant,
+                           static_cast<double>(row),
+                           seconds,
+                           observables_hash(),
+                           of_table.name,
+                           of_table.size,
+                           of_xyz.name,
+                           of_xyz.size,
+                           of_forces.name,
+                           of_forces.size,
+                           static_cast<double>(selected.size())};
   list.insert(list.end(), state.begin(), state.end());
   list.insert(list.end(), schedule.lambda.begin(), schedule.lambda.end());
   list.insert(list.end(), schedule.step.begin(), schedule.step.end());
@@ -757,8 +796,9 @@ void FixBackmap::write_restart(FILE *fp)
     backmap_error_one(lmp, "{}: too many samples for a restart file, got {}", what,
                       weights.samples());
   const int size = static_cast<int>(list.size() * sizeof(double));
-  fwrite(&size, sizeof(int), 1, fp);
-  fwrite(list.data(), sizeof(double), list.size(), fp);
+  if (fwrite(&size, sizeof(int), 1, fp) != 1 ||
+      fwrite(list.data(), sizeof(double), list.size(), fp) != list.size())
+    backmap_error_one(lmp, "{}: cannot write the restart file: {}", what, utils::getsyserror());
 }
 
 /* ----------------------------------------------------------------------
@@ -769,9 +809,11 @@ void FixBackmap::restart(char *buf)
 {
   double head[RESTART_HEAD + 5];
   memcpy(head, buf, sizeof(head));
-  const auto steps = static_cast<std::size_t>(head[0] / 2.0);
+  if (head[FORMAT] != THIS_FORMAT)
+    backmap_error(lmp, "{}: the restart file is of another version of this fix", what);
+  const auto steps = static_cast<std::size_t>(head[SCHEDULE] / 2.0);
   restored.resize(RESTART_HEAD + WeightSet::packed_size(head + RESTART_HEAD) + 2 * steps +
-                  static_cast<std::size_t>(head[5]));
+                  static_cast<std::size_t>(head[SELECTED]));
   memcpy(restored.data(), buf, restored.size() * sizeof(double));
 }
 
@@ -780,19 +822,22 @@ void FixBackmap::restart(char *buf)
 void FixBackmap::adopt_restart()
 {
   if (restored.empty()) return;
-  if (restored[4] != observables_hash())
+  if (restored[OBSERVABLES] != observables_hash())
     backmap_error(lmp, "{}: samples and observables differ from those of the restart file", what);
-  const auto steps = static_cast<std::ptrdiff_t>(restored[0] / 2.0);
-  const auto last = restored.end() - static_cast<std::ptrdiff_t>(restored[5]);
+  const auto steps = static_cast<std::ptrdiff_t>(restored[SCHEDULE] / 2.0);
+  const auto last = restored.end() - static_cast<std::ptrdiff_t>(restored[SELECTED]);
   const auto end = last - 2 * steps;
-  if (!sampler->adopt_schedule({{end, end + steps}, {end + steps, last}}, restored[2] > 0.0))
+  if (!sampler->adopt_schedule({{end, end + steps}, {end + steps, last}}, restored[ROWS] > 0.0))
     backmap_error(lmp, "{}: anneal, expected the {} steps of the restart file with their schedule",
                   what, steps);
-  constant_set = restored[0] > 2.0 * static_cast<double>(steps);
-  constant = restored[1];
-  row = static_cast<std::int64_t>(restored[2]);
+  constant_set = restored[SCHEDULE] > 2.0 * static_cast<double>(steps);
+  constant = restored[CONSTANT];
+  row = static_cast<std::int64_t>(restored[ROWS]);
   if (row > 0) start_step = MAXBIGINT;    // the run has started elsewhere
-  seconds = seconds_written = restored[3];
+  seconds = seconds_written = restored[SECONDS];
+  table_mark = {restored[TABLE_NAME], restored[TABLE_SIZE]};
+  xyz_mark = {restored[XYZ_NAME], restored[XYZ_SIZE]};
+  forces_mark = {restored[FORCES_NAME], restored[FORCES_SIZE]};
   std::string trouble;
   if (comm->me == 0) {
     weights.unpack({restored.begin() + RESTART_HEAD, end});

@@ -18,6 +18,7 @@ FixStyle(backmap,FixBackmap);
 #include "lammps/coarse.h"
 #include "lammps/dynamics.h"
 #include "lammps/fix_backmap_options.h"
+#include "lammps/line_file.h"
 #include "lammps/mean_forces.h"
 #include "lammps/sampler.h"
 #include "lammps/structure_output.h"
@@ -59,7 +60,7 @@ class FixBackmap : public Fix {
   const std::vector<BACKMAP_NS::ReweightedMean> &means();
 
  private:
-  enum { VECTOR_SIZE = 18, RESTART_HEAD = 6 };
+  enum { VECTOR_SIZE = 18 };
 
   std::string what, id_pe, id_peatom;
   BACKMAP_NS::BackmapOptions given;
@@ -90,7 +91,8 @@ class FixBackmap : public Fix {
 
   BACKMAP_NS::WeightSet weights, starts;    // starts: of this run before they were annealed
   BACKMAP_NS::SampleTable table;            // its header; the rows go to the file at once
-  FILE *fp_table = nullptr;
+  BACKMAP_NS::LineFile table_file;
+  std::string lines;    // for the table, not yet in it
   BACKMAP_NS::MeanForces mean_forces;
   std::int64_t row = 0;
   std::int64_t run_frames = 0, run_uncertain = 0;    // of this run, for its warnings
@@ -100,6 +102,7 @@ class FixBackmap : public Fix {
   std::vector<BACKMAP_NS::ReweightedMean> mean_values;
   bool statistics_valid = false, means_valid = false;
   std::vector<double> restored;
+  BACKMAP_NS::LineMark table_mark, xyz_mark, forces_mark;    // of the restart file
 
   void read_model();
   void check_dynamics();

@@ -217,8 +217,9 @@ void PairCgnet::allocate()
 void PairCgnet::settings(int narg, char **arg)
 {
   precision = "single";
+  run_code = false;
   BackmapKeywords keywords(lmp, WHAT);
-  keywords.choice("precision", precision, {"single", "double"});
+  keywords.choice("precision", precision, {"single", "double"}).yes("run_code", run_code);
   for (int iarg = 0; iarg < narg;) iarg += keywords.take(narg, arg, iarg);
 }
 
@@ -284,6 +285,11 @@ void PairCgnet::load(const std::string &path)
         "{}: cannot use {}: this LAMMPS was built without LibTorch, which TorchScript models need",
         WHAT, path);
 #endif
+  if (suffix == ".pt" && !run_code)
+    backmap_error(lmp,
+                  "{}: {} is a program (TorchScript), and loading it runs the code of its author; "
+                  "if you trust it: pair_style cgnet run_code yes",
+                  WHAT, path);
   const std::string bytes = BACKMAP_NS::backmap_read_file(lmp, path, WHAT);
   model_sum = BACKMAP_NS::sha256_hex(bytes);
   try {

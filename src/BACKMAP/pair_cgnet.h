@@ -47,6 +47,7 @@ class PairCgnet : public Pair {
   std::vector<std::string> model_names;    // beads of the model, in order
   std::vector<std::string> type_names;     // bead name of each atom type
   std::string precision;                   // of the networks, single or double
+  bool run_code = false;                   // the user trusts a TorchScript file
   std::string model_units, model_sum;      // SHA-256 of the model's file
   double model_temperature = 0.0;
   bool checked = false;    // beads compared with the model since init

@@ -358,6 +358,47 @@ TEST_P(PairCgnetTest, EnergyConservation)
   }
 }
 
+// atoms change their ranks while they move, in boxes of all kinds; the energy is that of one rank for these positions
+TEST_P(PairCgnetTest, LoadBalancingAndBoxes)
+{
+  System wide(5, 100.0, net);
+  for (double &x : wide.z) x += 10.0;    // nothing is cut by a face
+  wide.box = 120.0;
+  write_file("wide.data", data_file(wide));
+  const std::vector<std::string> tilt = {
+      "change_box all triclinic", "change_box all xy final 3 xz final -2 yz final 1 units box"};
+  const struct {
+    std::string data, boundary;
+    std::vector<std::string> change;
+  } boxes[] = {
+      {"test.data", "p p p", {}}, {"test.data", "p p p", tilt}, {"wide.data", "s s s", {}}};
+  for (const auto &box : boxes)
+    for (const std::string balance : {"shift xyz 5 1.01", "rcb"}) {
+      SCOPED_TRACE(balance + ", " + box.boundary + (box.change.empty() ? "" : ", triclinic"));
+      const auto begin = [&](const std::string &data) {
+        auto commands = start(data);
+        commands[3] = "boundary " + box.boundary;
+        return commands;
+      };
+      Lammps lmp, again;
+      auto commands = begin(box.data);
+      commands.insert(commands.end(), box.change.begin(), box.change.end());
+      if (balance == "rcb") commands.emplace_back("comm_style tiled");
+      commands.insert(commands.end(),
+                      {"minimize 0 1e-3 50 200", "velocity all create 300 4711 loop geom",
+                       "timestep 0.5", "neighbor 0.5 bin", "fix 1 all nve",
+                       "fix bal all balance 10 1.0 " + balance, "run 100"});
+      ASSERT_EQ(lmp.run(commands), "");
+      const double moved = lmp.thermo("pe");
+      ASSERT_EQ(lmp.run({"write_data moved.data nocoeff"}), "");
+      commands = begin("moved.data");
+      commands.emplace_back("run 0");
+      ASSERT_EQ(again.run(commands), "");
+      EXPECT_GT(std::fabs(moved), 0.1);
+      EXPECT_NEAR(again.thermo("pe"), moved, 1e-9 * (1 + std::fabs(moved)));
+    }
+}
+
 TEST_P(PairCgnetTest, OneMoleculeFourRanksMostWithoutAtoms)
 {
   const System one(1, 200.0, net);
@@ -531,9 +572,14 @@ TEST_P(PairCgnetTest, BadModels)
   expect_error(start("test.data", "on", "cgnet", std::string("net.pt ") + NAMES + " NULL"),
                "built without LibTorch");
 #else
+  // not even read unless the user says so
+  const std::string program = std::string("net.pt ") + NAMES + " NULL";
+  for (const char *style : {"cgnet", "cgnet run_code no", "cgnet precision double"})
+    expect_error(start("test.data", "on", style, program), "net.pt is a program");
   write_file("net.pt", "no archive");
-  expect_error(start("test.data", "on", "cgnet", std::string("net.pt ") + NAMES + " NULL"),
+  expect_error(start("test.data", "on", "cgnet run_code yes", program),
                "TorchScript model net.pt: cannot be loaded");
+  expect_error(start("test.data", "on", "cgnet run_code maybe", program), "run_code");
 #endif
 }
 

@@ -92,8 +92,8 @@ double energy_by_lammps(const std::string &model)
   data.close();
   write_file(
       "in.two",
-      "units real\natom_style molecular\nread_data two.data\npair_style cgnet precision "
-      "double\npair_coeff * * " +
+      "units real\natom_style molecular\nread_data two.data\npair_style cgnet run_code yes "
+      "precision double\npair_coeff * * " +
           model +
           " C N CA CB C N\nvariable e equal pe\nrun 0\nprint \"energy ${e}\" file energy.txt\n"
           "fix 1 all nve\nrun 20\n");

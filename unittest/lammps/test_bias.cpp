@@ -155,23 +155,29 @@ TEST(Bias, FindsTheEnergyOfTheTorsion)
 
 TEST(Bias, ForceIsTheDerivativeOfItsEnergy)
 {
-  PlainLammps lmp(chains(3) + "dihedral_style zero\ndihedral_coeff 1\n" + bias() +
-                      "displace_atoms all random 0.2 0.2 0.2 3\nfix m all nve\n"
-                      "velocity all create 300.0 7 loop geom\nrun 200\nunfix m\n",
-                  MPI_COMM_WORLD);
-  const auto moved = [&](const char *by) {
-    lmp.commands(std::string("group one id 7\ndisplace_atoms one move ") + by +
-                 " units box\nrun 0 post no\n");
-    return potential(lmp);
-  };
-  const double low = moved("0 -0.0005 0");
-  lmp.commands("run 0 post no\n");
-  const double high = moved("0 0.001 0");
-  moved("0 -0.0005 0");
-  lmp.commands("variable fy equal fcm(one,y)\n");
-  const double force = std::stod(lmp.lmp->input->variable->retrieve("fy"));
-  EXPECT_NEAR(force, -(high - low) / 0.001, 1e-4 * std::max(1.0, std::fabs(force)));
-  clean();
+  // also where atoms change their ranks all the time
+  for (const std::string balance :
+       {"", "fix bal all balance 10 1.0 shift x 5 1.01\n",
+        "comm_style tiled\nfix bal all balance 10 1.0 rcb\n", "change_box all triclinic\n"}) {
+    SCOPED_TRACE(balance);
+    PlainLammps lmp(chains(3) + "dihedral_style zero\ndihedral_coeff 1\n" + balance + bias() +
+                        "displace_atoms all random 0.2 0.2 0.2 3\nfix m all nve\n"
+                        "velocity all create 300.0 7 loop geom\nrun 200\nunfix m\n",
+                    MPI_COMM_WORLD);
+    const auto moved = [&](const char *by) {
+      lmp.commands(std::string("group one id 7\ndisplace_atoms one move ") + by +
+                   " units box\nrun 0 post no\n");
+      return potential(lmp);
+    };
+    const double low = moved("0 -0.0005 0");
+    lmp.commands("run 0 post no\n");
+    const double high = moved("0 0.001 0");
+    moved("0 -0.0005 0");
+    lmp.commands("variable fy equal fcm(one,y)\n");
+    const double force = std::stod(lmp.lmp->input->variable->retrieve("fy"));
+    EXPECT_NEAR(force, -(high - low) / 0.001, 1e-4 * std::max(1.0, std::fabs(force)));
+    clean();
+  }
 }
 
 /* what LAMMPS makes of the file is the bias that the fix has */

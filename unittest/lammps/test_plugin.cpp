@@ -63,3 +63,39 @@ TEST(Plugin, SameNumbersAndSurvivesUnfixAndClear)
     EXPECT_LE(std::fabs(obs[2]), 180.0);
   }
 }
+
+// styles that are unloaded take what uses them with them, and nothing else; then they can come back
+TEST(Plugin, UnloadAndLoadAgain)
+{
+  const std::string plain = BACKMAP_LMP_PLAIN, plugin = BACKMAP_PLUGIN;
+  if (plain.empty() || !exists(plain) || !exists(plugin))
+    GTEST_SKIP() << "no LAMMPS without the styles, or no plugin";
+  const Toy toy;
+  const auto flow = write_model("toy.flow", toy.flow());
+  const auto fine = write_file("toy.in", toy.fine_script());
+  const auto out = scratch_file("unload.out");
+  const auto fix = [&](const std::string &table) {
+    return "fix bm all backmap 10 " + flow + " " + fine +
+        " samples 4 temp 300 observables v_b table " + table + "\n";
+  };
+  std::string unload;
+  for (const char *style : {"compute backmap/internal", "fix backmap/bias", "fix backmap",
+                            "pair cgnet", "command backmap_report"})
+    unload += std::string("plugin unload ") + style + "\n";
+  const auto script = write_file(
+      "unload.in",
+      "plugin load " + plugin + "\n" + toy.coarse_script(2) +
+          "velocity all create 300 4711\nfix 1 all nve\n" + fix("first.txt") +
+          "compute rw all reweight bm v_b\nthermo_style custom step pe c_rw[1][1]\nrun 50\n"
+          "thermo_style custom step pe\nplugin unload compute reweight\nrun 20\n" +
+          unload + "run 50\nplugin load " + plugin + "\n" + fix("second.txt") +
+          "run 30\nprint \"the end\"\n");
+  const std::string command = plain + " -in " + script + " -log none > " + out + " 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0) << read_file(out);
+  EXPECT_NE(read_file(out).find("\nthe end"), std::string::npos) << read_file(out);
+  const auto rows = [](const std::string &table) {
+    return BACKMAP_NS::SampleTable::parse(read_file(table), table).rows.size();
+  };
+  EXPECT_EQ(rows("first.txt"), 2u * 7u * 4u);
+  EXPECT_EQ(rows("second.txt"), 2u * 3u * 4u);
+}

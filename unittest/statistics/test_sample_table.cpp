@@ -111,11 +111,39 @@ TEST(SampleTable, EmptyIsAllowedBrokenIsNot)
   refused(good + "300 1 0 1.0\n", "expected another number");
   refused(good + "300 1 0 1.0 1 1 1 1 1 1\n", "too many columns");
   refused(good + "300 1 zero 1.0 1 1 1 1 1\n", "expected another number");
-  refused(good + "300 1 0 1.0 1 1 1 1 1\n", "step 300");    // one of two samples
+  for (const char *step : {"1e80", "nan", "-inf", "1.5"})
+    refused(good + step + " 1 0 1.0 1 1 1 1 1\n", "expected a whole number");
+  refused(good + "300 1 3e9 1.0 1 1 1 1 1\n", "expected a whole number, got 3000000000");
+  refused(good + "# outside 1e99 2\n", "expected a whole number");
+  refused(good + "300 1 0 1.0 1 1 1 1 1\n400 1 0 1.0 1 1 1 1 1\n400 1 1 1.0 1 1 1 1 1\n",
+          "step 300");    // one of two samples
   refused("# backmap sample table 1\n# units real\n1 2 3\n", "before the line of column names");
   SampleTable cold = example();
   cold.temperature = 0.0;
   refused(cold.header(), "temperature");
+}
+
+// what a run that is killed leaves, cut off after every byte: whole frames and no others, and they are those of the whole
+TEST(SampleTable, CutOffAnywhere)
+{
+  const auto whole = text(example());
+  const auto all = SampleTable::parse(whole, "file.txt");
+  for (std::size_t n = example().header().size(); n < whole.size(); n++) {
+    const auto t = SampleTable::parse(whole.substr(0, n), "file.txt");
+    EXPECT_EQ(t.rows.size() % 2, 0u) << n;
+    EXPECT_EQ(t.values.size(), t.rows.size() * t.observables.size());
+    EXPECT_EQ(t.weights().frames(), t.rows.size() / 2);
+    for (std::size_t i = 0; i < t.rows.size(); i++) {
+      EXPECT_EQ(t.rows[i].step, all.rows[i].step);
+      const std::size_t last = t.observables.size() * (i + 1) - 1;
+      EXPECT_TRUE(t.values[last] == all.values[last] || std::isnan(all.values[last])) << n;
+    }
+    const auto &told = t.records[0].warnings;
+    EXPECT_TRUE(!told.empty() || whole[n - 1] == '\n') << n;
+    EXPECT_TRUE(told.empty() || told[0].find("cut off") != std::string::npos) << n;
+  }
+  for (std::size_t n = 0; n < example().header().size(); n++)
+    EXPECT_THROW(SampleTable::parse(whole.substr(0, n), "file.txt"), std::runtime_error) << n;
 }
 
 TEST(Summary, NumbersThatAreNoneAreNull)

@@ -49,6 +49,23 @@ void check_indices(const std::vector<std::array<int, N>> &list, int nbeads, cons
 
 }    // namespace
 
+/* ----------------------------------------------------------------------
+   the constants of Update::set_units in LAMMPS
+------------------------------------------------------------------------- */
+
+double BACKMAP_NS::boltzmann_constant(const std::string &units)
+{
+  if (units == "real") return 0.0019872067;
+  if (units == "metal") return 8.617343e-5;
+  if (units == "lj") return 1.0;
+  if (units == "si") return 1.3806504e-23;
+  if (units == "cgs") return 1.3806504e-16;
+  if (units == "electron") return 3.16681534e-6;
+  if (units == "micro") return 1.3806504e-8;
+  if (units == "nano") return 0.013806504;
+  throw std::runtime_error("units, expected a LAMMPS unit style, got \"" + units + "\"");
+}
+
 /* ---------------------------------------------------------------------- */
 
 std::string CgnetSpec::piece_name(int kind) const

@@ -324,7 +324,7 @@ void BackmapCoarse::energies(std::vector<CoarseFrame> &frames)
       total += sum[i];
       size += std::fabs(sum[i]);
     }
-    if (!(std::fabs(total - pe->scalar) <= 1e-8 * size))
+    if (std::isfinite(total) && !(std::fabs(total - pe->scalar) <= 1e-8 * size))
       backmap_error(
           lmp,
           "{}: the energies of the molecules add up to {}, expected the potential energy {}; some "

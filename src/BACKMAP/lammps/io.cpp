@@ -101,7 +101,9 @@ std::string backmap_replace_file(const std::string &path, const std::function<st
     good = (fclose(fp.release()) == 0) && good;
     good = good && rename(part.c_str(), path.c_str()) == 0;
   }
-  return good ? "" : "cannot write " + path + ": " + strerror(errno);
+  const std::string reason = strerror(errno);
+  if (!good) std::remove(part.c_str());
+  return good ? "" : "cannot write " + path + ": " + reason;
 }
 
 std::string backmap_replace_file(const std::string &path, const std::string &bytes)

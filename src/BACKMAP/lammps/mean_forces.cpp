@@ -9,27 +9,8 @@
 #include "statistics/weights.h"
 
 #include "fmt/format.h"
-#include "utils.h"
-
-#include <stdexcept>
-
-using namespace LAMMPS_NS;
 
 namespace BACKMAP_NS {
-
-MeanForces::~MeanForces()
-{
-  if (fp_) fclose(fp_);
-}
-
-/* ---------------------------------------------------------------------- */
-
-void MeanForces::open(const std::string &file, bool append)
-{
-  if (fp_) return;
-  fp_ = fopen(file.c_str(), append ? "a" : "w");
-  if (!fp_) throw std::runtime_error("cannot open file " + file + ": " + utils::getsyserror());
-}
 
 /* ----------------------------------------------------------------------
    U_CG is the same for all samples of a frame, so that their log-weights are those of F
@@ -63,11 +44,12 @@ void MeanForces::write_step()
 {
   if (beads_ == 0) return;
   // molecules are whole, whatever the boundaries of the run are
-  fmt::print(fp_,
-             "ITEM: TIMESTEP\n{}\nITEM: NUMBER OF ATOMS\n{}\nITEM: BOX BOUNDS ff ff ff\n"
-             "{:.10g} {:.10g}\n{:.10g} {:.10g}\n{:.10g} {:.10g}\n"
-             "ITEM: ATOMS id mol x y z mean_fx mean_fy mean_fz error_fx error_fy error_fz\n{}",
-             step_, beads_, box_[0], box_[1], box_[2], box_[3], box_[4], box_[5], rows_);
+  file_.write(
+      fmt::format("ITEM: TIMESTEP\n{}\nITEM: NUMBER OF ATOMS\n{}\nITEM: BOX BOUNDS ff ff ff\n"
+                  "{:.10g} {:.10g}\n{:.10g} {:.10g}\n{:.10g} {:.10g}\n"
+                  "ITEM: ATOMS id mol x y z mean_fx mean_fy mean_fz error_fx error_fy error_fz\n{}",
+                  step_, beads_, box_[0], box_[1], box_[2], box_[3], box_[4], box_[5], rows_),
+      false);
   beads_ = 0;
   rows_.clear();
 }
@@ -76,9 +58,16 @@ void MeanForces::write_step()
 
 void MeanForces::flush()
 {
-  if (!fp_) return;
   write_step();
-  fflush(fp_);
+  file_.write("");
+}
+
+/* ---------------------------------------------------------------------- */
+
+LineMark MeanForces::mark()
+{
+  write_step();
+  return file_.mark();
 }
 
 }    // namespace BACKMAP_NS

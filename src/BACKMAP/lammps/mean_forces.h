@@ -9,10 +9,10 @@
 #ifndef BACKMAP_LAMMPS_MEAN_FORCES_H
 #define BACKMAP_LAMMPS_MEAN_FORCES_H
 
+#include "lammps/line_file.h"
 #include "lammps/sampler.h"
 
 #include <array>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -23,19 +23,22 @@ class MeanForces {
  public:
   using Box = std::array<double, 6>;    // lo and hi of x, y, z
 
-  ~MeanForces();
-  /// Throws std::runtime_error.
-  void open(const std::string &file, bool append);
-  bool opened() const { return fp_ != nullptr; }
+  /// As LineFile::open(). Throws std::runtime_error, as all methods.
+  std::string open(const std::string &file, bool append, const LineMark &mark)
+  {
+    return file_.open(file, append, mark);
+  }
+  bool opened() const { return file_.is_open(); }
 
   /// logw [m]: log-weights of the samples of the frame; force [m][nbeads][3]: all-atom forces on the beads.
   void add(const CoarseFrame &frame, const std::vector<double> &logw, const double *force,
            const Box &box);
   /// Writes what is left, so that a run that is killed keeps it.
   void flush();
+  LineMark mark();
 
  private:
-  FILE *fp_ = nullptr;
+  LineFile file_;
   std::int64_t step_ = 0;
   int beads_ = 0;
   Box box_{};

@@ -12,11 +12,9 @@
 
 #include "comm.h"
 #include "fmt/format.h"
-#include "utils.h"
 
 #include <cmath>
 #include <cstring>
-#include <stdexcept>
 
 using namespace LAMMPS_NS;
 
@@ -61,19 +59,10 @@ StructureOutput::StructureOutput(LAMMPS *lmp, const FlowSpec &spec, const Sample
 
 /* ---------------------------------------------------------------------- */
 
-StructureOutput::~StructureOutput()
+std::string StructureOutput::open(bool append, const LineMark &mark)
 {
-  if (fp_) fclose(fp_);
-}
-
-/* ---------------------------------------------------------------------- */
-
-void StructureOutput::open(bool append)
-{
-  if (options_.xyz.empty() || fp_) return;
-  fp_ = fopen(options_.xyz.c_str(), append ? "a" : "w");
-  if (!fp_)
-    throw std::runtime_error("cannot open file " + options_.xyz + ": " + utils::getsyserror());
+  if (options_.xyz.empty() || file_.is_open()) return "";
+  return file_.open(options_.xyz, append, mark);
 }
 
 /* ----------------------------------------------------------------------
@@ -108,7 +97,7 @@ void StructureOutput::finish()
     for (const SelectedStructure &s : selection_->structures())
       write(s.x.data(), {s.logweight, s.step, s.molecule, s.sample}, s.logq);
   changed_ = false;
-  if (fp_) fflush(fp_);
+  file_.write("");
 }
 
 /* ---------------------------------------------------------------------- */
@@ -129,7 +118,7 @@ void StructureOutput::unpack(const std::vector<double> &state)
 
 void StructureOutput::write(const double *x, const SampleLabel &label, double logq)
 {
-  if (fp_) write_xyz(x, label, logq);
+  if (file_.is_open()) write_xyz(x, label, logq);
   sampler_.write(written_++, x, label);
 }
 
@@ -144,17 +133,18 @@ void StructureOutput::write_xyz(const double *x, const SampleLabel &label, doubl
     const char *name;
   } elements[] = {{1.008, "H"},  {12.011, "C"}, {14.007, "N"}, {15.999, "O"},
                   {18.998, "F"}, {30.974, "P"}, {32.06, "S"},  {35.45, "Cl"}};
-  fmt::print(fp_,
-             "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} "
-             "logq={:.10g}\n",
-             spec_.natoms, label.cgstep, label.molecule, label.sample,
-             weighted_ ? label.logweight : 0.0, logq);
+  std::string text = fmt::format(
+      "{}\nProperties=species:S:1:pos:R:3 step={} molecule={} sample={} logweight={:.10g} "
+      "logq={:.10g}\n",
+      spec_.natoms, label.cgstep, label.molecule, label.sample, weighted_ ? label.logweight : 0.0,
+      logq);
   for (int i = 0; i < spec_.natoms; i++) {
     const char *name = "X";
     for (const auto &e : elements)
       if (std::fabs(spec_.masses[i] - e.mass) < 0.1) name = e.name;
-    fmt::print(fp_, "{} {:.6f} {:.6f} {:.6f}\n", name, x[3 * i], x[3 * i + 1], x[3 * i + 2]);
+    text += fmt::format("{} {:.6f} {:.6f} {:.6f}\n", name, x[3 * i], x[3 * i + 1], x[3 * i + 2]);
   }
+  file_.write(text, false);
 }
 
 }    // namespace BACKMAP_NS

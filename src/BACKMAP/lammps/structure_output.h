@@ -10,10 +10,10 @@
 #ifndef BACKMAP_LAMMPS_STRUCTURE_OUTPUT_H
 #define BACKMAP_LAMMPS_STRUCTURE_OUTPUT_H
 
+#include "lammps/line_file.h"
 #include "lammps/sampler.h"
 #include "statistics/selection.h"
 
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,11 +35,11 @@ class StructureOutput : protected LAMMPS_NS::Pointers {
   /// Collective; an error if a selection has nowhere to go.
   StructureOutput(LAMMPS_NS::LAMMPS *lmp, const FlowSpec &spec, const SamplerOptions &sampling,
                   BackmapSampler &sampler, const StructureOptions &options);
-  ~StructureOutput() override;
 
   /// On all ranks: somebody wants the coordinates.
   bool wanted() const { return wanted_; }
-  void open(bool append);
+  /// What is to be told of it, see LineFile.
+  std::string open(bool append, const LineMark &mark);
   void add(const double *x, const SampleLabel &label, double logq);
   /// The run has ended: writes the selection of all structures so far, if there are new ones.
   void finish();
@@ -47,6 +47,7 @@ class StructureOutput : protected LAMMPS_NS::Pointers {
   /// The selection for a restart file, empty if there is none; and back.
   std::vector<double> pack() const;
   void unpack(const std::vector<double> &state);
+  LineMark mark() { return file_.mark(); }
 
  private:
   const FlowSpec &spec_;
@@ -57,7 +58,7 @@ class StructureOutput : protected LAMMPS_NS::Pointers {
   const StructureOptions options_;
   bool wanted_ = false, changed_ = false;
   std::unique_ptr<Selection> selection_;
-  FILE *fp_ = nullptr;
+  LineFile file_;
   std::int64_t written_ = 0;
 
   void write(const double *x, const SampleLabel &label, double logq);

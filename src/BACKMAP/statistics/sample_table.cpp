@@ -52,6 +52,16 @@ double parse_number(const char *&at, const std::string &where)
   at = end;
   return v;
 }
+
+/* a conversion of what does not fit is undefined */
+
+template <class T> T whole_number(double v, const std::string &where)
+{
+  const double most = sizeof(T) > 4 ? 0x1p53 : 0x1p31 - 1.0;
+  if (!(std::fabs(v) <= most) || v != std::floor(v))
+    throw std::runtime_error(where + ": expected a whole number, got " + number(v));
+  return static_cast<T>(v);
+}
 }    // namespace
 
 /* ----------------------------------------------------------------------
@@ -152,6 +162,7 @@ struct Reader {
   int number_of_line = 0;
   bool titled = false, columns = false;    // headers so far, whole ones
   bool first = true;                       // header sets the table, others must agree with it
+  bool cut_off = false;                    // the last line has no end
 
   std::string where() const
   {
@@ -173,7 +184,8 @@ struct Reader {
   void read_record(const std::string &key, const std::string &value);
   std::vector<double> read_numbers(const std::string &value, std::size_t expected) const;
   void read_row(const char *at);
-  void finish() const;
+  void drop_part_of_frame();
+  void finish();
 };
 
 /* ---------------------------------------------------------------------- */
@@ -226,7 +238,7 @@ void Reader::read_key(const std::string &text)
   else if (key == "kT")
     set(table.kt, v, key);
   else if (key == "samples")
-    set(table.samples, static_cast<int>(v), key);
+    set(table.samples, whole_number<int>(v, where()), key);
   else if (key == "constant" && first)
     table.constant = v;
   else if (key == "molecule")
@@ -267,14 +279,14 @@ void Reader::read_record(const std::string &key, const std::string &value)
   if (key == "dynamics") r.dynamics = value;
   if (key == "partition") {
     const auto v = read_numbers(value, 2);
-    r.partition = static_cast<int>(v[0]);
-    r.partitions = static_cast<int>(v[1]);
+    r.partition = whole_number<int>(v[0], where());
+    r.partitions = whole_number<int>(v[1], where());
   }
   if (key == "start") r.starts.push_back(read_numbers(value, 0));
   if (key == "outside") {
     const auto v = read_numbers(value, 2);
-    r.outside += static_cast<std::int64_t>(v[0]);
-    r.looked += static_cast<std::int64_t>(v[1]);
+    r.outside += whole_number<std::int64_t>(v[0], where());
+    r.looked += whole_number<std::int64_t>(v[1], where());
   }
   if (key == "configurational_temperature") {
     const auto v = read_numbers(value, 4);
@@ -307,26 +319,49 @@ std::vector<double> Reader::read_numbers(const std::string &value, std::size_t e
 void Reader::read_row(const char *at)
 {
   if (!columns) throw std::runtime_error(where() + ": row before the line of column names");
+  const std::string here = where();
   SampleTable::Row row;
-  row.step = static_cast<std::int64_t>(parse_number(at, where()));
-  row.molecule = static_cast<std::int64_t>(parse_number(at, where()));
-  row.sample = static_cast<int>(parse_number(at, where()));
-  row.logweight = parse_number(at, where());
-  row.u = parse_number(at, where());
-  row.ucg = parse_number(at, where());
-  row.logq = parse_number(at, where());
+  row.step = whole_number<std::int64_t>(parse_number(at, here), here);
+  row.molecule = whole_number<std::int64_t>(parse_number(at, here), here);
+  row.sample = whole_number<int>(parse_number(at, here), here);
+  row.logweight = parse_number(at, here);
+  row.u = parse_number(at, here);
+  row.ucg = parse_number(at, here);
+  row.logq = parse_number(at, here);
   for (std::size_t k = 0; k < table.observables.size(); k++)
-    table.values.push_back(parse_number(at, where()));
+    table.values.push_back(parse_number(at, here));
   while (*at == ' ') at++;
   if (*at)
-    throw std::runtime_error(where() + ": too many columns, expected " +
+    throw std::runtime_error(here + ": too many columns, expected " +
                              std::to_string(7 + table.observables.size()));
   table.rows.push_back(row);
 }
 
 /* ---------------------------------------------------------------------- */
 
-void Reader::finish() const
+/* ----------------------------------------------------------------------
+   a run that was killed may have written a part of its last frame
+------------------------------------------------------------------------- */
+
+void Reader::drop_part_of_frame()
+{
+  auto &rows = table.rows;
+  std::size_t part = 0;
+  while (part < rows.size() && rows[rows.size() - 1 - part].step == rows.back().step &&
+         rows[rows.size() - 1 - part].molecule == rows.back().molecule)
+    part++;
+  part %= static_cast<std::size_t>(table.samples);
+  if (part == 0 && !cut_off) return;
+  rows.resize(rows.size() - part);
+  table.values.resize(rows.size() * table.observables.size());
+  table.records.back().warnings.push_back(
+      "the table ends inside a frame, because the run was cut off; " +
+      std::to_string(part + (cut_off ? 1 : 0)) + " lines at its end are left out");
+}
+
+/* ---------------------------------------------------------------------- */
+
+void Reader::finish()
 {
   if (!titled || !columns)
     throw std::runtime_error("sample table " + origin + ": expected a header that starts with \"" +
@@ -338,6 +373,7 @@ void Reader::finish() const
     if (const std::string difference = r.provenance.difference(table.records[0].provenance);
         !difference.empty())
       throw std::runtime_error("sample table " + origin + ": " + difference);
+  drop_part_of_frame();
 }
 }    // namespace
 
@@ -350,6 +386,10 @@ SampleTable SampleTable::parse(const std::string &text, const std::string &origi
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) {
     reader.number_of_line++;
+    if (in.eof()) {    // without its end: it was being written, numbers may lack digits
+      reader.cut_off = true;
+      break;
+    }
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (!line.empty()) reader.line(line);
   }

@@ -59,8 +59,8 @@ Provenance provenance_of(const nlohmann::ordered_json &summary)
   };
   p.flow = text("flow");
   p.script = text("script");
-  for (const auto &v : summary.at("probe_energies"))
-    p.probe.push_back(v.is_number() ? v.get<double>() : NAN);
+  if (const auto found = summary.find("probe_energies"); found != summary.end())
+    for (const auto &v : *found) p.probe.push_back(v.is_number() ? v.get<double>() : NAN);
   return p;
 }
 
@@ -215,7 +215,8 @@ void Summary::include(const std::string &text, const std::string &origin)
 
 std::string Summary::json() const
 {
-  return data_->json.dump(2) + "\n";
+  // names of a damaged table may be no UTF-8
+  return data_->json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }    // namespace BACKMAP_NS
