@@ -45,14 +45,14 @@ for set in "0 15000" "1 2400" "2 2400"; do
 done
 run 1 -in in.train -log log.train
 written ala2.flow.safetensors ala2.cgnet.0.safetensors
-run 1 -in in.freeenergy -log log.freeenergy -var every 1200
+run 1 -in in.freeenergy -log log.freeenergy
 run 4 -in in.correct -log log.correct -var rounds 1 -var steps 2000 -var epochs 1
 written ala2.cgnet.1.safetensors round.1.json round.2.json
 cp ala2.cgnet.1.safetensors ala2.cgnet.safetensors
 for side in minus plus; do
   run 4 -in in.coarse -log log.coarse -var side $side -var steps 2000 -var samples 4 -var diel 80.0
 done
-run 1 -in in.freeenergy -log log.free80 -var every 1200 -var diel 80.0 -var out free80
+run 1 -in in.freeenergy -log log.free80 -var from umbrella -var every 1200 -var diel 80.0 -var out free80
 run 1 -in in.retarget -log log.retarget
 written ala2.cgnet.80.safetensors
 run 1 -in in.com -log log.com

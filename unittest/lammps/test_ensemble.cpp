@@ -209,6 +209,10 @@ TEST(Ensemble, what_is_doubtful_is_told_by_name)
     ASSERT_EQ(r.warnings.size(), 1u) << c.dynamics;
     EXPECT_NE(r.warnings[0].find(c.expected), std::string::npos) << r.warnings[0];
   }
+  PlainLammps ours(lab.start(1, 1.0) + "fix th all backmap/langevin 300 100 7 every 10\n" +
+                   lab.backmap("thermostat th") + "run 25");
+  EXPECT_TRUE(Lab::record().warnings.empty());
+  EXPECT_EQ(Lab::record().dynamics.find("backmap/langevin, timestep 1"), 0u);
   PlainLammps lmp(lab.start(1, 1.0) + langevin + nve + lab.backmap("thermostat th") + "run 25");
   EXPECT_TRUE(Lab::record().warnings.empty());
 

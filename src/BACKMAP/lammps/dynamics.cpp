@@ -73,6 +73,7 @@ const Known KNOWN[] = {
     {"^momentum", Verdict::Harmless, ""},
     {"^backmap/bias", Verdict::Refused,
      "changes the energy with time; take its file for a static bias (dihedral_style table)"},
+    {"^backmap/langevin", Verdict::Good, ""},
     {"^backmap", Verdict::Harmless, ""},
     {"^ave/", Verdict::Harmless, ""},
     {"^print", Verdict::Harmless, ""},
@@ -170,7 +171,8 @@ Dynamics look_at_dynamics(LAMMPS *lmp, double temperature, int groupbit)
   if (free > 0)
     out.warnings.push_back(fmt::format(
         "no fix of this run holds a temperature for {} of the beads: at constant energy they "
-        "are not Boltzmann-distributed. Remedy: fix langevin ... gjf (or fix gjf)",
+        "are not Boltzmann-distributed. Remedy: fix backmap/langevin, or fix langevin ... gjf (fix "
+        "gjf)",
         free));
   out.summary += fmt::format("{}timestep {}", out.summary.empty() ? "" : ", ", lmp->update->dt);
   return out;
