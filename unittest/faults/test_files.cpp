@@ -227,7 +227,8 @@ TEST_F(Files, RestartGoesOnWhereItWas)
     const auto t = SampleTable::parse(read_file(table + ".2"), table);
     EXPECT_EQ(t.weights().frames(), frames);
     EXPECT_EQ(frames, end.empty() ? 40.0 : 29.0);
-    EXPECT_NEAR(t.weights().joint_ess(), ess, 1e-12) << "table and averages are of the same samples";
+    EXPECT_NEAR(t.weights().joint_ess(), ess, 1e-12)
+        << "table and averages are of the same samples";
     MPI_Barrier(MPI_COMM_WORLD);
   }
   EXPECT_EQ(rows(read_file(table + ".2")), rows(whole));

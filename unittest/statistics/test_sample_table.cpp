@@ -115,6 +115,9 @@ TEST(SampleTable, EmptyIsAllowedBrokenIsNot)
     refused(good + step + " 1 0 1.0 1 1 1 1 1\n", "expected a whole number");
   refused(good + "300 1 3e9 1.0 1 1 1 1 1\n", "expected a whole number, got 3000000000");
   refused(good + "# outside 1e99 2\n", "expected a whole number");
+  // a second end of the header, after rows (found by fuzzing: it read values that were not there)
+  refused(good + "# step molecule sample logweight U U_CG logq v_phi c_rg[1] v_b\n", "observables");
+  refused(good + "# samples 4\n", "samples differs");
   refused(good + "300 1 0 1.0 1 1 1 1 1\n400 1 0 1.0 1 1 1 1 1\n400 1 1 1.0 1 1 1 1 1\n",
           "step 300");    // one of two samples
   refused("# backmap sample table 1\n# units real\n1 2 3\n", "before the line of column names");

@@ -171,7 +171,7 @@ struct Reader {
 
   template <class T> void set(T &ours, const T &value, const std::string &what) const
   {
-    if (first)
+    if (first && !columns)    // after its last line a header cannot change what rows were read with
       ours = value;
     else if (!(ours == value))
       throw std::runtime_error(where() + ": " + what + " differs from that of the first header");

@@ -159,6 +159,8 @@ DumpText::Bead DumpText::read_bead()
     const double v = std::strtod(p, &end);
     if (end == p) fail("expected " + std::to_string(ncol) + " columns");
     p = end;
+    // a conversion of what does not fit is undefined
+    if ((c == id || c == mol) && !(std::fabs(v) <= 0x1p53)) fail("expected an ID, got " + line);
     if (c == id) b.id = (int64_t) v;
     if (c == mol) b.mol = (int64_t) v;
     for (int k = 0; k < 3; k++) {
