@@ -72,12 +72,14 @@ template <class S> class FlowSerial : public FlowBackend<S> {
       } else if (left > W) {
         tile<2>(b, first, task);
         first += 2 * W;
-      } else if (left > W / 2 || W == 1) {
-        tile<1>(b, first, task);
-        first += W;
       } else {
-        // many processors do two instructions of half the width in the time of a whole one
-        tile<1, (W > 1 ? W / 2 : 1)>(b, first, task);
+        // half of a vector of 64 bytes: many processors do two such instructions in the time of one. Not in double,
+        // where the packs of the geometry would be others, and with them the last bits
+        constexpr int HALF = BACKMAP_VECTOR_BYTES == 64 && sizeof(S) == sizeof(float) ? W / 2 : W;
+        if (left > HALF)
+          tile<1>(b, first, task);
+        else
+          tile<1, HALF>(b, first, task);
         first += W;
       }
     }
