@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Do flow and coarse-grained network run on this GPU, and how fast? Builds the libraries with a Kokkos that has CUDA, runs
 # their tests on the GPU, and prints samples and molecules per second on the GPU and on one core; with a PyTorch that sees
-# the GPU also PyTorch's.
+# the GPU also PyTorch's. On a machine without a GPU everything is compiled, and nothing run.
 #
 #   scripts/check_gpu.sh Kokkos_ROOT=DIR [PYTHON=PYTHON] [NAME=VALUE ...]
 #
@@ -19,7 +19,7 @@ python=$(backmap_python)
 definitions=()
 while [ $# -gt 0 ]; do
   case $1 in
-    -h | --help) sed -n '2,11p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12p' "$0"; exit 0 ;;
     Kokkos_ROOT=*) root=${1#*=} ;;
     PYTHON=*) python=${1#*=} ;;
     [A-Za-z]*=*) definitions+=(-D "$1") ;;
@@ -44,6 +44,10 @@ else
   targets+=(bench_flow bench_cgnet)
 fi
 quietly "building" $build.log cmake --build $build -j "$(backmap_jobs)" --target "${targets[@]}"
+if ! nvidia-smi -L >/dev/null 2>&1; then
+  say "compiled for the GPU; nothing was run, because this machine has none (nvidia-smi -L)"
+  exit 0
+fi
 ctest --test-dir $build -R '^(cgnet[.]device|flow[.](layers|internal_coords|flow_spec|flow|fragment_flow|annealing|no_kokkos)|core[.]pack)$' \
   --output-on-failure --no-tests=error
 
