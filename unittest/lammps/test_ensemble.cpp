@@ -152,6 +152,7 @@ TEST(Ensemble, a_static_bias_belongs_to_the_energy)
             true)
       << run.dynamics;
   EXPECT_TRUE(run.warnings.empty());
+  lmp.commands("unfix bm\n");    // the file is free again
 
   const auto again = [&](const std::string &energy) {
     PlainLammps other(lab.toy.coarse_script() + energy + lab.backmap("temp 300"));
@@ -211,6 +212,9 @@ TEST(Ensemble, what_is_doubtful_is_told_by_name)
   }
   PlainLammps lmp(lab.start(1, 1.0) + langevin + nve + lab.backmap("thermostat th") + "run 25");
   EXPECT_TRUE(Lab::record().warnings.empty());
+  lmp.commands("unfix th\nunfix mv\nfix mv all nve\n");
+  EXPECT_NE(lmp.error_of("run 25").find("there is no fix th"), std::string::npos);
+  lmp.commands("unfix bm\n");    // the file is free again
 
   // what is true of some of the beads, and what comes with a later run
   const std::string some = "group some id 1 2\n";
@@ -227,8 +231,6 @@ TEST(Ensemble, what_is_doubtful_is_told_by_name)
     ASSERT_EQ(r.warnings.size(), 1u) << c.dynamics;
     EXPECT_NE(r.warnings[0].find(c.expected), std::string::npos) << r.warnings[0];
   }
-  lmp.commands("unfix th\nunfix mv\nfix mv all nve\n");
-  EXPECT_NE(lmp.error_of("run 25").find("there is no fix th"), std::string::npos);
   PlainLammps two(lab.start(1, 1.0) + langevin + nve + lab.backmap("temp 300") +
                   "run 25\nunfix th\nrun 25\n");
   ASSERT_EQ(Lab::record().warnings.size(), 1u);
