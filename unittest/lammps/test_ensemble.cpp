@@ -152,7 +152,7 @@ TEST(Ensemble, a_static_bias_belongs_to_the_energy)
             true)
       << run.dynamics;
   EXPECT_TRUE(run.warnings.empty());
-  lmp.commands("unfix bm");    // the next ones write this table
+  lmp.commands("unfix bm\n");    // the file is free again
 
   const auto again = [&](const std::string &energy) {
     PlainLammps other(lab.toy.coarse_script() + energy + lab.backmap("temp 300"));
@@ -219,7 +219,7 @@ TEST(Ensemble, what_is_doubtful_is_told_by_name)
   EXPECT_TRUE(Lab::record().warnings.empty());
   lmp.commands("unfix th\nunfix mv\nfix mv all nve\n");
   EXPECT_NE(lmp.error_of("run 25").find("there is no fix th"), std::string::npos);
-  lmp.commands("unfix bm");
+  lmp.commands("unfix bm\n");    // the file is free again
 
   // what is true of some of the beads, and what comes with a later run
   const std::string some = "group some id 1 2\n";

@@ -181,7 +181,12 @@ TEST(Report, PartsOfASeriesAreTheWhole)
   other.samples = 5;
   refused("backmap_report " + whole + " " + write_file("other", other.header()),
           "samples per frame");
-  refused("backmap_report " + write_file("broken", read_file(whole).substr(0, 100)), "broken");
+  refused("backmap_report " + write_file("broken", read_file(whole).substr(3)), "broken");
+  // what a run that was killed leaves: whole frames count, and it is said
+  const std::string rows = read_file(whole);
+  const auto killed = json(write_file("killed", rows.substr(0, rows.find("\n60 1 2 ") + 12)));
+  EXPECT_EQ(killed["frames"], 59);
+  EXPECT_NE(killed.dump().find("because the run was cut off"), std::string::npos) << killed.dump();
 }
 
 // The toy's weights are r^2 sin t: Kish ESS and forward ESS from moments of the two Gaussians.

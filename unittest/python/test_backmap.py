@@ -173,7 +173,7 @@ class Tables(unittest.TestCase):
         write_table("hot.txt", 1, 0, temperature=310)
         one, two, hot = (backmap.read_table(name + ".txt") for name in ("one", "two", "hot"))
         with open("broken.txt", "w") as out:
-            out.write(open("one.txt").read()[:400])
+            out.write(open("one.txt").read()[:400] + " x\n")
         for error, text, call in (
             (ValueError, "at least one sample table", lambda: backmap.report([])),
             (ValueError, "blocks: expected at least 4, got 0", lambda: backmap.report([one], blocks=0)),
