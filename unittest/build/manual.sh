@@ -7,6 +7,15 @@ failed=0
 names=$(sed -n 's/^\(Pair\|Fix\|Compute\|Command\)Style(\([^,]*\),.*/\1 \2/p' "$source"/src/BACKMAP/*.h |
   sed 's/^Pair /pair_/; s/^Fix /fix_/; s/^Compute /compute_/; s/^Command //')
 for name in $names; do
+  # the variant of an accelerator stands on the page of its style, which names it
+  case $name in
+    */kk | */kk/device | */kk/host)
+      style=${name%%/kk*}
+      page=$source/doc/src/${style//\//_}.rst
+      grep -qx "Accelerator Variants: .*[*]${style#*_}/kk[*].*" "$page" || { echo "$page does not name $style/kk"; failed=1; }
+      continue
+      ;;
+  esac
   page=$source/doc/src/${name//\//_}.rst
   if [ ! -e "$page" ]; then
     echo "no page $page"
