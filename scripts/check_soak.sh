@@ -8,7 +8,7 @@
 #   OUT      folder for the results (a table of 120 bytes a sample)
 #   SAMPLES  about so many (1000000)
 #
-# Memory may grow by what the statistics keep: a log-weight of each sample and the sums of each frame, 22 bytes a sample
+# Memory may grow by what the statistics keep: a log-weight of each sample and the sums of each frame, 21 bytes a sample
 # with 16 samples a frame and 6 observables. Exit status 1 if it grows by more than twice that between the first tenth of
 # the run and its end, or if a mean differs by more than 1e-9 of its error.
 set -euo pipefail
