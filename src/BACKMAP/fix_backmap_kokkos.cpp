@@ -24,7 +24,6 @@ static constexpr unsigned int FRAME =
 FixBackmapKokkos::FixBackmapKokkos(LAMMPS *lmp, int narg, char **arg) : FixBackmap(lmp, narg, arg)
 {
   kokkosable = 1;
-  atomKK = (AtomKokkos *) atom;
   execution_space = Host;
   datamask_read = EMPTY_MASK;
   datamask_modify = EMPTY_MASK;

@@ -107,7 +107,6 @@ template <class DeviceType>
 PairCgnetKokkos<DeviceType>::PairCgnetKokkos(LAMMPS *lmp) : PairCgnet(lmp)
 {
   kokkosable = 1;
-  atomKK = (AtomKokkos *) atom;
   execution_space = ExecutionSpaceFromDevice<DeviceType>::space;
   datamask_read = EMPTY_MASK;
   datamask_modify = EMPTY_MASK;

@@ -60,7 +60,7 @@ int run_lmp(const std::string &script, const std::string &output, int millisecon
 }
 
 struct Walk {
-  const Toy toy;
+  const Toy toy{};
   const std::string flow = write_model("toy.flow", toy.flow()),
                     fine = write_file("toy.in", toy.fine_script()),
                     table = scratch_file("killed.table"), xyz = scratch_file("killed.xyz"),
@@ -104,7 +104,7 @@ struct Walk {
 TEST(Killed, AtAnyMomentWithoutLossOrRepetition)
 {
   const char *wish = std::getenv("BACKMAP_TEST_KILLS");
-  const int kills = wish ? std::atoi(wish) : 6;
+  const int kills = wish ? std::stoi(wish) : 6;
   const Walk walk;
   for (const auto &r : walk.restarts()) std::remove(r.second.c_str());
   for (const auto &file : {walk.table, walk.xyz}) {
@@ -152,7 +152,8 @@ TEST(Killed, AtAnyMomentWithoutLossOrRepetition)
   double ess = 0.0, mean = 0.0;
   const auto at = out.rfind("\nfigures ");
   ASSERT_NE(at, std::string::npos) << out;
-  ASSERT_EQ(sscanf(out.c_str() + at, "\nfigures %ld %ld %lf %lf", &step, &frames, &ess, &mean), 4);
+  std::istringstream figures(out.substr(at + 9));
+  ASSERT_TRUE(figures >> step >> frames >> ess >> mean) << out.substr(at);
   EXPECT_EQ(frames, 2 * step / EVERY);
   ASSERT_EQ(static_cast<long>(t.rows.size()), frames * SAMPLES);
   for (std::size_t i = 0; i < t.rows.size(); i++) {

@@ -26,7 +26,7 @@ std::string shared(const std::string &mine)
 }
 
 struct Models : public ::testing::Test {
-  const Toy toy;
+  const Toy toy{};
   const std::string flow = shared(write_model("toy.flow", toy.flow())),
                     fine = shared(write_file("toy.in", toy.fine_script())),
                     data = shared(write_file("toy.lmp", toy.coarse_script(3)));

@@ -79,7 +79,7 @@ void expect_same(const std::vector<Row> &a, const std::vector<Row> &b, bool exac
 }
 
 struct RunStyles : public ::testing::Test {
-  const Toy toy;
+  const Toy toy{};
   const std::string flow = shared(write_model("toy.flow", toy.flow())),
                     fine = shared(write_file("toy.in", toy.fine_script())),
                     data = shared(write_file("toy.lmp", toy.coarse_script(4))),
@@ -270,7 +270,9 @@ TEST_F(RunStyles, AveragesOfPartsAreBitwiseThoseOfTheWhole)
       EXPECT_LE(std::fabs(whole[i] - one[i]), tolerance * std::fabs(one[i])) << i;
   };
 
-  PlainLammps(start() + dynamics() + write_dump() + "run 400", MPI_COMM_WORLD);
+  {
+    const PlainLammps lmp(start() + dynamics() + write_dump() + "run 400", MPI_COMM_WORLD);
+  }
   compare(start(), flow + " " + fine, "v_b v_r", dump, 1e-11);
 
   const auto cgnet =

@@ -100,21 +100,6 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     Kokkos::fence();
   }
 
- private:
-  DeviceArray<int> geometry_ints{"backmap:flow:geometry_ints"}, ints{"backmap:flow:ints"};
-  DeviceArray<double> geometry_reals{"backmap:flow:geometry_reals"};
-  DeviceArray<S> weights{"backmap:flow:weights"};
-  DeviceArray<CouplingView<S>> couplings{"backmap:flow:couplings"};
-  FlowView<S> view;
-
-  // of the batches
-  DeviceArray<S> frame{"backmap:flow:frame"}, inputs{"backmap:flow:inputs"};
-  DeviceArray<double> logscale{"backmap:flow:logscale"}, x{"backmap:flow:x"},
-      logq{"backmap:flow:logq"}, z{"backmap:flow:z"}, latent{"backmap:flow:latent"},
-      drawn{"backmap:flow:drawn"};
-  DeviceArray<std::int64_t> timestep{"backmap:flow:timestep"}, molecule{"backmap:flow:molecule"},
-      first_sample{"backmap:flow:first_sample"};
-
   // small tiles where large ones would leave threads without work; results do not depend on it
 
   template <FlowTask TASK> void launch(const FlowBatch<S> &batch, long total) const
@@ -149,6 +134,21 @@ template <class S> class FlowKokkos : public FlowBackend<S> {
     policy.set_scratch_size(1, Kokkos::PerTeam((int) functor.bytes()));
     Kokkos::parallel_for("backmap:flow", policy, functor);
   }
+
+ private:
+  DeviceArray<int> geometry_ints{"backmap:flow:geometry_ints"}, ints{"backmap:flow:ints"};
+  DeviceArray<double> geometry_reals{"backmap:flow:geometry_reals"};
+  DeviceArray<S> weights{"backmap:flow:weights"};
+  DeviceArray<CouplingView<S>> couplings{"backmap:flow:couplings"};
+  FlowView<S> view;
+
+  // of the batches
+  DeviceArray<S> frame{"backmap:flow:frame"}, inputs{"backmap:flow:inputs"};
+  DeviceArray<double> logscale{"backmap:flow:logscale"}, x{"backmap:flow:x"},
+      logq{"backmap:flow:logq"}, z{"backmap:flow:z"}, latent{"backmap:flow:latent"},
+      drawn{"backmap:flow:drawn"};
+  DeviceArray<std::int64_t> timestep{"backmap:flow:timestep"}, molecule{"backmap:flow:molecule"},
+      first_sample{"backmap:flow:first_sample"};
 };
 
 }    // namespace

@@ -60,6 +60,20 @@ template <class S> class FlowSerial : public FlowBackend<S> {
       Kernel::log_prob_tile(member, view, b, first, N, scratch);
   }
 
+  // half of a vector of 64 bytes if that is enough: many processors do two such instructions in the time of one. Not in
+  // double, where the packs of the geometry would be others, and with them the last bits
+
+  void last_tile(const FlowBatch<S> &b, long first, long left, Task task)
+  {
+    if constexpr (BACKMAP_VECTOR_BYTES == 64 && sizeof(S) == sizeof(float))
+      if (left <= W / 2) {
+        tile<1, W / 2>(b, first, task);
+        return;
+      }
+    (void) left;
+    tile<1>(b, first, task);
+  }
+
   // small tiles at the end and for small batches; the results do not depend on it
 
   void tiles(const FlowBatch<S> &b, long total, Task task)
@@ -73,13 +87,7 @@ template <class S> class FlowSerial : public FlowBackend<S> {
         tile<2>(b, first, task);
         first += 2 * W;
       } else {
-        // half of a vector of 64 bytes: many processors do two such instructions in the time of one. Not in double,
-        // where the packs of the geometry would be others, and with them the last bits
-        constexpr int HALF = BACKMAP_VECTOR_BYTES == 64 && sizeof(S) == sizeof(float) ? W / 2 : W;
-        if (left > HALF)
-          tile<1>(b, first, task);
-        else
-          tile<1, HALF>(b, first, task);
+        last_tile(b, first, left, task);
         first += W;
       }
     }

@@ -36,9 +36,11 @@ class PeriodicBox {
       for (int turn = 0; turn < 8 && periodic_[k] && std::fabs(d[k]) > 0.5 * length_[k]; turn++) {
         const double sign = d[k] < 0.0 ? 1.0 : -1.0;
         d[k] += sign * length_[k];
-        if (k == 2) d[1] += sign * yz_;
-        if (k == 2) d[0] += sign * xz_;
-        if (k == 1) d[0] += sign * xy_;
+        if (k == 2) {
+          d[1] += sign * yz_;
+          d[0] += sign * xz_;
+        } else if (k == 1)
+          d[0] += sign * xy_;
       }
   }
 
