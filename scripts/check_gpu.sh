@@ -5,7 +5,7 @@
 #
 #   scripts/check_gpu.sh Kokkos_ROOT=DIR [PYTHON=PYTHON] [NAME=VALUE ...]
 #
-#   Kokkos_ROOT  an installed Kokkos with CUDA, see doc/src/Howto_backmap_install.rst
+#   Kokkos_ROOT  an installed Kokkos with CUDA, see doc/src/Howto_backmap_gpu.rst
 #   NAME=VALUE   options of CMake, for example nlohmann_json_DIR=DIR
 #
 # Exit status 1 if a test fails.

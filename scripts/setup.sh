@@ -25,8 +25,9 @@ for arg in "$@"; do
     --lean) kind=lean ;;
     --without) kind=without ;;
     --check) check=yes ;;
+    -h | --help) sed -n '2,15p' "$0"; exit 0 ;;
     *=*) export "${arg?}" ;;
-    *) sed -n '2,16p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,15p' "$0" >&2; exit 2 ;;
   esac
 done
 
