@@ -37,7 +37,7 @@ class Step:
 
     def command(self, options, name, more):
         ranks = whole(self.ranks) if self.ranks else 1
-        out = [*shlex.split(options.mpirun), '-np', str(ranks)] if ranks > 1 else []
+        out = [*shlex.split(options.mpirun), '-n', str(ranks)] if ranks > 1 else []
         out += [options.lmp] + (['-partition', '%dx1' % ranks] if ranks > 1 else []) + ['-in', self.script]
         for variable, value in {**self.variables, **more}.items():
             out += ['-var', variable, str(value)]

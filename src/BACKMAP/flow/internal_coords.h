@@ -9,7 +9,7 @@
 
 // Cartesian coordinates <-> the variables of the flow: deviations of bond lengths, angles and
 // torsions (linear) and free torsions (circular), with log|det dx/dy|. See FlowSpec for the order
-// of variables and doc/src/Howto_backmap_model_file.rst for the formulas.
+// of variables and doc/src/Howto_backmap_files.rst for the formulas.
 //
 // Rotors. The m equivalent atoms of a rotor sit at torsions phi_j = phi_0 + ideal_j + d_j. The
 // circular variable is c = wrap(m tau - pi), tau = phi_0 + mean(d): it does not change when the
