@@ -111,10 +111,11 @@ int main(int argc, char **argv)
         ->Arg(256)
         ->Arg(1024);
   const Kokkos::ScopeGuard kokkos;
-  const std::shared_ptr<CgnetDevice> device = CgnetDevice::create(spec, Cgnet::Precision::Single);
+  // gone before Kokkos is, unlike what the registered functions hold
+  const auto device = CgnetDevice::create(spec, Cgnet::Precision::Single);
   benchmark::RegisterBenchmark(
       "cgnet/kokkos_single",
-      [device, macs](benchmark::State &state) { evaluate_on_device(state, *device, macs); })
+      [&device, macs](benchmark::State &state) { evaluate_on_device(state, *device, macs); })
       ->RangeMultiplier(4)
       ->Range(1, device_is_host ? 1024 : 262144)
       ->UseRealTime();
