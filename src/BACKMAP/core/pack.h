@@ -199,14 +199,18 @@ BACKMAP_FUNCTION void p_sincos(const Lanes<T, W> &x, Lanes<T, W> &s, Lanes<T, W>
 template <class T> struct PackInt;
 template <> struct PackInt<float> {
   using type = std::int32_t;
+  using bits = std::uint32_t;
 };
 template <> struct PackInt<double> {
   using type = std::int64_t;
+  using bits = std::uint64_t;
 };
 
 template <class T, int W> struct Pack {
   typedef T V __attribute__((vector_size(W * sizeof(T))));
   typedef typename PackInt<T>::type I __attribute__((vector_size(W * sizeof(T))));
+  typedef typename PackInt<T>::bits U
+      __attribute__((vector_size(W * sizeof(T))));    // may overflow
   using Mask = I;
 
   V v;
@@ -376,7 +380,7 @@ template <int W> BACKMAP_FUNCTION Pack<float, W> p_exp(const Pack<float, W> &x0)
   p = p * r + P(1.6666665459e-1f);
   p = p * r + P(5.0000001201e-1f);
   p = p * (r * r) + r + P(1.0f);
-  const typename P::I bits = ((typename P::I) shifted.v << 23) + (127 << 23);
+  const typename P::U bits = ((typename P::U) shifted.v << 23) + (127u << 23);
   const P y = p * P::of((typename P::V) bits);
   return p_select<float, W>(x0 > high, P(std::numeric_limits<float>::infinity()), y);
 }
@@ -398,7 +402,7 @@ template <int W> BACKMAP_FUNCTION Pack<double, W> p_exp(const Pack<double, W> &x
   q = q * z + P(1.66666666666666019037e-01);
   const P c = r - z * q;
   const P y = P(1.0) - ((lo - (r * c) / (P(2.0) - c)) - hi);
-  const typename P::I bits = ((typename P::I) shifted.v << 52) + (std::int64_t(1023) << 52);
+  const typename P::U bits = ((typename P::U) shifted.v << 52) + (std::uint64_t(1023) << 52);
   return p_select<double, W>(x0 > high, P(std::numeric_limits<double>::infinity()),
                              y * P::of((typename P::V) bits));
 }
@@ -411,7 +415,7 @@ template <int W> BACKMAP_FUNCTION Pack<float, W> p_log(const Pack<float, W> &x)
 {
   using P = Pack<float, W>;
   using I = typename P::I;
-  const I shifted = (I) x.v + (0x3f800000 - 0x3f3504f3);
+  const I shifted = (I) ((typename P::U) x.v + (0x3f800000u - 0x3f3504f3u));
   const I k = (shifted >> 23) - 127;
   const P m = P::of((typename P::V)((shifted & 0x007fffff) + 0x3f3504f3));
   const P e = P::of(__builtin_convertvector(k, typename P::V));
@@ -429,7 +433,7 @@ template <int W> BACKMAP_FUNCTION Pack<double, W> p_log(const Pack<double, W> &x
   using P = Pack<double, W>;
   using I = typename P::I;
   const std::int64_t root = 0x3fe6a09e667f3bcdLL;    // sqrt(1/2)
-  const I shifted = (I) x.v + (0x3ff0000000000000LL - root);
+  const I shifted = (I) ((typename P::U) x.v + std::uint64_t(0x3ff0000000000000LL - root));
   const I k = (shifted >> 52) - 1023;
   const P m = P::of((typename P::V)((shifted & 0x000fffffffffffffLL) + root));
   const P e = P::of(__builtin_convertvector(k, typename P::V));
