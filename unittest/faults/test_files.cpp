@@ -25,13 +25,6 @@ using namespace fix_test;
 
 namespace {
 
-int world_rank()
-{
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  return rank;
-}
-
 /* no file of this process grows beyond so many bytes, as on a full disk, while f runs */
 
 void with_limit(rlim_t bytes, const std::function<void()> &f)
@@ -46,29 +39,22 @@ void with_limit(rlim_t bytes, const std::function<void()> &f)
   std::signal(SIGXFSZ, handler);
 }
 
-std::string shared(const std::string &mine)
-{
-  char text[400] = {0};
-  snprintf(text, sizeof(text), "%s", mine.c_str());
-  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
-  return text;
-}
-
 /* a toy of 40 frames of 5 samples for all ranks */
 
 struct Files : public ::testing::Test {
   const Toy toy{};
-  const std::string flow = shared(write_model("toy.flow", toy.flow())),
-                    fine = shared(write_file("toy.in", toy.fine_script())),
-                    data = shared(write_file("toy.lmp", toy.coarse_script())),
-                    table = shared(scratch_file("table")), xyz = shared(scratch_file("xyz"));
+  const std::string flow = from_rank_0(write_model("toy.flow", toy.flow())),
+                    fine = from_rank_0(write_file("toy.in", toy.fine_script())),
+                    data = from_rank_0(write_file("toy.lmp", toy.coarse_script())),
+                    table = from_rank_0(scratch_file("table")),
+                    xyz = from_rank_0(scratch_file("xyz"));
   std::string dump;
 
   void SetUp() override
   {
     std::mt19937_64 engine(21);
     for (int i = 0; i < 40; i++) dump += dump_frame(i + 1, toy.draw(engine, toy.coarse_k));
-    dump = shared(write_file("toy.dump", dump));
+    dump = from_rank_0(write_file("toy.dump", dump));
     MPI_Barrier(MPI_COMM_WORLD);
   }
 
@@ -151,7 +137,7 @@ TEST_F(Files, DiskThatFillsUpKeepsWhatWasWritten)
 TEST_F(Files, FullDiskKeepsTheOldReport)
 {
   whole_run();
-  const auto json = shared(scratch_file("summary.json"));
+  const auto json = from_rank_0(scratch_file("summary.json"));
   const std::string report = "backmap_report " + table + " json " + json + "\n";
   PlainLammps("", MPI_COMM_WORLD).commands(report);
   const std::string old = read_file(json);
@@ -164,7 +150,7 @@ TEST_F(Files, FullDiskKeepsTheOldReport)
 // root may write everywhere, so somebody else tries
 TEST_F(Files, FolderWithoutRights)
 {
-  const auto folder = shared(scratch_file("folder"));
+  const auto folder = from_rank_0(scratch_file("folder"));
   if (world_rank() == 0) mkdir(folder.c_str(), 0555);
   MPI_Barrier(MPI_COMM_WORLD);
   const bool root = geteuid() == 0;
@@ -197,7 +183,7 @@ TEST_F(Files, TwoWritersOfOneFile)
 TEST_F(Files, RestartGoesOnWhereItWas)
 {
   const std::string whole = whole_run();
-  const auto state = shared(scratch_file("state.restart"));
+  const auto state = from_rank_0(scratch_file("state.restart"));
   const std::string go_on =
       "processors * 1 1\nunits real\natom_modify map array\ncomm_modify cutoff "
       "20.0\nread_restart " +

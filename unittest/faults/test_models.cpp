@@ -17,19 +17,11 @@ using namespace fix_test;
 
 namespace {
 
-std::string shared(const std::string &mine)
-{
-  char text[400] = {0};
-  snprintf(text, sizeof(text), "%s", mine.c_str());
-  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
-  return text;
-}
-
 struct Models : public ::testing::Test {
   const Toy toy{};
-  const std::string flow = shared(write_model("toy.flow", toy.flow())),
-                    fine = shared(write_file("toy.in", toy.fine_script())),
-                    data = shared(write_file("toy.lmp", toy.coarse_script(3)));
+  const std::string flow = from_rank_0(write_model("toy.flow", toy.flow())),
+                    fine = from_rank_0(write_file("toy.in", toy.fine_script())),
+                    data = from_rank_0(write_file("toy.lmp", toy.coarse_script(3)));
   const std::string start = "processors * 1 1\ninclude " + data + "\n";
 
   std::string fix(const std::string &model, const std::string &script) const
@@ -42,7 +34,7 @@ struct Models : public ::testing::Test {
   {
     PlainLammps lmp("", MPI_COMM_WORLD);
     std::string text = lmp.error_of(start + script);
-    EXPECT_EQ(text, shared(text));
+    EXPECT_EQ(text, from_rank_0(text));
     return text;
   }
 };
@@ -59,7 +51,7 @@ TEST_F(Models, FineScriptThatDiverges)
 {
   const std::string run = "velocity all create 300 7 loop geom\nfix 1 all nve\ntimestep 1000.0\n"
                           "run 100\nunfix 1\n";
-  const auto diverges = shared(write_file("diverges.in", toy.fine_script(run)));
+  const auto diverges = from_rank_0(write_file("diverges.in", toy.fine_script(run)));
   MPI_Barrier(MPI_COMM_WORLD);
   expect_in(error_of(fix(flow, diverges)), "diverges.in");
   EXPECT_EQ(error_of(fix(flow, fine) + "run 1"), "") << "the control";
@@ -68,16 +60,16 @@ TEST_F(Models, FineScriptThatDiverges)
 // the fine script has an energy that overflows for every structure: no weight, and the figures say so
 TEST_F(Models, FineEnergiesThatOverflow)
 {
-  const auto huge = shared(write_file(
+  const auto huge = from_rank_0(write_file(
       "huge.in", toy.fine_script("bond_coeff 3 1.0e308 0.5\nbond_coeff 1 1.0e308 0.5\n")));
   MPI_Barrier(MPI_COMM_WORLD);
   PlainLammps lmp("", MPI_COMM_WORLD);
-  ASSERT_EQ(lmp.error_of(
-                start + fix(flow, huge) + "rerun " +
-                shared(write_file("one.dump", dump_frame(1, {0,  0, 0, 1.5,  0, 0, 2,  1.4, 0,
-                                                             30, 0, 0, 31.5, 0, 0, 32, 1.4, 0,
-                                                             60, 0, 0, 61.5, 0, 0, 62, 1.4, 0}))) +
-                " dump x y z box no"),
+  ASSERT_EQ(lmp.error_of(start + fix(flow, huge) + "rerun " +
+                         from_rank_0(write_file(
+                             "one.dump", dump_frame(1, {0,  0, 0, 1.5,  0, 0, 2,  1.4, 0,
+                                                        30, 0, 0, 31.5, 0, 0, 32, 1.4, 0,
+                                                        60, 0, 0, 61.5, 0, 0, 62, 1.4, 0}))) +
+                         " dump x y z box no"),
             "");
   EXPECT_EQ(lmp.value("f_bm[2]"), 12.0);
   EXPECT_EQ(lmp.value("f_bm[10]") + lmp.value("f_bm[11]"), 12.0);
@@ -91,7 +83,7 @@ TEST_F(Models, FlowThatOverflows)
     spec.linear_chol = {width, 0.0, 0.0, width};
     for (auto &layer : spec.affine)
       for (auto &w : layer.weight) w = 1e30;
-    const auto wild = shared(write_model("wild.flow", spec));
+    const auto wild = from_rank_0(write_model("wild.flow", spec));
     MPI_Barrier(MPI_COMM_WORLD);
     for (const char *precision : {"single", "double"}) {
       PlainLammps lmp("", MPI_COMM_WORLD);

@@ -27,14 +27,6 @@ Fix *make_numdiff(LAMMPS *lmp, int narg, char **arg)
   return new FixNumDiff(lmp, narg, arg);
 }
 
-std::string shared(const std::string &mine)
-{
-  char text[400] = {0};
-  snprintf(text, sizeof(text), "%s", mine.c_str());
-  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
-  return text;
-}
-
 std::string beads()
 {
   std::string text = "beads\n\n12 atoms\n6 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\n"
@@ -54,9 +46,9 @@ std::string beads()
 
 TEST(Numdiff, ForcesOfPairCgnet)
 {
-  const auto data = shared(write_file("beads.data", beads()));
-  const auto model =
-      shared(write_file("numdiff.safetensors", cgnet_support::make_cgnet().to_model().serialize()));
+  const auto data = from_rank_0(write_file("beads.data", beads()));
+  const auto model = from_rank_0(
+      write_file("numdiff.safetensors", cgnet_support::make_cgnet().to_model().serialize()));
   MPI_Barrier(MPI_COMM_WORLD);
   const std::string network = model + " C N CA CB C N\n";
   const std::vector<std::string> styles = {

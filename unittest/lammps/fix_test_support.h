@@ -57,6 +57,23 @@ inline std::string read_file(const std::string &path)
   return s.str();
 }
 
+inline int world_rank()
+{
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
+/* collective: the text of rank 0, up to 399 letters; names of files differ between ranks */
+
+inline std::string from_rank_0(const std::string &mine)
+{
+  char text[400] = {0};
+  snprintf(text, sizeof(text), "%s", mine.c_str());
+  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
+  return text;
+}
+
 /* collective: files of all ranks, whose names must not depend on the process */
 
 inline void remove_files(const std::vector<std::string> &paths)

@@ -20,14 +20,7 @@ using namespace fix_test;
 
 namespace {
 
-/* all ranks write the same files; one of them would do, but then the others would have to wait */
-
-int world_rank()
-{
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  return rank;
-}
+// all ranks write the same files; one of them would do, but then the others would have to wait
 
 /* a communicator of the first n ranks; the others get MPI_COMM_NULL */
 
@@ -38,22 +31,12 @@ MPI_Comm first_ranks(int n)
   return comm;
 }
 
-/* the file name of a rank is its own, so every rank uses the one of rank 0 */
-
-std::string shared_name(const std::string &mine)
-{
-  char text[400] = {0};
-  snprintf(text, sizeof(text), "%s", mine.c_str());
-  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
-  return text;
-}
-
 }    // namespace
 
 TEST(Ranks, SamplesAreBitwiseTheSame)
 {
   const auto flow = write_model("ala2.flow", ala2_flow());
-  const auto fine = shared_name(write_file("fine.in", ala2_script()));
+  const auto fine = from_rank_0(write_file("fine.in", ala2_script()));
   const struct {
     int molecules, steps;    // of annealing
   } cases[] = {{1, 0}, {3, 0}, {3, 3}};
@@ -63,9 +46,9 @@ TEST(Ranks, SamplesAreBitwiseTheSame)
     for (int i = 0; i < 3; i++) {
       const int molecules = cases[i].molecules, steps = cases[i].steps;
       const auto dump =
-          shared_name(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
-      const auto table = shared_name(scratch_file("table")),
-                 forces = shared_name(scratch_file("forces"));
+          from_rank_0(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 9, molecules)));
+      const auto table = from_rank_0(scratch_file("table")),
+                 forces = from_rank_0(scratch_file("forces"));
       std::string text;
       if (comm != MPI_COMM_NULL) {
         {
@@ -122,8 +105,8 @@ TEST(Ranks, StatisticsAreTheSameOnEveryRank)
 TEST(Ranks, ConfigurationalTemperature)
 {
   const Toy toy;
-  const auto flow = shared_name(write_model("toy.flow", toy.flow())),
-             fine = shared_name(write_file("toy.in", toy.fine_script()));
+  const auto flow = from_rank_0(write_model("toy.flow", toy.flow())),
+             fine = from_rank_0(write_file("toy.in", toy.fine_script()));
   std::mt19937_64 engine(11);
   std::string dump;
   for (int i = 0; i < 200; i++) {
@@ -136,9 +119,9 @@ TEST(Ranks, ConfigurationalTemperature)
     }
     dump += dump_frame(i + 1, z);
   }
-  const auto frames = shared_name(write_file("toy.dump", dump));
+  const auto frames = from_rank_0(write_file("toy.dump", dump));
   const auto figures = [&](MPI_Comm comm) {
-    const auto table = shared_name(scratch_file("table"));
+    const auto table = from_rank_0(scratch_file("table"));
     {
       PlainLammps lmp("", comm);
       lmp.commands("processors * 1 1\n" + toy.coarse_script(3) + "fix bm all backmap 1 " + flow +

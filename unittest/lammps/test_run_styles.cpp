@@ -24,21 +24,6 @@ using namespace fix_test;
 
 namespace {
 
-int world_rank()
-{
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  return rank;
-}
-
-std::string shared(const std::string &mine)
-{
-  char text[400] = {0};
-  snprintf(text, sizeof(text), "%s", mine.c_str());
-  MPI_Bcast(text, sizeof(text), MPI_CHAR, 0, MPI_COMM_WORLD);
-  return text;
-}
-
 /* rows alone, as words: comments come with batches and runs */
 
 using Row = std::vector<std::string>;
@@ -80,11 +65,12 @@ void expect_same(const std::vector<Row> &a, const std::vector<Row> &b, bool exac
 
 struct RunStyles : public ::testing::Test {
   const Toy toy{};
-  const std::string flow = shared(write_model("toy.flow", toy.flow())),
-                    fine = shared(write_file("toy.in", toy.fine_script())),
-                    data = shared(write_file("toy.lmp", toy.coarse_script(4))),
-                    table = shared(scratch_file("table")), again = shared(scratch_file("again")),
-                    dump = shared(scratch_file("dump"));
+  const std::string flow = from_rank_0(write_model("toy.flow", toy.flow())),
+                    fine = from_rank_0(write_file("toy.in", toy.fine_script())),
+                    data = from_rank_0(write_file("toy.lmp", toy.coarse_script(4))),
+                    table = from_rank_0(scratch_file("table")),
+                    again = from_rank_0(scratch_file("again")),
+                    dump = from_rank_0(scratch_file("dump"));
 
   std::string start(const std::string &before = "", const std::string &box = "") const
   {
@@ -184,7 +170,7 @@ TEST_F(RunStyles, OtherBeadsHaveOtherSamples)
 // one fix does not know of another, nor do two instances of LAMMPS, nor what came before clear
 TEST_F(RunStyles, TwoFixesTwoInstancesTwoSystems)
 {
-  const std::string other = shared(scratch_file("other"));
+  const std::string other = from_rank_0(scratch_file("other"));
   const std::string both = fix(table, "seed 5") + fix(other, "seed 6 batch 3", "two", 20);
   {
     PlainLammps lmp("", MPI_COMM_WORLD);
@@ -275,12 +261,13 @@ TEST_F(RunStyles, AveragesOfPartsAreBitwiseThoseOfTheWhole)
   }
   compare(start(), flow + " " + fine, "v_b v_r", dump, 1e-11);
 
-  const auto cgnet =
-      shared(write_file("cgnet.safetensors", cgnet_support::make_cgnet().to_model().serialize()));
-  const auto peptide = shared(write_model("ala2.flow", ala2_flow())),
-             atoms = shared(write_file("ala2.in", ala2_script()));
-  const auto beads = shared(write_file("ala2.lmp", ala2_coarse_script(4)));
-  const auto frames = shared(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 30, 4)));
+  const auto cgnet = from_rank_0(
+      write_file("cgnet.safetensors", cgnet_support::make_cgnet().to_model().serialize()));
+  const auto peptide = from_rank_0(write_model("ala2.flow", ala2_flow())),
+             atoms = from_rank_0(write_file("ala2.in", ala2_script()));
+  const auto beads = from_rank_0(write_file("ala2.lmp", ala2_coarse_script(4)));
+  const auto frames =
+      from_rank_0(write_file("ala2.dump", ala2_coarse_dump(oracle("vacuum"), 30, 4)));
   MPI_Barrier(MPI_COMM_WORLD);
   compare("processors * 1 1\ninclude " + beads + "\npair_style cgnet\npair_coeff * * " + cgnet +
               " C N CA CB C N\n",

@@ -22,14 +22,7 @@ using namespace fix_test;
 
 namespace {
 
-/* every rank works alone in files of its own, but for the test of several ranks */
-
-int world_rank()
-{
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  return rank;
-}
+// every rank works alone in files of its own, but for the test of several ranks
 
 /* step and sample of a structure, its log-weight, the x of its atoms */
 
