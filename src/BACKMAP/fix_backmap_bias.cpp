@@ -17,6 +17,7 @@
 #include "fmt/format.h"
 #include "force.h"
 #include "neighbor.h"
+#include "respa.h"
 #include "update.h"
 #include "utils.h"
 
@@ -84,6 +85,7 @@ FixBackmapBias::FixBackmapBias(LAMMPS *lmp, int narg, char **arg) :
   extscalar = 1;
   extvector = 0;
   energy_global_flag = 1;
+  restart_global = 1;
 }
 
 /* ----------------------------------------------------------------------
@@ -113,7 +115,7 @@ void FixBackmapBias::read_torsion(int, char **words)
 
 int FixBackmapBias::setmask()
 {
-  return POST_FORCE | MIN_POST_FORCE | END_OF_STEP | POST_RUN;
+  return POST_FORCE | POST_FORCE_RESPA | MIN_POST_FORCE | END_OF_STEP | POST_RUN;
 }
 
 /* ----------------------------------------------------------------------
@@ -152,18 +154,35 @@ void FixBackmapBias::init()
         backmap_error(lmp, "{}: torsion {}, expected beads 1 to {} of a molecule, got {}", what,
                       t.name, n, b + 1);
   molecules = std::make_unique<BackmapMolecules>(lmp, groupbit, n, what);
+  respa = utils::strmatch(update->integrate_style, "^respa")
+      ? dynamic_cast<Respa *>(update->integrate)
+      : nullptr;
 }
 
 /* ---------------------------------------------------------------------- */
 
 void FixBackmapBias::setup(int vflag)
 {
+  if (!respa) {
+    post_force(vflag);
+    return;
+  }
+  const int level = respa->nlevels - 1;
+  respa->copy_flevel_f(level);
   post_force(vflag);
+  respa->copy_f_flevel(level);
 }
 
 void FixBackmapBias::min_setup(int vflag)
 {
   post_force(vflag);
+}
+
+/* the slowest level */
+
+void FixBackmapBias::post_force_respa(int vflag, int level, int)
+{
+  if (level == respa->nlevels - 1) post_force(vflag);
 }
 
 void FixBackmapBias::min_post_force(int vflag)
@@ -270,4 +289,44 @@ double FixBackmapBias::compute_scalar()
 double FixBackmapBias::compute_vector(int n)
 {
   return n == 0 ? growth : torsions[n - 1].bias.range() / kT;
+}
+
+/* ----------------------------------------------------------------------
+   the bias of each torsion as it stands; the table has rounded values, and those of the end of a run
+------------------------------------------------------------------------- */
+
+void FixBackmapBias::write_restart(FILE *fp)
+{
+  if (comm->me != 0) return;
+  std::vector<double> list{static_cast<double>(torsions.size()), growth};
+  for (const auto &t : torsions) {
+    list.insert(list.end(), t.beads.begin(), t.beads.end());
+    list.push_back(t.bias.size());
+    list.insert(list.end(), t.bias.series().begin(), t.bias.series().end());
+  }
+  const int size = static_cast<int>(list.size() * sizeof(double));
+  fwrite(&size, sizeof(int), 1, fp);
+  fwrite(list.data(), sizeof(double), list.size(), fp);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBackmapBias::restart(char *buffer)
+{
+  const auto *list = reinterpret_cast<const double *>(buffer);
+  if (*list != static_cast<double>(torsions.size()))
+    backmap_error(lmp, "{}: expected the {} torsions of the restart file, got {}", what, *list,
+                  torsions.size());
+  growth = list[1];
+  list += 2;
+  for (auto &t : torsions) {
+    if (!std::equal(t.beads.begin(), t.beads.end(), list) || list[4] != t.bias.size())
+      backmap_error(lmp,
+                    "{}: torsion {}, expected its beads and the width of the hills as in the run "
+                    "that wrote the restart file",
+                    what, t.name);
+    t.bias = TorsionBias(width);
+    t.bias.add_series(list + 5);
+    list += 5 + t.bias.size();
+  }
 }

@@ -34,11 +34,14 @@ class FixBackmapBias : public Fix {
   void setup(int) override;
   void min_setup(int) override;
   void post_force(int) override;
+  void post_force_respa(int, int, int) override;
   void min_post_force(int) override;
   void end_of_step() override;
   void post_run() override;
   double compute_scalar() override;
   double compute_vector(int) override;
+  void write_restart(FILE *) override;
+  void restart(char *) override;
 
  private:
   struct Torsion {
@@ -55,6 +58,7 @@ class FixBackmapBias : public Fix {
   std::vector<Torsion> torsions;
   std::unique_ptr<BACKMAP_NS::BackmapMolecules> molecules;
   std::vector<double> forces, deposit;
+  class Respa *respa = nullptr;
   double energy_mine = 0.0;    // of the molecules of this rank
   double growth = 1.0;         // mean of the heights of the last hills over that of the first ones
 

@@ -236,6 +236,38 @@ TEST(Bias, KeepsWells)
   clean();
 }
 
+/* a run that a restart file cuts goes on as if nothing had happened, also where more was written to the table since */
+
+TEST(Bias, RestartGoesOn)
+{
+  const std::string styles = "pair_style zero 2.0\npair_coeff * *\ndihedral_style zero\n"
+                             "dihedral_coeff 1\n",
+                    move = "velocity all create 300.0 7 loop geom\n", nve = "fix m all nve\n";
+  const std::string first = chains(6) + styles + bias() + move + nve,
+                    again = "read_restart tmp_bias.restart\n" + styles;
+  PlainLammps whole(first + "run 400\nrun 200\n", MPI_COMM_WORLD);
+  {
+    const PlainLammps begun(first + "run 400\nwrite_restart tmp_bias.restart\nrun 100\n",
+                            MPI_COMM_WORLD);
+  }
+  PlainLammps going_on(again + bias() + nve + "run 200\n", MPI_COMM_WORLD);
+  for (const char *figure : {"f_b", "f_b[1]", "f_b[2]"}) {
+    const double expected = whole.value(figure);
+    EXPECT_NEAR(going_on.value(figure), expected, 1e-6 * std::fabs(expected)) << figure;
+  }
+  // the control: a fix of another ID has nothing to go on with
+  std::string other = bias();
+  other.replace(0, 5, "fix c").replace(other.find("modify b") + 7, 1, "c");
+  PlainLammps anew(again + other + nve + "run 200\n", MPI_COMM_WORLD);
+  EXPECT_LT(anew.value("f_c[2]"), 0.8 * whole.value("f_b[2]"));
+  EXPECT_NE(error_of_script(again + bias("torsion psi 2 3 4 1")).find("of the restart file"),
+            std::string::npos);
+  EXPECT_NE(error_of_script(again + bias("width 20")).find("width of the hills"),
+            std::string::npos);
+  remove_files({"tmp_bias.restart"});
+  clean();
+}
+
 TEST(Bias, Errors)
 {
   const std::string start = chains(2) + "dihedral_style zero\ndihedral_coeff 1\n";

@@ -31,6 +31,7 @@ class TorsionBias {
   void add(double phi, double height, double *series) const;
   void add_series(const double *series);
   int size() const { return static_cast<int>(series_.size()); }
+  const std::vector<double> &series() const { return series_; }
 
   /// Energy at phi (radians), and its derivative by phi.
   double energy(double phi, double &slope) const;
