@@ -10,6 +10,7 @@
 
 #include "lammps/backmap_test_models.h"
 
+#include "lammps/io.h"
 #include "lammps/line_file.h"
 #include "statistics/sample_table.h"
 
@@ -144,7 +145,23 @@ TEST_F(Files, FullDiskKeepsTheOldReport)
   ASSERT_GT(old.size(), 300u);
   with_limit(200, [&] { expect_error(report, "cannot write " + json, "large"); });
   EXPECT_EQ(read_file(json), old);
-  EXPECT_FALSE(exists(json + ".part"));
+  EXPECT_FALSE(half_written(json));
+}
+
+// ranks that write one file at the same time, as partitions do whose script forgets their number in its name: the file is
+// that of one of them, whole
+TEST_F(Files, TwoWritersOfOneWholeFile)
+{
+  const auto path = from_rank_0(scratch_file("whole"));
+  const std::string mine(50000, static_cast<char>('a' + world_rank()));
+  MPI_Barrier(MPI_COMM_WORLD);
+  for (int i = 0; i < 500; i++) {
+    ASSERT_EQ(backmap_replace_file(path, mine), "");
+    const std::string there = read_file(path);
+    ASSERT_EQ(there, std::string(50000, there[0]));
+  }
+  remove_files({path});
+  EXPECT_FALSE(half_written(path));
 }
 
 // root may write everywhere, so somebody else tries

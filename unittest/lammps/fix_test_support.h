@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <mpi.h>
 #include <sstream>
@@ -89,6 +90,19 @@ inline void remove_files(const std::vector<std::string> &paths)
 inline bool exists(const std::string &path)
 {
   return std::ifstream(path).good();
+}
+
+/* half a file beside path, of a writer that did not come to its end */
+
+inline bool half_written(const std::string &path)
+{
+  const auto folder = std::filesystem::path(path).parent_path();
+  for (const auto &file : std::filesystem::directory_iterator(folder.empty() ? "." : folder))
+    if (file.path().filename().string().find(std::filesystem::path(path).filename().string() +
+                                             ".") == 0 &&
+        file.path().extension() == ".part")
+      return true;
+  return false;
 }
 
 /* alanine dipeptide; extra goes after the data file was read */

@@ -40,7 +40,7 @@ run() { # folder, ranks, text of the command, options of lmp: leaves its standar
   mkdir -p "$1"
   (cd "$1" && cp ../*.dump ../ala2.* ../in.forcefield . &&
     { echo 'include in.forcefield'; echo "$3"; echo 'print "went on"'; } >in.train &&
-    timeout 60 "$mpiexec" --oversubscribe -np "$2" "$lmp" -in in.train -log log "${@:4}" >out 2>err)
+    timeout 60 "$mpiexec" --oversubscribe -np "$2" "$lmp" -in in.train -log log "${@:4}" >out 2>err </dev/null)
   status=$?
 }
 
@@ -52,7 +52,9 @@ while IFS='|' read -r name text command rest; do
     require "$name, $ranks rank(s): ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"
     require "$name, $ranks rank(s): did not go on" "! grep -q '^went on' $name.$ranks/log"
   done
-  run "$name.partitions" 2 "$command $rest" -partition 2x1
+  # partitions that train by themselves have files of their own
+  run "$name.partitions" 2 "variable p world 0 1
+${command/out.safetensors/out.\$p.safetensors} $rest" -partition 2x1
   require "$name, partitions: a log of a partition has the reason" "grep -q \"$text\" $name.partitions/log.?"
   require "$name, partitions: its screen has it, too" "grep -q \"$text\" $name.partitions/screen.?"
   require "$name, partitions: ended by the error ($status)" "[ $status -ne 0 ] && [ $status -ne 124 ]"

@@ -8,14 +8,14 @@
 // sleep until what it wrote is there.
 // ranks: 4
 
+#include "lammps/fix_test_support.h"
+
 #include "lammps/partitions.h"
 
 #include "exceptions.h"
 #include "input.h"
 #include "lammps.h"
 #include "universe.h"
-
-#include "gtest/gtest.h"
 
 #include <chrono>
 #include <cstdio>
@@ -27,27 +27,9 @@
 #include <thread>
 
 using namespace BACKMAP_NS;
+using namespace fix_test;
 
 namespace {
-
-int rank()
-{
-  int r;
-  MPI_Comm_rank(MPI_COMM_WORLD, &r);
-  return r;
-}
-
-bool exists(const std::string &path)
-{
-  return std::ifstream(path).good();
-}
-
-std::string contents(const std::string &path)
-{
-  std::stringstream s;
-  s << std::ifstream(path).rdbuf();
-  return s.str();
-}
 
 /// LAMMPS with four partitions of one rank.
 class Partitions {
@@ -92,12 +74,12 @@ void sleep_for(double seconds)
 TEST(Universe, the_first_works_when_all_are_there_and_the_others_sleep)
 {
   Partitions s;
-  const std::string mine = "universe." + std::to_string(rank()) + ".txt";
+  const std::string mine = "universe." + std::to_string(world_rank()) + ".txt";
   for (int r = 0; r < 4; r++) std::remove(("universe." + std::to_string(r) + ".txt").c_str());
   std::remove("universe.result.txt");
   MPI_Barrier(MPI_COMM_WORLD);
   int worked = 0;
-  if (rank() == 3) sleep_for(0.5);    // the last to come
+  if (world_rank() == 3) sleep_for(0.5);    // the last to come
   std::ofstream(mine) << "there";
   const double w = wall(), p = processor();
   backmap_universe_run(s.lmp, true, [&] {
@@ -106,8 +88,8 @@ TEST(Universe, the_first_works_when_all_are_there_and_the_others_sleep)
     sleep_for(2.0);
     std::ofstream("universe.result.txt") << "done";
   });
-  EXPECT_EQ(worked, rank() == 0 ? 1 : 0);
-  EXPECT_EQ(contents("universe.result.txt"), "done");
+  EXPECT_EQ(worked, world_rank() == 0 ? 1 : 0);
+  EXPECT_EQ(read_file("universe.result.txt"), "done");
   EXPECT_GE(wall() - w, 1.9);
   EXPECT_LT(processor() - p, 0.5);    // MPI_Barrier would have used all of the two seconds
 
@@ -124,7 +106,7 @@ TEST(Universe, the_first_works_when_all_are_there_and_the_others_sleep)
 TEST(Universe, waiting_sleeps)
 {
   const double w = wall(), p = processor();
-  if (rank() == 0) sleep_for(2.0);
+  if (world_rank() == 0) sleep_for(2.0);
   backmap_wait(MPI_COMM_WORLD);
   EXPECT_GE(wall() - w, 1.9);
   EXPECT_LT(processor() - p, 0.5);
@@ -153,10 +135,10 @@ TEST(Universe, keyword)
 TEST(Universe, report_of_all_partitions)
 {
   Partitions s;
-  const std::string me = std::to_string(rank());
-  if (rank() == 0) std::remove("universe.json");
+  const std::string me = std::to_string(world_rank());
+  if (world_rank() == 0) std::remove("universe.json");
   MPI_Barrier(MPI_COMM_WORLD);
-  if (rank() == 2) sleep_for(0.3);
+  if (world_rank() == 2) sleep_for(0.3);
   {
     std::ofstream out("universe.table." + me + ".txt");
     out << "# backmap sample table 1\n# units real\n# temperature 300\n# kT 0.596\n# samples 2\n# "
@@ -164,11 +146,11 @@ TEST(Universe, report_of_all_partitions)
            "# step molecule sample logweight U U_CG logq v_a\n";
     for (int k = 0; k < 8; k++)
       for (int j = 0; j < 2; j++)
-        out << 40 * k + 10 * rank() << " 1 " << j << " " << 0.1 * ((k + j + rank()) % 3)
+        out << 40 * k + 10 * world_rank() << " 1 " << j << " " << 0.1 * ((k + j + world_rank()) % 3)
             << " 1 1 1 " << k << "\n";
   }
   s.commands("backmap_report universe.table.?.txt json universe.json universe yes");
-  const std::string json = contents("universe.json");
+  const std::string json = read_file("universe.json");
   EXPECT_NE(json.find("\"frames\": 32"), std::string::npos) << json;
   EXPECT_NE(json.find("\"joint_ess\""), std::string::npos);
 }
@@ -182,17 +164,18 @@ TEST(Universe, report_of_all_partitions)
 TEST(Universe, training_by_one_partition)
 {
   Partitions s;
-  const std::string me = std::to_string(rank()),
+  const std::string me = std::to_string(world_rank()),
                     examples = std::string(BACKMAP_EXAMPLES) + "/alanine-dipeptide/";
-  if (rank() == 0) std::remove("universe.safetensors");
+  if (world_rank() == 0) std::remove("universe.safetensors");
   s.commands("units real\natom_style full\nboundary s s s\nspecial_bonds amber\npair_style "
              "lj/cut/coul/cut 12.0\n"
              "pair_modify mix arithmetic\nbond_style harmonic\nangle_style "
              "harmonic\ndihedral_style charmm\nread_data " +
-             examples + "ala2.data\nvelocity all create 600 " + std::to_string(4711 + rank()) +
+             examples + "ala2.data\nvelocity all create 600 " +
+             std::to_string(4711 + world_rank()) +
              " loop geom\nfix bare all store/force\nfix 1 all nve\nfix 2 all langevin 300 300 50 " +
-             std::to_string(11 + rank()) + "\ntimestep 1.0\nrun " +
-             std::to_string(200 + 400 * rank()) +
+             std::to_string(11 + world_rank()) + "\ntimestep 1.0\nrun " +
+             std::to_string(200 + 400 * world_rank()) +
              "\nreset_timestep 0\ndump d all custom 10 universe." + me +
              ".dump id x y z f_bare[1] f_bare[2] f_bare[3]\ndump_modify d sort id format float "
              "%.8g\nrun 990\nundump d");
@@ -201,7 +184,7 @@ TEST(Universe, training_by_one_partition)
              "threads 1 universe yes files universe.?.dump dump x y z fx "
              "fy fz label fx f_bare[1] label fy f_bare[2] label fz f_bare[3] box no");
   EXPECT_TRUE(exists("universe.safetensors"));
-  EXPECT_FALSE(exists("universe.safetensors.part"));
+  EXPECT_FALSE(half_written("universe.safetensors"));
   s.commands("clear\nunits real\natom_style molecular\nread_data " + examples +
              "ala2.coarse.minus.data\npair_style cgnet\npair_coeff * * universe.safetensors C N CA "
              "CB C N\nrun 0");

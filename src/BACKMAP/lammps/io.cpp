@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <unistd.h>
 
 using namespace LAMMPS_NS;
 
@@ -91,7 +92,8 @@ std::string backmap_read_file(LAMMPS *lmp, const std::string &path, const std::s
 
 std::string backmap_replace_file(const std::string &path, const std::function<std::string()> &next)
 {
-  const std::string part = path + ".part";
+  // two runs may write one file by mistake: the last one wins, whole
+  const std::string part = path + "." + std::to_string(getpid()) + ".part";
   errno = 0;
   std::unique_ptr<FILE, Closer> fp(fopen(part.c_str(), "wb"));
   bool good = fp != nullptr;
