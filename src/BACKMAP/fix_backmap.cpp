@@ -444,7 +444,7 @@ void FixBackmap::look_at(const CoarseFrame &frame)
   if (start_step < 0) start_step = frame.step;
   if (frame.step != start_step || record.starts.size() >= ENOUGH) return;
   std::vector<double> torsions;
-  const auto bead = [&](int i) { return &frame.z[3 * static_cast<std::size_t>(i)]; };
+  const auto bead = [&](int i) { return frame.z.data() + 3 * static_cast<std::size_t>(i); };
   for (const auto &d : spec.features.dihedrals)
     torsions.push_back(bead_dihedral(bead(d[0]), bead(d[1]), bead(d[2]), bead(d[3])) * 180.0 /
                        M_PI);
@@ -516,7 +516,7 @@ void FixBackmap::store(const std::vector<CoarseFrame> &frames, const SampleBatch
     weigh(frames[i], result, i, logw);
     write(frames[i], result, i, logw);
     if (mean_forces.opened())
-      mean_forces.add(frames[i], logw, &result.force[i * logw.size() * frames[i].z.size()],
+      mean_forces.add(frames[i], logw, result.force.data() + i * logw.size() * frames[i].z.size(),
                       {domain->boxlo[0], domain->boxhi[0], domain->boxlo[1], domain->boxhi[1],
                        domain->boxlo[2], domain->boxhi[2]});
   }
@@ -559,10 +559,10 @@ void FixBackmap::weigh(const CoarseFrame &frame, const SampleBatch &result, std:
       {static_cast<double>(frame.molecule), f.value * kt, f.error * kt, frame.ucg, mean});
   if (!given.sampler.script.empty())
     weights.add_frame({frame.step, universe->iworld, frame.molecule}, static_cast<int>(m),
-                      logw.data(), &result.obs[i * m * nobs]);
+                      logw.data(), result.obs.data() + i * m * nobs);
   if (!result.start.empty())
     starts.add_frame({frame.step, universe->iworld, frame.molecule}, static_cast<int>(m),
-                     &result.start[i * m], nullptr);
+                     result.start.data() + i * m, nullptr);
 }
 
 /* ----------------------------------------------------------------------
@@ -582,7 +582,7 @@ void FixBackmap::write(const CoarseFrame &frame, const SampleBatch &result, std:
     if (table_file.is_open())
       lines += table.line({frame.step, frame.molecule, static_cast<int>(j), logw[j], result.u[s],
                            frame.ucg, result.logq[s]},
-                          &result.obs[s * nobs]);
+                          result.obs.data() + s * nobs);
     if (result.x.empty() || result.logq[s] == INF) continue;
     const double *x = &result.x[s * 3 * spec.natoms];
     const SampleLabel label{std::isnan(logw[j]) ? -INF : logw[j], frame.step, frame.molecule,

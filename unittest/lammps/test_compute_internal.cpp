@@ -127,16 +127,20 @@ TEST(ComputeInternal, AsDihedralLocal)
   }
 }
 
-// an output of a run, on atoms that move between the ranks
+// an output of a run, on atoms that move between the ranks, and ranks that move over the atoms
 TEST(ComputeInternal, InThermoAndVariables)
 {
-  PlainLammps lmp(four_atoms(40.0, 4.7, 4.9, -4.0) + ALL +
-                      "variable cosine equal cos(c_c[3]*PI/180.0)\n"
-                      "fix move all move linear 0.1 -0.2 0.3\ntimestep 1.0\n"
-                      "thermo_style custom step c_c[3] v_cosine\nthermo 10\nrun 100",
-                  MPI_COMM_WORLD);
-  EXPECT_NEAR(lmp.value("c_c[3]"), 40.0, 1e-9);
-  EXPECT_NEAR(lmp.value("v_cosine"), std::cos(40.0 * M_PI / 180.0), 1e-9);
+  for (const std::string balance : {"", "fix bal all balance 5 1.0 shift xyz 5 1.01\n",
+                                    "comm_style tiled\nfix bal all balance 5 1.0 rcb\n"}) {
+    SCOPED_TRACE(balance);
+    PlainLammps lmp(four_atoms(40.0, 4.7, 4.9, -4.0) + ALL + balance +
+                        "variable cosine equal cos(c_c[3]*PI/180.0)\n"
+                        "fix move all move linear 0.1 -0.2 0.3\ntimestep 1.0\n"
+                        "thermo_style custom step c_c[3] v_cosine\nthermo 10\nrun 100",
+                    MPI_COMM_WORLD);
+    EXPECT_NEAR(lmp.value("c_c[3]"), 40.0, 1e-9);
+    EXPECT_NEAR(lmp.value("v_cosine"), std::cos(40.0 * M_PI / 180.0), 1e-9);
+  }
 }
 
 TEST(ComputeInternal, LargeAtomIds)

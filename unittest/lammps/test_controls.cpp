@@ -229,6 +229,7 @@ std::string all_atom(const Toy &toy, int n)
   std::string dump;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
+    x.reserve(12);    // pointers into it stay
     double r, t, p;
     do r = toy.r0 + toy.sr * normal();
     while (uniform() > r * r / 4.0);

@@ -206,6 +206,7 @@ TEST(Validate, ToyAgainstClosedForms)
   const int n = 400;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
+    x.reserve(12);    // pointers into it stay
     double r, t;
     do r = toy.r0 + toy.sr * normal();
     while (uniform() > r * r / 4.0);

@@ -210,6 +210,7 @@ TEST(Warnings, a_flow_that_misses_configurations)
   const int n = 300;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
+    x.reserve(12);    // pointers into it stay
     const double r = toy.r0 + toy.sr * normal(), t = toy.t0 + toy.st * normal(),
                  p = 2.0 * M_PI * uniform();
     const double *b = &x[3], *c = &x[6];
