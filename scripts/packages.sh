@@ -160,6 +160,8 @@ require_packages() {
     elif have_torch; then
       say "advice: the BLAS in use, $(blas_in_use || echo unknown), is slow; with OpenBLAS training is 4.5 times as fast" \
         "(Debian: libopenblas0-pthread, update-alternatives --config libblas.so.3-$(uname -m)-linux-gnu)"
+    else
+      packages+=(libopenblas0-pthread)    # beside LibTorch, which is missing
     fi
   fi
   [ ${#missing[@]} -eq 0 ] && return 0
@@ -171,7 +173,7 @@ require_packages() {
     echo "backmap: these pieces are missing, and nothing has been changed:"
     printf '%s\n' "${missing[@]}"
     echo "Install them, or name an existing one by the option after the colon, for example"
-    echo "  LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos ./${BACKMAP_CALLER:-test.sh}"
+    echo "  LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos ${BACKMAP_CALLER:+./}${BACKMAP_CALLER:-scripts/setup.sh --$kind}"
     on_debian && echo "On this Debian an administrator could run: apt-get install ${packages[*]}"
     echo "LAMMPS and Kokkos: LAMMPS_DIR=... (source, 29 Sep 2021 or newer), Kokkos_ROOT=... (3.4.01 or newer)"
   } >&2
