@@ -36,6 +36,7 @@ readelf -d "$build/libbackmap_flow.so" >rpath
 check "control: the build's own library names its folder" grep -F "$build" rpath
 check "there are libraries" test "$(grep -c libbackmap_ binaries)" -ge 2
 check "the CMake package names no folder of the build" refuses grep -rF -e "$build" -e "$source" "$prefix/lib/cmake/BACKMAP"
+check "scripts of the examples can be run" test -x "$prefix/share/backmap/examples/alanine-dipeptide/compare.py"
 check "the manual is there" test -s "$prefix/share/doc/backmap/src/index.rst"
 
 # --- every header compiles by itself and needs the standard library only --
