@@ -19,6 +19,7 @@ header nlohmann/json.hpp|nlohmann-json3-dev|nlohmann JSON, headers|CPLUS_INCLUDE
 header Random123/philox.h|librandom123-dev|Random123, headers|CPLUS_INCLUDE_PATH=...
 header gtest/gtest.h|libgtest-dev|GoogleTest (tests)|GTest_ROOT=...
 header gmock/gmock.h|libgmock-dev|GoogleMock (tests)|GTest_ROOT=...
+program pgrep|procps|pgrep (test of a rank that is killed)|put pgrep into PATH
 header yaml.h|libyaml-dev|libyaml (LAMMPS's force-style tester)|CPLUS_INCLUDE_PATH=... and LIBRARY_PATH=...
 torch|libtorch-dev|LibTorch 1.13 or newer (training, TorchScript models)|Torch_DIR=.../share/cmake/Torch, or BACKMAP_TORCH=OFF to do without
 program python3|python3|Python 3|PYTHON=...
@@ -50,7 +51,7 @@ LIST
 # the demo needs neither the test libraries nor pymbar nor Sphinx nor the Python module
 needed_by_demo() {
   case $1 in
-    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
+    *gtest*|*gmock*|*pgrep*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
   esac
 }
 

@@ -48,7 +48,7 @@ for header in $(cd "$prefix/include/BACKMAP" && find . -name '*.h'); do
 done
 
 # --- a program with BACKMAP::flow, for which C++11 was asked --------------
-configure() { clean cmake -S "$1" -B "$1/build" -D CMAKE_PREFIX_PATH="$prefix" -D CMAKE_CXX_STANDARD=11 "${@:2}"; }
+configure() { clean cmake -S "$1" -B "$1/build" -G Ninja -D CMAKE_PREFIX_PATH="$prefix" -D CMAKE_CXX_STANDARD=11 "${@:2}"; }
 cp -r "$example" example
 check "the example is configured" configure example
 check "the example is built" clean cmake --build example/build
@@ -60,10 +60,10 @@ check "its log q is that of its atoms" awk '
 check "it names a file that is no model" bash -c \
   "! example/build/draw example/CMakeLists.txt example/ala2.beads.txt 1 2>err && grep 'CMakeLists.txt.*not a model file' err"
 check "the wrong version is refused" refuses bash -c "mkdir -p absent && printf 'cmake_minimum_required(VERSION 3.20)
-project(absent CXX)\nfind_package(BACKMAP 9.9 REQUIRED)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -D CMAKE_PREFIX_PATH=$prefix"
+project(absent CXX)\nfind_package(BACKMAP 9.9 REQUIRED)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -G Ninja -D CMAKE_PREFIX_PATH=$prefix"
 check "flow without Kokkos is refused" refuses configure example -D CMAKE_DISABLE_FIND_PACKAGE_Kokkos=ON --fresh
 check "an unknown component is refused" refuses bash -c "printf 'cmake_minimum_required(VERSION 3.20)
-project(absent CXX)\nfind_package(BACKMAP REQUIRED COMPONENTS brew)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -D CMAKE_PREFIX_PATH=$prefix"
+project(absent CXX)\nfind_package(BACKMAP REQUIRED COMPONENTS brew)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -G Ninja -D CMAKE_PREFIX_PATH=$prefix"
 
 # --- one with BACKMAP::statistics, where no Kokkos can be found -----------
 mkdir statistics

@@ -116,7 +116,7 @@ check "keyring and suites are kept" grep -q 'Signed-By: /usr/share/keyrings/debi
 # --- what a lean setup has written serves every preset but that of the tests
 rm -rf setups && mkdir setups
 echo 'set(LAMMPS_DIR "/the/lean/one")' >setups/setup-lean.cmake
-configured() { cmake -S "$source" -B setups/build -D BACKMAP_SETUP="$PWD/setups/setup-full.cmake" "$@" >out 2>&1; }
+configured() { cmake -S "$source" -B setups/build -G Ninja -D BACKMAP_SETUP="$PWD/setups/setup-full.cmake" "$@" >out 2>&1; }
 check "after --lean the preset default finds LAMMPS" eval '! configured && says "LAMMPS_DIR=/the/lean/one is no LAMMPS source"'
 check "the tests need the full one" eval '! configured -D BACKMAP_TESTS=ON && says "run scripts/setup.sh"'
 echo 'set(LAMMPS_DIR "/the/full/one")' >setups/setup-full.cmake
