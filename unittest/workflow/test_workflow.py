@@ -4,6 +4,8 @@ steps look for.
 
 usage: test_workflow.py SOURCE
 """
+import contextlib
+import io
 import math
 import os
 import re
@@ -18,7 +20,7 @@ import unittest
 SOURCE = os.path.realpath(sys.argv[1])
 sys.path.insert(0, os.path.join(SOURCE, 'python'))
 
-from backmap_workflow import reference, settings, starts, structures  # noqa: E402
+from backmap_workflow import progress, reference, settings, starts, structures  # noqa: E402
 from backmap_workflow.files import Failure                      # noqa: E402
 from backmap_workflow.steps import STEPS                        # noqa: E402
 
@@ -222,6 +224,27 @@ class Run(Folder):
         self.write('samples.1.0.txt', '150 1 0 -1.5\n')
         with self.assertRaisesRegex(Failure, 'coarse.1.0.dump: expected the frame of step 150, which samples.1.0.txt has'):
             structures.cold_frames()
+
+    def told(self, log, total=None):
+        self.write('log', log)
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            progress.tell('step', self.path('log'), total, 30)
+        return out.getvalue()
+
+    def test_progress(self):
+        beads = '    epoch  train force   validation  train free e  validation         best   (epoch)       rate    seconds       left\n'
+        self.assertEqual(self.told(beads + '  4  7.1  7.0166  0.00000  0.00000  0.6  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 7.0166, 33 s left\n')
+        self.assertEqual(self.told(beads + '  4  0.0000  0.0000  0.05117  0.04256  0.085  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 0.04256, 33 s left\n')
+        self.assertEqual(self.told(beads + '  4  7.1  7.0166  0.05117  0.04256  0.085  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 7.0166 and 0.04256, 33 s left\n')
+        flow = '    epoch   train (nats)   validation         best   moved     ess   (epoch)       rate    seconds       left\n'
+        self.assertEqual(self.told(flow + '  6  -91.0752  -91.0453  -91.0453  0.459  0.334  6  1.99e-03  22  478\n'),
+                         '  step, 30 s: epoch 6, validation -91.0453, 8 min left\n')
+        self.assertEqual(self.told('Step T0 T1\n0 0 1\n200 1 0\n', 400), '  step, 30 s: step 200 of 400, 30 s left\n')
+        self.assertEqual(self.told('LAMMPS\n'), '  step, 30 s\n')
 
     def test_errors(self):
         self.assertIn('step movie, expected one of', self.run_workflow('movie')[1])
