@@ -90,7 +90,7 @@ if(TARGET backmap_python)
   backmap_rpath(${BACKMAP_PYTHON_DIR} backmap_python)
 endif()
 
-install(DIRECTORY ${BACKMAP_ROOT}/potentials ${BACKMAP_ROOT}/examples DESTINATION ${backmap_data})
+install(DIRECTORY ${BACKMAP_ROOT}/potentials ${BACKMAP_ROOT}/examples DESTINATION ${backmap_data} USE_SOURCE_PERMISSIONS)
 
 # the scripts find their modules from where it is, wherever the folder of data is
 file(RELATIVE_PATH modules ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/backmap/python)

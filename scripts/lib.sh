@@ -60,7 +60,7 @@ quietly() {
     ticks=$((ticks + 1))
     # ninja and apt leave their progress on the last line of the log
     if [ $((ticks % 30)) -eq 0 ]; then
-      say "  ... $(tail -c 400 "$log" | tr '\r' '\n' | tail -n 1 | cut -c1-90)"
+      say "  ... $(tail -c 400 "$log" | tr '\r' '\n' | sed '/^[[:space:]]*$/d' | tail -n 1 | cut -c1-90)"
     fi
   done
   if ! wait "$pid"; then

@@ -19,6 +19,7 @@ header nlohmann/json.hpp|nlohmann-json3-dev|nlohmann JSON, headers|CPLUS_INCLUDE
 header Random123/philox.h|librandom123-dev|Random123, headers|CPLUS_INCLUDE_PATH=...
 header gtest/gtest.h|libgtest-dev|GoogleTest (tests)|GTest_ROOT=...
 header gmock/gmock.h|libgmock-dev|GoogleMock (tests)|GTest_ROOT=...
+program pgrep|procps|pgrep (test of a rank that is killed)|put pgrep into PATH
 header yaml.h|libyaml-dev|libyaml (LAMMPS's force-style tester)|CPLUS_INCLUDE_PATH=... and LIBRARY_PATH=...
 torch|libtorch-dev|LibTorch 1.13 or newer (training, TorchScript models)|Torch_DIR=.../share/cmake/Torch, or BACKMAP_TORCH=OFF to do without
 program python3|python3|Python 3|PYTHON=...
@@ -50,7 +51,7 @@ LIST
 # the demo needs neither the test libraries nor pymbar nor Sphinx nor the Python module
 needed_by_demo() {
   case $1 in
-    *gtest*|*gmock*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
+    *gtest*|*gmock*|*pgrep*|*yaml*|*pymbar*|*sphinx*|*pybind11*|python-headers) return 1 ;;
   esac
 }
 
@@ -160,6 +161,8 @@ require_packages() {
     elif have_torch; then
       say "advice: the BLAS in use, $(blas_in_use || echo unknown), is slow; with OpenBLAS training is 4.5 times as fast" \
         "(Debian: libopenblas0-pthread, update-alternatives --config libblas.so.3-$(uname -m)-linux-gnu)"
+    else
+      packages+=(libopenblas0-pthread)    # beside LibTorch, which is missing
     fi
   fi
   [ ${#missing[@]} -eq 0 ] && return 0
@@ -171,7 +174,7 @@ require_packages() {
     echo "backmap: these pieces are missing, and nothing has been changed:"
     printf '%s\n' "${missing[@]}"
     echo "Install them, or name an existing one by the option after the colon, for example"
-    echo "  LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos ./${BACKMAP_CALLER:-test.sh}"
+    echo "  LAMMPS_DIR=/path/to/lammps Kokkos_ROOT=/path/to/kokkos ${BACKMAP_CALLER:+./}${BACKMAP_CALLER:-scripts/setup.sh --$kind}"
     on_debian && echo "On this Debian an administrator could run: apt-get install ${packages[*]}"
     echo "LAMMPS and Kokkos: LAMMPS_DIR=... (source, 29 Sep 2021 or newer), Kokkos_ROOT=... (3.4.01 or newer)"
   } >&2

@@ -65,6 +65,7 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     reference = all_atom()
+    print('beside the all-atom means; z: difference in standard errors, p: chance of a larger one')
     for name in sys.argv[1:]:
         print('%s\n  %-28s %20s %12s %7s %20s %7s %8s'
               % (name, 'observable', 'all-atom', 'unweighted', 'z', 'reweighted', 'z', 'p'))

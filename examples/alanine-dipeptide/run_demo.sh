@@ -64,5 +64,6 @@ cat structures.minus.dump structures.plus.dump >structures.dump && rm structures
 say "done"
 
 sed -n '/BACKMAP report/,$p' report.out | grep -v '^Total wall'
+grep '^BACKMAP validation' validate.out    # of all frames, and of those of each side
 cat plot.out compare.out
 printf 'results in %s: summary.json, samples.*.txt, structures.dump, ramachandran.png\n' "$PWD"

@@ -11,9 +11,10 @@ def clock(seconds):
 def tell(name, log, total, seconds):
     """One line of progress: the last row of the log, and the time left."""
     try:
-        rows = [line.split() for line in read(log).splitlines() if re.match(r'\s*\d+(\s+[-+.\de]+)+\s*$', line)]
+        written = read(log)
     except OSError:
-        rows = []
+        written = ''
+    rows = [line.split() for line in written.splitlines() if re.match(r'\s*\d+(\s+[-+.\de]+)+\s*$', line)]
     text = ''
     if rows and total and all(word.isdigit() for word in rows[-1]):
         done = int(rows[-1][0])
@@ -21,5 +22,7 @@ def tell(name, log, total, seconds):
         if done:
             text += ', %s left' % clock(seconds * (total - done) / done)
     elif rows and len(rows[-1]) > 8:
-        text = ': epoch %s, validation %s, %s left' % (rows[-1][0], rows[-1][2], clock(float(rows[-1][-1])))
+        # train_cgnet: of forces, of free energies; zero is what it is not trained on
+        validation = [rows[-1][k] for k in ((2, 4) if 'train free e' in written else (2,)) if float(rows[-1][k])]
+        text = ': epoch %s, validation %s, %s left' % (rows[-1][0], ' and '.join(validation), clock(float(rows[-1][-1])))
     print('  %s, %s%s' % (name, clock(seconds), text), flush=True)

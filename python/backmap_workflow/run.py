@@ -1,5 +1,6 @@
 """Runs the steps that are not done."""
 import glob
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,15 @@ MARGIN = 0.01       # rounds of correction go on while the marginal ESS rises by
 # more replicas than cores are fine, if those that wait leave the core to others; other MPIs ignore these
 ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'OMPI_MCA_rmaps_base_oversubscribe': '1', 'OMPI_MCA_mpi_yield_when_idle': '1',
                'OMPI_MCA_hwloc_base_binding_policy': 'none'}
+BEADS = '''# The coarse-grained system, with model ${model}; what keeps its isomer, as for the atoms.
+units           %s
+atom_style      molecular
+read_data       coarse.data
+pair_style      cgnet
+pair_coeff      * * ${model} %s
+include         in.isomer.coarse
+fix             isomer all halt 100 v_changed != 0 error hard message yes
+'''
 PARTS = ('in.isomer', 'in.isomer.coarse', 'in.observables')     # of backmap_scripts
 
 
@@ -50,7 +60,7 @@ class Workflow:
             if not os.path.exists(f):
                 return '%s is missing' % f
         for name in step.before:
-            if self.state.get(name, {}).get('time', 0) > done['time']:
+            if self.changed(name) > done['time']:
                 return '%s is newer' % name
         for f in step.files():
             if os.path.getmtime(f) > done['time']:
@@ -61,8 +71,18 @@ class Workflow:
                 return '%s was %s and is %s' % (name, before, now)
         return None
 
+    def changed(self, name):
+        """When a step last gave other results than the time before."""
+        done = self.state.get(name, {})
+        return done.get('changed', done.get('time', 0))
+
     def record(self, step, begin):
-        self.state[step.name] = {'time': time.time(), 'seconds': round(time.time() - begin), 'settings': step.used()}
+        now = {'time': time.time(), 'seconds': round(time.time() - begin), 'settings': step.used()}
+        if step.results:
+            now['results'] = hashlib.sha256(''.join(read(f) for f in step.results).encode()).hexdigest()
+            same = now['results'] == self.state.get(step.name, {}).get('results')
+            now['changed'] = self.changed(step.name) if same else now['time']
+        self.state[step.name] = now
         write(STATE, json.dumps(self.state, indent=1) + '\n')
 
     def status(self):
@@ -143,8 +163,7 @@ class Workflow:
         speed = re.findall(r'Loop time of (\S+) on \d+ procs for 2000 steps with (\d+) atoms.*?([\d.]+)% CPU use', log, re.S)
         if not speed or not units:
             fail('log.plan: expected the units and the time of a run of 2000 steps, got none')
-        if not os.path.exists('in.beads'):
-            self.write_beads(units[-1])
+        self.write_beads(units[-1])
         if not os.path.exists(FILE):
             beads = len(json.loads(read('map.json'))['beads'])
             names = re.findall(r'^variable\s+(\w+)\s+equal', read('in.observables'), re.M)
@@ -155,13 +174,22 @@ class Workflow:
 
     @staticmethod
     def write_beads(units):
-        names = re.findall(r'pair_coeff\s+\* \*\s+\S+\s+(.*)', read('coarse.data'))
-        if not names:
-            fail('coarse.data: expected a comment with the pair_coeff command, got none')
-        write('in.beads', '# The coarse-grained system, with model ${model}; what keeps its isomer, as for the atoms.\n'
-              'units           %s\natom_style      molecular\nread_data       coarse.data\npair_style      cgnet\n'
-              'pair_coeff      * * ${model} %s\ninclude         in.isomer.coarse\n'
-              'fix             isomer all halt 100 v_changed != 0 error hard message yes\n' % (units, names[0]))
+        """in.beads for the beads of coarse.data, unless the user has changed it."""
+        def names_in(path):
+            found = re.findall(r'pair_coeff\s+\* \*\s+\S+\s+(.*)', read(path))
+            return found[0] if found else fail('%s: expected a line with the pair_coeff command, got none' % path)
+
+        def text(names):
+            return BEADS % (units, names)
+
+        names = names_in('coarse.data')
+        if os.path.exists('in.beads'):
+            have = names_in('in.beads')
+            if have == names:
+                return
+            if read('in.beads') != text(have):
+                fail('in.beads: pair_coeff has the beads %s, expected those of map.json: %s' % (have, names))
+        write('in.beads', text(names))
 
     def do_starts(self, step):
         clean('minima.dump')

@@ -9,17 +9,19 @@ from .settings import FILE, settings, whole
 
 class Step:
     """One LAMMPS script, and variables of its command line. ranks, steps: names of settings, partitions and length of the run.
-    before: steps that must be done; makes: files that tell that it was; more: scripts beside its own."""
+    before: steps that must be done; makes: files that tell that it was; more: scripts beside its own; reads: other files that it reads;
+    results: all that later steps take from it, if they may stay as they are where these files are the same again."""
 
-    def __init__(self, name, ranks=None, steps=None, before=(), makes=(), more=(), **variables):
+    def __init__(self, name, ranks=None, steps=None, before=(), makes=(), more=(), reads=(), results=(), **variables):
         self.name, self.ranks, self.steps, self.before, self.makes, self.variables = name, ranks, steps, before, makes, variables
+        self.reads, self.results = reads, results
         self.group = name.split('.')[0]
         self.script = 'in.' + self.group
         self.scripts = [self.script, *more] if name != 'plot' else []
 
     def files(self):
         """The scripts and all files that they read, as far as they are in this folder."""
-        found, todo = [], list(self.scripts)
+        found, todo = [], [*self.scripts, *self.reads]
         while todo:
             path = todo.pop()
             if path in found or not os.path.exists(path):
@@ -50,12 +52,13 @@ def both(group):
 
 BEADS = ['in.fine', 'in.replicas', 'in.backmap']     # beads that move and get atoms
 STEPS = [
-    Step('plan', makes=['map.json', 'coarse.data', 'relaxed.dump', FILE, 'in.beads'], more=['in.fine']),
-    Step('starts', before=['plan'], makes=['starts.dump']),
+    Step('plan', makes=['map.json', 'coarse.data', 'relaxed.dump', FILE, 'in.beads'], more=['in.fine'], reads=['map.json'],
+         results=['map.json', 'coarse.data', 'relaxed.dump']),
+    Step('starts', before=['plan'], makes=['starts.dump'], results=['starts.dump']),
     *(Step('sample.' + s, 'replicas', 'steps', ['starts'], ['atoms.%s.0.dump' % s], start=s) for s in '01'),
     Step('reference', before=both('sample'), makes=['atoms.1.0.txt'], more=['in.fine']),
-    Step('train', before=both('sample'), makes=['flow.safetensors']),
-    Step('forces', before=both('sample'), makes=['cgnet.0.safetensors']),
+    Step('train', before=[*both('sample'), 'plan'], makes=['flow.safetensors']),
+    Step('forces', before=[*both('sample'), 'plan'], makes=['cgnet.0.safetensors']),
     Step('freeenergy', before=['train', 'forces'], makes=['freeenergy.0.0.txt', 'starts.beads.dump'], more=['in.fine']),
     Step('correct', 'coarse_replicas', 'round_steps', ['freeenergy'], ['cgnet.safetensors'], BEADS),
     *(Step('coarse.' + s, 'coarse_replicas', 'coarse_steps', ['correct'], ['samples.%s.0.txt' % s, 'coarse.%s.0.dump' % s],

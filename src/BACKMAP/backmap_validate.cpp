@@ -196,11 +196,12 @@ void BackmapValidate::report(const HeldOutFrames &held_out, const WeightSet &sta
       error->warning(FLERR, "{}: {}", what, d.text);
     }
     summary.set_warnings(warnings);
+    const std::string named = name == unnamed ? "" : " of " + name;
     utils::logmesg(lmp,
-                   "BACKMAP validation: {} all-atom frames, {} samples each: conditional ESS {}; "
+                   "BACKMAP validation{}: {} all-atom frames, {} samples each: conditional ESS {}; "
                    "forward ESS {:.4f}; "
                    "weight zero {}, energy NaN {}; {:.0f} samples/s and core\n",
-                   wanted, options.samples, figures, forward, weights.zero_weights(),
+                   named, wanted, options.samples, figures, forward, weights.zero_weights(),
                    weights.nan_energies(),
                    static_cast<double>(weights.samples()) / comm->nprocs /
                        (sampler.seconds_flow() + sampler.seconds_energy()));

@@ -31,12 +31,12 @@ class BackmapValidate : public Command {
   void command(int, char **) override;
 
  private:
-  const std::string what = "Command backmap_validate";
+  const std::string what = "Command backmap_validate", unnamed = "fg";
   BACKMAP_NS::SamplerOptions options;
   BackmapTrajectory trajectory;
   int wanted = 200;    // frames
   double temperature = 0.0;
-  std::string json, name = "fg", flow_sum, schedule_file;
+  std::string json, name = unnamed, flow_sum, schedule_file;
 
   void read_arguments(int narg, char **arg);
   BACKMAP_NS::FlowSpec read_flow(const std::string &file);

@@ -36,6 +36,7 @@ readelf -d "$build/libbackmap_flow.so" >rpath
 check "control: the build's own library names its folder" grep -F "$build" rpath
 check "there are libraries" test "$(grep -c libbackmap_ binaries)" -ge 2
 check "the CMake package names no folder of the build" refuses grep -rF -e "$build" -e "$source" "$prefix/lib/cmake/BACKMAP"
+check "scripts of the examples can be run" test -x "$prefix/share/backmap/examples/alanine-dipeptide/compare.py"
 check "the manual is there" test -s "$prefix/share/doc/backmap/src/index.rst"
 
 # --- every header compiles by itself and needs the standard library only --
@@ -47,7 +48,7 @@ for header in $(cd "$prefix/include/BACKMAP" && find . -name '*.h'); do
 done
 
 # --- a program with BACKMAP::flow, for which C++11 was asked --------------
-configure() { clean cmake -S "$1" -B "$1/build" -D CMAKE_PREFIX_PATH="$prefix" -D CMAKE_CXX_STANDARD=11 "${@:2}"; }
+configure() { clean cmake -S "$1" -B "$1/build" -G Ninja -D CMAKE_PREFIX_PATH="$prefix" -D CMAKE_CXX_STANDARD=11 "${@:2}"; }
 cp -r "$example" example
 check "the example is configured" configure example
 check "the example is built" clean cmake --build example/build
@@ -59,10 +60,10 @@ check "its log q is that of its atoms" awk '
 check "it names a file that is no model" bash -c \
   "! example/build/draw example/CMakeLists.txt example/ala2.beads.txt 1 2>err && grep 'CMakeLists.txt.*not a model file' err"
 check "the wrong version is refused" refuses bash -c "mkdir -p absent && printf 'cmake_minimum_required(VERSION 3.20)
-project(absent CXX)\nfind_package(BACKMAP 9.9 REQUIRED)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -D CMAKE_PREFIX_PATH=$prefix"
+project(absent CXX)\nfind_package(BACKMAP 9.9 REQUIRED)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -G Ninja -D CMAKE_PREFIX_PATH=$prefix"
 check "flow without Kokkos is refused" refuses configure example -D CMAKE_DISABLE_FIND_PACKAGE_Kokkos=ON --fresh
 check "an unknown component is refused" refuses bash -c "printf 'cmake_minimum_required(VERSION 3.20)
-project(absent CXX)\nfind_package(BACKMAP REQUIRED COMPONENTS brew)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -D CMAKE_PREFIX_PATH=$prefix"
+project(absent CXX)\nfind_package(BACKMAP REQUIRED COMPONENTS brew)\n' >absent/CMakeLists.txt && cmake -S absent -B absent/build -G Ninja -D CMAKE_PREFIX_PATH=$prefix"
 
 # --- one with BACKMAP::statistics, where no Kokkos can be found -----------
 mkdir statistics

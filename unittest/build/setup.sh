@@ -38,6 +38,7 @@ env -i PATH="$PWD/bin" HOME="$PWD/home" BACKMAP_CACHE="$PWD/cache" BACKMAP_OS_RE
   bash copy/test.sh >out 2>&1 </dev/null
 check "without rights it fails" test $? -ne 0
 check "without rights it says what an administrator could run" says 'apt-get install .*cmake'
+check "it repeats the command that was typed" says 'Kokkos_ROOT=/path/to/kokkos ./test.sh$'
 check "without rights nothing is installed" test ! -e apt-was-called -a ! -e cache
 
 # --- a slow BLAS: installed where that is possible, advice elsewhere ----
@@ -53,8 +54,8 @@ setup_says() { # kind of BLAS, system, settings ...: what require_packages does 
   rm -f installed
   env PATH="$PWD/tools:$PATH" BACKMAP_OS_RELEASE="$PWD/os-release" "${@:3}" bash -c '
     . "$0/scripts/lib.sh"; . "$0/scripts/packages.sh"; . "$0/scripts/lammps_source.sh"
-    cache=$1 kind=full check=no torch=${BACKMAP_TORCH:-ON} LAMMPS_DIR=there
-    have_piece() { true; }; have_torch() { true; }; require_packages' "$PWD/copy" "$PWD/cache" >out 2>&1
+    cache=$1 kind=full check=${CHECK:-no} torch=${BACKMAP_TORCH:-ON} LAMMPS_DIR=there
+    have_piece() { [ "$1" != torch ] || have_torch; }; have_torch() { ${HAVE_TORCH:-true}; }; require_packages' "$PWD/copy" "$PWD/cache" >out 2>&1
 }
 debian='debian 12' other='slackware 15'
 setup_says reference "$debian" Torch_DIR=
@@ -64,6 +65,9 @@ check "OpenBLAS in use: nothing is installed" test $? -eq 0 -a ! -e installed -a
 setup_says reference "$other" Torch_DIR=
 check "elsewhere it is advice and no error" test $? -eq 0 -a ! -e installed
 check "the advice names the library" says 'advice: the BLAS in use, .*/blas/reference/libblas.so.3, is slow'
+setup_says reference "$debian" Torch_DIR= CHECK=yes HAVE_TORCH=false
+check "without LibTorch both are named" says 'apt-get install libtorch-dev libopenblas0-pthread$'
+check "and nothing is installed" test ! -e installed
 for own in Torch_DIR=/opt/torch BACKMAP_TORCH=OFF; do
   setup_says reference "$debian" Torch_DIR= $own
   check "$own: no BLAS is asked for" test $? -eq 0 -a ! -e installed -a ! -s out
@@ -108,4 +112,18 @@ check "stanzas become deb-src" test "$(grep -cx 'Types: deb-src' $lists/a.source
 check "no binary stanza is left" test "$(grep -cx 'Types: deb' $lists/a.sources)" = 0
 check "a stanza that is off stays out" test "$(grep -c off.invalid $lists/a.sources)" = 0
 check "keyring and suites are kept" grep -q 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' $lists/a.sources
+
+# --- what a lean setup has written serves every preset but that of the tests
+rm -rf setups && mkdir setups
+echo 'set(LAMMPS_DIR "/the/lean/one")' >setups/setup-lean.cmake
+configured() { cmake -S "$source" -B setups/build -G Ninja -D BACKMAP_SETUP="$PWD/setups/setup-full.cmake" "$@" >out 2>&1; }
+check "after --lean the preset default finds LAMMPS" eval '! configured && says "LAMMPS_DIR=/the/lean/one is no LAMMPS source"'
+check "the tests need the full one" eval '! configured -D BACKMAP_TESTS=ON && says "run scripts/setup.sh"'
+echo 'set(LAMMPS_DIR "/the/full/one")' >setups/setup-full.cmake
+check "the full one goes first" eval '! configured -D BACKMAP_TESTS=OFF && says "LAMMPS_DIR=/the/full/one is no LAMMPS source"'
+
+# --- progress of a long command: the last line that is not empty ---------
+bash -c '. "$0/scripts/lib.sh"; sleep() { command sleep 0.01; }; quietly installing log bash -c "printf \"half way\r\n  \n\"; exec sleep 2"' \
+  "$PWD/copy" >out 2>&1
+check "progress skips empty lines" says '[.][.][.] half way$'
 exit $failed

@@ -8,6 +8,7 @@ with p < 1e-6 is the same job with the weights of another Hamiltonian, the diele
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,9 @@ def require(what, true):
         problems.append(what)
 
 
+printed = re.findall(r"^BACKMAP validation(.*): (\d+) all-atom frames", done.stdout, re.M)
+require("the figures of the flow are printed, of all frames and of each side",
+        printed == [("", "200"), (" of minus", "100"), (" of plus", "100")])
 for name in ("summary.json", "ramachandran.png"):
     require(f"{name} is there", (out / name).is_file())
 require("the plot is a PNG", (out / "ramachandran.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n")

@@ -4,6 +4,9 @@ steps look for.
 
 usage: test_workflow.py SOURCE
 """
+import contextlib
+import io
+import json
 import math
 import os
 import re
@@ -18,7 +21,7 @@ import unittest
 SOURCE = os.path.realpath(sys.argv[1])
 sys.path.insert(0, os.path.join(SOURCE, 'python'))
 
-from backmap_workflow import reference, settings, starts, structures  # noqa: E402
+from backmap_workflow import progress, reference, settings, starts, structures  # noqa: E402
 from backmap_workflow.files import Failure                      # noqa: E402
 from backmap_workflow.steps import STEPS                        # noqa: E402
 
@@ -37,10 +40,13 @@ make = {'in.starts': ['minima.dump'], 'in.train': ['flow.safetensors'], 'in.forc
         'in.sample': ['atoms.%(start)s.0.dump'], 'in.coarse': ['samples.%(start)s.0.txt', 'coarse.%(start)s.0.dump']}.get(script, [])
 if script == 'in.plan':
     text = 'units real\nLoop time of 0.02 on 1 procs for 2000 steps with 22 atoms\n\nPerformance: 1\n99.0% CPU use with 1 MPI tasks\n'
-    open('map.json', 'w').write(json.dumps({'beads': [{'atoms': [i]} for i in range(6)]}))
-    open('coarse.data', 'w').write('title\n# pair_coeff      * * MODEL C N CA CB C N\n')
-    open('in.observables', 'w').write('variable phi equal c_t[1]\nvariable psi equal c_t[2]\nvariable rg equal c_rg\nvariable energy equal pe\n')
-    make = ['in.isomer', 'in.isomer.coarse', 'relaxed.dump']
+    if given['new_map'] == 'yes':
+        open('map.json', 'w').write(json.dumps({'beads': [{'atoms': [i]} for i in range(6)]}))
+    beads = len(json.load(open('map.json'))['beads'])
+    open('coarse.data', 'w').write('title\n# pair_coeff      * * MODEL %s\n' % ' '.join('C N CA CB C N'.split()[:beads]))
+    open('relaxed.dump', 'w').write('relaxed')
+    if given['new_scripts'] == 'yes': open('in.observables', 'w').write('variable phi equal c_t[1]\nvariable psi equal c_t[2]\nvariable rg equal c_rg\nvariable energy equal pe\n')
+    if given['new_scripts'] == 'yes': make = ['in.isomer', 'in.isomer.coarse']
 if script == 'in.starts':
     rows = [(-3.0, -80, 70), (-5.0, -150, 150), (-4.0, 60, 60), (-4.5, 70, -30)]
     for k, row in enumerate(rows):
@@ -130,6 +136,34 @@ class Run(Folder):
         self.assertEqual(self.run_workflow()[2], [])
         os.remove(self.path('heldout.json'))
         self.assertEqual(self.run_workflow()[2], ['validate', 'report'])
+
+    def test_another_observable_leaves_the_flow(self):
+        self.run_workflow()
+        time.sleep(0.01)
+        self.write('in.observables', self.read('in.observables') + 'variable left equal c_t[1]>0\n')
+        status, text, calls = self.run_workflow()
+        self.assertEqual(calls, ['plan', 'starts', 'reference', 'freeenergy', 'correct.1', 'correct.2', 'correct.3', 'coarse.0', 'coarse.1',
+                                 'structures', 'validate', 'report'], text)
+        self.assertEqual(self.run_workflow()[2], [])
+        # other starts do not
+        self.write('in.settings', re.sub(r'(torsions\s+index )"[^"]*"', r'\g<1>"v_psi"', self.read('in.settings')))
+        os.remove(self.path('starts.dump'))
+        self.write('lmp', self.read('lmp').replace('(-3.0, -80, 70)', '(-6.0, -80, 70)'))
+        self.assertEqual(self.run_workflow('starts', 'sample', 'train')[2], ['starts', 'sample.0', 'sample.1', 'train'])
+
+    def test_another_map(self):
+        self.run_workflow()
+        time.sleep(0.01)
+        self.write('map.json', json.dumps({'beads': [{'atoms': [i]} for i in range(5)]}))
+        status, text, calls = self.run_workflow()
+        self.assertEqual(calls[:5], ['plan', 'starts', 'train', 'forces', 'freeenergy'], text)    # the atoms stay
+        self.assertIn('plan: map.json is newer', text)
+        self.assertIn('pair_coeff      * * ${model} C N CA CB C\n', self.read('in.beads'))
+        # one's own script is not written over
+        time.sleep(0.01)
+        self.write('in.beads', self.read('in.beads') + '# mine\n')
+        self.write('map.json', json.dumps({'beads': [{'atoms': [i]} for i in range(4)]}))
+        self.assertIn('in.beads: pair_coeff has the beads C N CA CB C, expected those of map.json: C N CA CB\n', self.run_workflow('plan')[1] + '\n')
 
     def test_newer_files(self):
         self.run_workflow()
@@ -222,6 +256,27 @@ class Run(Folder):
         self.write('samples.1.0.txt', '150 1 0 -1.5\n')
         with self.assertRaisesRegex(Failure, 'coarse.1.0.dump: expected the frame of step 150, which samples.1.0.txt has'):
             structures.cold_frames()
+
+    def told(self, log, total=None):
+        self.write('log', log)
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            progress.tell('step', self.path('log'), total, 30)
+        return out.getvalue()
+
+    def test_progress(self):
+        beads = '    epoch  train force   validation  train free e  validation         best   (epoch)       rate    seconds       left\n'
+        self.assertEqual(self.told(beads + '  4  7.1  7.0166  0.00000  0.00000  0.6  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 7.0166, 33 s left\n')
+        self.assertEqual(self.told(beads + '  4  0.0000  0.0000  0.05117  0.04256  0.085  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 0.04256, 33 s left\n')
+        self.assertEqual(self.told(beads + '  4  7.1  7.0166  0.05117  0.04256  0.085  4  9e-04  9  33\n'),
+                         '  step, 30 s: epoch 4, validation 7.0166 and 0.04256, 33 s left\n')
+        flow = '    epoch   train (nats)   validation         best   moved     ess   (epoch)       rate    seconds       left\n'
+        self.assertEqual(self.told(flow + '  6  -91.0752  -91.0453  -91.0453  0.459  0.334  6  1.99e-03  22  478\n'),
+                         '  step, 30 s: epoch 6, validation -91.0453, 8 min left\n')
+        self.assertEqual(self.told('Step T0 T1\n0 0 1\n200 1 0\n', 400), '  step, 30 s: step 200 of 400, 30 s left\n')
+        self.assertEqual(self.told('LAMMPS\n'), '  step, 30 s\n')
 
     def test_errors(self):
         self.assertIn('step movie, expected one of', self.run_workflow('movie')[1])
