@@ -34,9 +34,9 @@ ComputeReweight::ComputeReweight(LAMMPS *lmp, int narg, char **arg) : Compute(lm
   size_array_rows = static_cast<int>(observables.size());
   size_array_cols = 6;
   extarray = 0;
-  memory->create(array, size_array_rows, size_array_cols, "reweight:array");
   FixBackmap *fix = find_fix();
   for (const auto &o : observables) rows.push_back(fix->request(o));
+  memory->create(array, size_array_rows, size_array_cols, "reweight:array");
 }
 
 /* ---------------------------------------------------------------------- */

@@ -167,7 +167,12 @@ class PlainLammps {
   {
     const char *words[] = {"test", "-screen", "none", "-log", "none", "-nocite"};
     lmp = new LAMMPS_NS::LAMMPS(6, const_cast<char **>(words), world);
-    commands(script);
+    try {
+      commands(script);
+    } catch (...) {
+      delete lmp;
+      throw;
+    }
   }
   ~PlainLammps() { delete lmp; }
   PlainLammps(const PlainLammps &) = delete;
