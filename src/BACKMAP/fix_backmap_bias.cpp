@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 #include <stdexcept>
 
@@ -313,20 +314,28 @@ void FixBackmapBias::write_restart(FILE *fp)
 
 void FixBackmapBias::restart(char *buffer)
 {
-  const auto *list = reinterpret_cast<const double *>(buffer);
-  if (*list != static_cast<double>(torsions.size()))
-    backmap_error(lmp, "{}: expected the {} torsions of the restart file, got {}", what, *list,
+  const auto next = [&buffer] {
+    double value;
+    memcpy(&value, buffer, sizeof(value));
+    buffer += sizeof(value);
+    return value;
+  };
+  const double count = next();
+  if (count != static_cast<double>(torsions.size()))
+    backmap_error(lmp, "{}: expected the {} torsions of the restart file, got {}", what, count,
                   torsions.size());
-  growth = list[1];
-  list += 2;
+  growth = next();
   for (auto &t : torsions) {
-    if (!std::equal(t.beads.begin(), t.beads.end(), list) || list[4] != t.bias.size())
+    bool same = true;
+    for (const int bead : t.beads) same = next() == bead && same;
+    t.bias = TorsionBias(width);
+    if (!same || next() != t.bias.size())
       backmap_error(lmp,
                     "{}: torsion {}, expected its beads and the width of the hills as in the run "
                     "that wrote the restart file",
                     what, t.name);
-    t.bias = TorsionBias(width);
-    t.bias.add_series(list + 5);
-    list += 5 + t.bias.size();
+    deposit.resize(t.bias.size());
+    for (double &c : deposit) c = next();
+    t.bias.add_series(deposit.data());
   }
 }
