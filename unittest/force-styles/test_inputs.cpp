@@ -84,7 +84,7 @@ std::vector<double> numbers(const std::string &text)
   std::vector<double> all;
   if (text.find("{\"") != 8) {
     std::istringstream in(text);
-    for (std::string word; in >> word;) all.push_back(std::atof(word.c_str()));
+    for (std::string word; in >> word;) all.push_back(std::strtod(word.c_str(), nullptr));
     return all;
   }
   std::uint64_t header;
