@@ -20,7 +20,7 @@ cd "$here"
 package=off
 only=.
 # what depends on LAMMPS
-tests='^(lammps|cgnet|universe|mainjob|examples|force-styles)\.|^training\.commands|^build\.(lists_backmap|same_styles|style_headers)'
+tests='^(lammps|cgnet|universe|mainjob|examples|force-styles|faults)\.|^training\.commands|^build\.(lists_backmap|same_styles|style_headers)'
 export LAMMPS_DIR="" LAMMPS_SIZES=smallbig LAMMPS_OPTIMIZE=${LAMMPS_OPTIMIZE:--O1} BACKMAP_CALLER=scripts/check_lammps.sh
 while [ $# -gt 0 ]; do
   case $1 in
@@ -76,8 +76,8 @@ build() {
 
 build built-in lmp
 build plugin backmapplugin
-mapfile -t programs < <(cmake --build "$build" --target help | sed -n 's/^\(test_[a-z_]*\): phony$/\1/p' |
-  grep -E '^test_((lammps|cgnet|universe)_|training_commands|pair_style)')
+mapfile -t programs < <(cmake --build "$build" --target help | sed -n 's/^\(test_[a-z_-]*\): phony$/\1/p' |
+  grep -E '^test_((lammps|cgnet|universe|force-styles|faults)_|training_commands|pair_style|fix_timestep)')
 build test-programs "${programs[@]}"
 
 # ----------------------------------------------------------------------

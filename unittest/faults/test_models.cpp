@@ -97,16 +97,22 @@ TEST_F(Models, FlowThatOverflows)
   }
 }
 
-// beads that fly apart, farther than LAMMPS can count boxes
+// beads that fly apart, farther than LAMMPS can count boxes. Newer LAMMPS finds it first, by an error of one rank alone: that
+// ends a program, but not the other ranks of one that catches it
 TEST_F(Models, CoarseRunThatBlowsUp)
 {
-  for (const char *step : {"1e4", "1e200", "1e308"}) {
-    PlainLammps lmp("", MPI_COMM_WORLD);
+  for (const std::string step : {"1e4", "1e200", "1e308"}) {
+    PlainLammps any("");
+    const bool newer = any.lmp->num_ver > 20220101;
+    PlainLammps lmp("", newer ? MPI_COMM_SELF : MPI_COMM_WORLD);
     const std::string text = lmp.error_of(
         start + fix(flow, fine) +
         "velocity all create 300 4711 loop geom\nfix 1 all nve\ntimestep " + step + "\nrun 20");
-    expect_in(text,
-              std::string(step) == "1e4" ? "Lost atoms"
-                                         : "CG energy of molecule 1 at step 1, expected a finite");
+    if (newer)
+      expect_in(text, step == "1e4" ? "has 0 of 9 atoms" : "Non-numeric atom coords");
+    else
+      expect_in(text,
+                step == "1e4" ? "Lost atoms"
+                              : "CG energy of molecule 1 at step 1, expected a finite");
   }
 }

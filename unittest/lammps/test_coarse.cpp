@@ -207,11 +207,10 @@ TEST_F(BackmapCoarse, MassesBondsAndStyles)
   EXPECT_NEAR(beads.value("mass(all)"), 480.0, 1e-9);
   EXPECT_EQ(beads.lmp->atom->nbonds, 10);
   EXPECT_NEAR(beads.value("charge(all)"), 0.0, 1e-6);
-  // the bonds are between beads that are neighbors
-  beads.commands("bond_style harmonic\nbond_coeff * 0.0 1.0\ncompute b all bond/local dist\n"
-                 "compute top all reduce max c_b\ncomm_modify cutoff 20\nthermo_style custom step "
-                 "pe c_top\nrun 0 post no");
-  EXPECT_LT(beads.value("c_top"), 1.7);
+  // the bonds are between beads that are neighbors: one of second neighbors alone has 2.4 Angstrom, an energy of 81
+  beads.commands("bond_style harmonic\nbond_coeff * 100.0 1.5\ncomm_modify cutoff 20\n"
+                 "thermo_style custom step pe ebond\nrun 0 post no");
+  EXPECT_LT(beads.value("ebond"), 40.0);
   write(map_file + " data " + data + " overwrite yes mass bead");
   EXPECT_NEAR(Beads(data, "molecular", "C N CA CB").value("mass(all)"), 4 * 12.01 + 2 * 14.01,
               1e-6);
