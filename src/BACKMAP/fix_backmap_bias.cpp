@@ -155,9 +155,7 @@ void FixBackmapBias::init()
         backmap_error(lmp, "{}: torsion {}, expected beads 1 to {} of a molecule, got {}", what,
                       t.name, n, b + 1);
   molecules = std::make_unique<BackmapMolecules>(lmp, groupbit, n, what);
-  respa = utils::strmatch(update->integrate_style, "^respa")
-      ? dynamic_cast<Respa *>(update->integrate)
-      : nullptr;
+  respa = dynamic_cast<Respa *>(update->integrate);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -179,16 +177,18 @@ void FixBackmapBias::min_setup(int vflag)
   post_force(vflag);
 }
 
-/* the slowest level */
+void FixBackmapBias::min_post_force(int vflag)
+{
+  post_force(vflag);
+}
+
+/* ----------------------------------------------------------------------
+   the slowest level
+------------------------------------------------------------------------- */
 
 void FixBackmapBias::post_force_respa(int vflag, int level, int)
 {
   if (level == respa->nlevels - 1) post_force(vflag);
-}
-
-void FixBackmapBias::min_post_force(int vflag)
-{
-  post_force(vflag);
 }
 
 /* ---------------------------------------------------------------------- */

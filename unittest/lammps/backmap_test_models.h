@@ -15,6 +15,7 @@
 #include "core/model_file.h"
 #include "lammps/fine_engine.h"
 
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -212,6 +213,19 @@ struct Toy {
     };
     const double a = bond(k, b0), c = bond(other_k, other_b), cosine = 2.0 * uniform() - 1.0;
     return {0.0, 0.0, 0.0, a, 0.0, 0.0, a - c * cosine, c * std::sqrt(1.0 - cosine * cosine), 0.0};
+  }
+
+  /* the atom after its beads x, at r, theta and a torsion whose zero lies in the plane of the beads */
+  static void add_atom(std::vector<double> &x, double r, double t, double p)
+  {
+    const std::array<double, 3> b{x[3], x[4], x[5]}, c{x[6], x[7], x[8]};
+    double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]};
+    const double length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
+    for (double &v : e) v /= length;
+    const double in_plane[3] = {-e[1], e[0], 0.0};
+    for (int d = 0; d < 3; d++)
+      x.push_back(c[d] - r * std::cos(t) * e[d] +
+                  r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
   }
 
   std::string coarse_script(int nmolecules = 1) const

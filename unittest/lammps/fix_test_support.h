@@ -79,10 +79,8 @@ inline std::string from_rank_0(const std::string &mine)
 
 inline void remove_files(const std::vector<std::string> &paths)
 {
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Barrier(MPI_COMM_WORLD);
-  if (rank == 0)
+  if (world_rank() == 0)
     for (const auto &path : paths) std::remove(path.c_str());
   MPI_Barrier(MPI_COMM_WORLD);
 }
@@ -96,11 +94,10 @@ inline bool exists(const std::string &path)
 
 inline bool half_written(const std::string &path)
 {
-  const auto folder = std::filesystem::path(path).parent_path();
+  const std::filesystem::path whole(path), folder = whole.parent_path();
+  const std::string start = whole.filename().string() + ".";
   for (const auto &file : std::filesystem::directory_iterator(folder.empty() ? "." : folder))
-    if (file.path().filename().string().find(std::filesystem::path(path).filename().string() +
-                                             ".") == 0 &&
-        file.path().extension() == ".part")
+    if (file.path().filename().string().find(start) == 0 && file.path().extension() == ".part")
       return true;
   return false;
 }

@@ -28,11 +28,9 @@ constexpr double KT = 0.0019872067 * 300.0;
 
 std::string chains(int n)
 {
-  int rank;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Barrier(MPI_COMM_WORLD);    // nobody reads the one before any more
   const double z[4][3] = {{1.4, 0.0, 0.0}, {0.0, 0.0, 0.0}, {0.0, 1.5, 0.0}, {-0.8, 1.9, 1.1}};
-  std::ofstream data(rank == 0 ? "tmp_chains.data" : "/dev/null");
+  std::ofstream data(world_rank() == 0 ? "tmp_chains.data" : "/dev/null");
   data << "chains\n\n"
        << 4 * n << " atoms\n"
        << 3 * n << " bonds\n"
@@ -115,12 +113,7 @@ void clean()
 
 std::string error_of_script(const std::string &script)
 {
-  try {
-    PlainLammps lmp(script, MPI_COMM_WORLD);
-  } catch (const LAMMPSException &e) {
-    return e.what();
-  }
-  return "none";
+  return PlainLammps("", MPI_COMM_WORLD).error_of(script);
 }
 
 }    // namespace

@@ -63,13 +63,11 @@ const std::string from_frames = " files " + frames_file + " dump x y z box no";
 class BackmapCoarse : public testing::Test {
  protected:
   PlainLammps lmp{ala2_script(), MPI_COMM_WORLD};
-  int rank = 0;
 
   void SetUp() override
   {
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     remove();
-    if (rank == 0) {
+    if (world_rank() == 0) {
       std::ofstream(frames_file) << dump_text(frames());
       std::ofstream(more_file) << dump_text(frames());
     }

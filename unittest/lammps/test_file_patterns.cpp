@@ -24,13 +24,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-int rank()
-{
-  int r;
-  MPI_Comm_rank(MPI_COMM_WORLD, &r);
-  return r;
-}
-
 /* a folder of this test with empty files, the same for all ranks */
 
 std::string folder(const std::string &name, const Names &files)
@@ -38,7 +31,7 @@ std::string folder(const std::string &name, const Names &files)
   int ranks;
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   std::string path = "patterns" + std::to_string(ranks) + "." + name + "/";
-  if (rank() == 0) {
+  if (world_rank() == 0) {
     mkdir(path.c_str(), 0777);
     for (const auto &f : files) std::ofstream(path + f) << "";
   }
@@ -97,7 +90,7 @@ TEST(FilePatterns, FilesInNaturalOrder)
   const auto path = folder("list",
                            {"u.10.dump", "u.1.dump", "u.2.dump", "u.log", "u[1].2.dump",
                             "u[1].11.dump", "heldout.dump", ".hidden.dump"});
-  if (rank() == 0) mkdir((path + "u.3.dump").c_str(), 0777);    // a folder is no file
+  if (world_rank() == 0) mkdir((path + "u.3.dump").c_str(), 0777);    // a folder is no file
   MPI_Barrier(MPI_COMM_WORLD);
   EXPECT_EQ(find_files(path + "u.*.dump"), in(path, {"u.1.dump", "u.2.dump", "u.10.dump"}));
   EXPECT_EQ(find_files(path + "u.?.dump"), in(path, {"u.1.dump", "u.2.dump"}));
@@ -185,7 +178,7 @@ TEST(FilePatterns, AllRanksHaveTheList)
     text = e.what();
   }
   EXPECT_NE(text.find("test: expected files that match"), std::string::npos) << text;
-  if (rank() == 0) {
+  if (world_rank() == 0) {
     fflush(nullptr);
     EXPECT_NE(read_file("patterns.log")
                   .find("test: " + path + "a.*.txt: 2 file(s), " + path + "a.2.txt to " + path +

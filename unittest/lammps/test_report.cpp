@@ -206,21 +206,12 @@ TEST(Validate, ToyAgainstClosedForms)
   const int n = 400;
   for (int i = 0; i < n; i++) {
     auto x = toy.draw(engine, toy.fine_k);
-    x.reserve(12);    // pointers into it stay
     double r, t;
     do r = toy.r0 + toy.sr * normal();
     while (uniform() > r * r / 4.0);
     do t = toy.t0 + toy.st * normal();
     while (uniform() > std::sin(t));
-    // atom 4 on bead 3: r from it, t with the bond to bead 2, any torsion
-    const double *b = &x[3], *c = &x[6];
-    double e[3] = {c[0] - b[0], c[1] - b[1], c[2] - b[2]},
-           length = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
-    for (double &v : e) v /= length;
-    const double p = 2.0 * M_PI * uniform(), in_plane[3] = {-e[1], e[0], 0.0};
-    for (int d = 0; d < 3; d++)
-      x.push_back(c[d] - r * std::cos(t) * e[d] +
-                  r * std::sin(t) * (std::cos(p) * in_plane[d] + std::sin(p) * (d == 2)));
+    toy.add_atom(x, r, t, 2.0 * M_PI * uniform());
     dump += dump_frame(i + 1, x);
   }
   PlainLammps lmp(script);
